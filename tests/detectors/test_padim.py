@@ -1,0 +1,148 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import gaussian_filter
+
+from vadlib.detectors import Padim
+from vadlib.detectors.padim import _in_proportion
+from vadlib.errors import NotFittedError, ParameterError, ResultsError, WeightsError
+from vadlib.networks import resnet18
+
+
+@pytest.fixture(scope="module")
+def network():
+    return resnet18("random", seed=1, precision="float32")
+
+
+@pytest.mark.parametrize("reduction", ["blocks", "select", "dense"])
+def test_heatmap_equals_float64_reference(network, padim_reference, array_reader, make_frames, reduction):
+    fit, test = make_frames(40, 0), make_frames(5, 1)
+    test[0, :, 16:40, 24:56] = 255
+    detector = Padim(network, n_components=60, seed=3, device="cpu", reduction=reduction).fit(array_reader(fit))
+    taps = [[t.numpy() for t in network.taps(x, detector.layers).values()] for x in (fit, test)]
+    matrices = [m.numpy() for m in detector._matrices]
+    if reduction == "dense":  # the one matrix, cut at the layers' borders, and the parts added up
+        taps = [
+            [
+                np.concatenate(
+                    [t[0]]
+                    + [x.repeat(t[0].shape[2] // x.shape[2], 2).repeat(t[0].shape[3] // x.shape[3], 3) for x in t[1:]],
+                    axis=1,
+                )
+            ]
+            for t in taps
+        ]
+    distances = padim_reference(*taps, matrices, epsilon=0.01)
+    np.testing.assert_allclose(detector.distances(test), distances, rtol=1e-3)
+    resized = torch.nn.functional.interpolate(
+        torch.from_numpy(distances)[:, None], size=test.shape[2:], mode="bilinear", align_corners=False
+    )[:, 0]
+    heatmap = gaussian_filter(resized.numpy(), sigma=(0, 4, 4))
+    np.testing.assert_allclose(detector.heatmap(test), heatmap, rtol=1e-3)
+    columns = detector.score_columns(array_reader(test))
+    np.testing.assert_allclose(columns["max"], heatmap.max(axis=(1, 2)), rtol=1e-3)
+    np.testing.assert_allclose(columns["mean"], heatmap.mean(axis=(1, 2)), rtol=1e-3)
+    top = np.sort(heatmap.reshape(5, -1), axis=1)[:, -61:].mean(axis=1)  # 1 % of 64 x 96 pixels
+    np.testing.assert_allclose(columns["top1%"], top, rtol=1e-3)
+    assert columns["max"].dtype == np.float32
+    assert columns["max"].argmax() == 0, "the frame with a white block must be the strangest"
+
+
+def test_scores_depend_on_the_seed_and_on_nothing_else(network, array_reader, make_frames):
+    fit, test = make_frames(30, 0), make_frames(9, 1)
+
+    def scores(seed, batch_size):
+        reader = array_reader(fit, batch_size), array_reader(test, batch_size)
+        return Padim(network, 60, seed, "cpu").fit(reader[0]).score(reader[1])
+
+    first = scores(0, 4)
+    np.testing.assert_array_equal(first, scores(0, 4))
+    np.testing.assert_allclose(first, scores(0, 9), rtol=1e-4)
+    assert not np.allclose(first, scores(1, 4), rtol=1e-3)
+
+
+def test_frame_score_chooses_the_column(network, array_reader, make_frames):
+    fit, test = array_reader(make_frames(10, 0)), array_reader(make_frames(3, 1))
+    detector = Padim(network, 40, device="cpu", frame_score="mean").fit(fit)
+    np.testing.assert_array_equal(detector.score(test), detector.score_columns(test)["mean"])
+
+
+@pytest.mark.parametrize("n_components", [300, 448])
+def test_blocks_follow_the_channels_and_are_orthonormal(network, n_components):
+    matrices = Padim(network, n_components, device="cpu")._matrices
+    expected = {300: [(43, 64), (86, 128), (171, 256)], 448: [(64, 64), (128, 128), (256, 256)]}
+    assert [tuple(m.shape) for m in matrices] == expected[n_components]
+    for matrix in matrices:
+        torch.testing.assert_close(matrix @ matrix.T, torch.eye(len(matrix)), atol=1e-5, rtol=0)
+
+
+def test_select_keeps_distinct_channels(network):
+    matrices = Padim(network, 300, device="cpu", reduction="select")._matrices
+    assert sum(len(m) for m in matrices) == 300
+    for matrix in matrices:
+        assert (matrix.sum(dim=1) == 1).all()
+        assert (matrix.sum(dim=0) <= 1).all()
+
+
+def test_proportion_uses_every_component():
+    for total in range(3, 449):
+        assert sum(_in_proportion(total, [64, 128, 256])) == total
+
+
+def test_saved_and_loaded_scores_are_the_same(network, array_reader, make_frames, tmp_path):
+    test = array_reader(make_frames(4, 1))
+    detector = Padim(network, 40, seed=5, device="cpu", frame_score="top1%").fit(array_reader(make_frames(12, 0)))
+    detector.save(tmp_path / "padim")
+    detector.save(tmp_path / "padim")  # over an earlier one
+    assert sorted(p.name for p in (tmp_path / "padim").iterdir()) == ["detector.json", "state.safetensors"]
+    assert [p.name for p in tmp_path.iterdir()] == ["padim"]
+    loaded = Padim.load(tmp_path / "padim", device="cpu")
+    assert loaded.parameters() == detector.parameters()
+    np.testing.assert_array_equal(loaded.score(test), detector.score(test))
+    with pytest.raises(WeightsError, match="was fitted with resnet18 weights random, seed 1"):
+        Padim.load(tmp_path / "padim", network=resnet18("random", seed=2))
+
+
+def test_memory_of_the_field_does_not_grow_with_frames(network, array_reader, make_frames):
+    def numbers(n_frames):
+        field = Padim(network, 60, device="cpu").fit(array_reader(make_frames(n_frames, 0))).field
+        return sum(t.numel() for t in field.state().values()), len(field._pending)
+
+    assert numbers(10) == numbers(150)
+
+
+def test_bad_input_says_what_and_why(network, array_reader, make_frames, tmp_path):
+    with pytest.raises(ParameterError, match="n_components: expected 3 to 448.* found 449"):
+        Padim(network, 449)
+    with pytest.raises(ParameterError, match="layers: expected some of layer1, layer2, layer3, layer4"):
+        Padim(network, layers=["layer9"])
+    with pytest.raises(ParameterError, match="reduction: expected one of blocks, select, dense, found 'pca'"):
+        Padim(network, reduction="pca")
+    with pytest.raises(ParameterError, match="frame_score: expected one of"):
+        Padim(network, frame_score="median")
+    with pytest.raises(ParameterError, match="device: expected auto"):
+        Padim(network, device="abacus")
+    detector = Padim(network, 40, device="cpu")
+    with pytest.raises(NotFittedError, match="call fit, or load"):
+        detector.heatmap(make_frames(1, 0))
+    with pytest.raises(NotFittedError, match="call fit, or load"):
+        detector.save(tmp_path / "x")
+    with pytest.raises(ParameterError, match="the reader gave no frame"):
+        detector.fit(array_reader(make_frames(1, 0)[:0]))
+    with pytest.raises(ParameterError, match="choose an image size that is a multiple"):
+        detector.fit(array_reader(make_frames(4, 0, size=(60, 100))))
+    detector.fit(array_reader(make_frames(4, 0)))
+    with pytest.raises(ParameterError, match="use frames of the size"):
+        detector.heatmap(make_frames(1, 0, size=(96, 96)))
+    (tmp_path / "precious").mkdir()
+    with pytest.raises(ResultsError, match="is no saved detector"):
+        detector.save(tmp_path / "precious")
+    with pytest.raises(ResultsError, match="holds no complete saved detector"):
+        Padim.load(tmp_path / "precious")
+    detector.save(tmp_path / "padim")
+    text = json.loads((tmp_path / "padim" / "detector.json").read_text()) | {"detector": "Other"}
+    (tmp_path / "padim" / "detector.json").write_text(json.dumps(text))
+    with pytest.raises(ResultsError, match="holds a Other, not a Padim"):
+        Padim.load(tmp_path / "padim")

@@ -1,0 +1,3 @@
+"""Video anomaly detection with simple detectors, measured honestly."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,171 @@
+"""What every detector is: fit on frames, score frames, explain a frame, be saved and loaded."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+
+import vadlib.networks
+from vadlib.errors import NotFittedError, ParameterError, ResultsError, WeightsError
+from vadlib.networks import TappedNetwork, resolve_device
+
+
+class Detector(ABC):
+    """Base class: scores are float32, one a frame, and higher means more anomalous.
+
+    Parameters
+    ----------
+    network : TappedNetwork
+        Moved to ``device``.
+    device : str
+        ``"auto"`` (a GPU where there is one), ``"cpu"``, ``"cuda"`` …
+    """
+
+    main_score: ClassVar[str]
+
+    def __init__(self, network: TappedNetwork, *, device: str = "auto"):
+        self.device = resolve_device(device)
+        self.network = network.to(self.device)
+
+    @abstractmethod
+    def fit(self, reader: Iterable) -> Self:
+        """Learn what is normal from a reader's frames; returns the detector."""
+
+    @abstractmethod
+    def score_batch(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Every score of a batch of uint8 RGB frames (B, 3, H, W), float32 (B,) each, by name."""
+
+    @abstractmethod
+    def parameters(self) -> dict[str, Any]:
+        """What the detector was made with, as JSON can hold it."""
+
+    @abstractmethod
+    def state(self) -> dict[str, torch.Tensor]:
+        """What `fit` has learnt, as named CPU tensors."""
+
+    @abstractmethod
+    def set_state(self, state: dict[str, torch.Tensor]) -> None:
+        """Take over what `state` gave."""
+
+    def score_columns(self, reader: Iterable) -> dict[str, np.ndarray]:
+        """Every score that the detector knows, from one pass over the frames.
+
+        Returns
+        -------
+        dict of str to numpy float32 (n_frames,)
+            In the order of the reader's table. A frame that the reader was told to skip, and did, is NaN.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        """
+        columns: dict[str, np.ndarray] = {}
+        for batch in reader:
+            for name, values in self.score_batch(batch.images).items():
+                column = columns.setdefault(name, np.full(reader.n_frames, np.nan, dtype=np.float32))
+                column[batch.rows] = values.float().cpu().numpy()
+        if not columns:
+            raise ParameterError("score: the reader gave no frame; give it a table with at least one")
+        return columns
+
+    def score(self, reader: Iterable) -> np.ndarray:
+        """The detector's main score of every frame, numpy float32 (n_frames,); see `score_columns`."""
+        return self.score_columns(reader)[self.main_score]
+
+    def save(self, path: str | Path) -> None:
+        """Write the fitted detector as a folder: ``detector.json`` and ``state.safetensors``; whole or not at all.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ResultsError
+            If something other than a saved detector is at ``path``, or it cannot be written.
+        """
+        path, state = Path(path), self.state()
+        if path.exists() and not (path / "detector.json").is_file():
+            raise ResultsError(f"save: {path} exists and is no saved detector; choose another folder")
+        description = {
+            "detector": type(self).__name__,
+            "parameters": self.parameters(),
+            "weights": self.network.record.as_dict(),
+        }
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+            try:
+                save_file(state, temporary / "state.safetensors")
+                (temporary / "detector.json").write_text(json.dumps(description, indent=2) + "\n")
+                os.chmod(temporary, 0o755)
+                if path.exists():
+                    shutil.rmtree(path)
+                temporary.rename(path)
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+        except OSError as error:
+            raise ResultsError(f"save: {path} cannot be written ({error}); choose a folder with room") from error
+
+    @classmethod
+    def load(cls, path: str | Path, *, network: TappedNetwork | None = None, device: str = "auto") -> Self:
+        """Read a detector that `save` wrote.
+
+        Parameters
+        ----------
+        path : str or Path
+            The folder.
+        network : TappedNetwork, optional
+            The network it was fitted with; without it, it is rebuilt from the recorded weights.
+        device : str
+            As for the constructor.
+
+        Raises
+        ------
+        ResultsError
+            If there is no such detector at ``path``.
+        WeightsError
+            If the network's weights are not those of the fit, or cannot be had.
+        """
+        path = Path(path)
+        try:
+            description = json.loads((path / "detector.json").read_text())
+            state = load_file(path / "state.safetensors")
+        except Exception as error:
+            raise ResultsError(
+                f"load: {path} holds no complete saved detector ({error}); expected detector.json and "
+                "state.safetensors, as save writes them"
+            ) from error
+        if description["detector"] != cls.__name__:
+            raise ResultsError(
+                f"load: {path} holds a {description['detector']}, not a {cls.__name__}; load it with that"
+            )
+        recorded = description["weights"]
+        if network is None:
+            build = getattr(vadlib.networks, recorded["architecture"])
+            network = build(recorded["source"], **({"seed": recorded["seed"]} if recorded["seed"] is not None else {}))
+        found = network.record
+        if (found.architecture, found.sha256, found.seed) != tuple(
+            recorded[key] for key in ("architecture", "sha256", "seed")
+        ):
+            raise WeightsError(
+                f"load: {path} was fitted with {recorded['architecture']} weights {recorded['name']} (sha256 "
+                f"{recorded['sha256']}), but the network has {found.architecture} {found.name} ({found.sha256}); "
+                "give the network of the fit"
+            )
+        detector = cls(network, device=device, **description["parameters"])
+        detector.set_state(state)
+        return detector
+
+    def _require_fitted(self, fitted: bool) -> None:
+        if not fitted:
+            raise NotFittedError(f"{type(self).__name__}: not fitted yet; call fit, or load a saved one")

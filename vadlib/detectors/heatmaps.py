@@ -1,0 +1,63 @@
+"""From a grid of distances to a heatmap of the frame's size, and from a heatmap to a frame's score."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from scipy.ndimage import gaussian_filter1d
+
+
+def smoothed_resize(maps: torch.Tensor, size: tuple[int, int], *, sigma: float) -> torch.Tensor:
+    """Bilinear to ``size``, then a Gaussian blur of ``sigma`` pixels.
+
+    Both steps are linear and separable, so together they are one matrix for rows and one for columns.
+
+    Parameters
+    ----------
+    maps : float32 (B, h, w)
+        Values on a grid of cells.
+    size : (height, width)
+        Pixels.
+    sigma : float
+        Pixels; 0 is no blur. Edges are reflected, and the kernel ends at 4 sigma, as in `scipy.ndimage`.
+
+    Returns
+    -------
+    float32 (B, height, width)
+    """
+    rows = _resize_and_blur_matrix(maps.shape[1], size[0], sigma).to(maps.device)
+    columns = _resize_and_blur_matrix(maps.shape[2], size[1], sigma).to(maps.device)
+    return rows @ maps @ columns.T
+
+
+def frame_scores(heatmaps: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Maximum, mean, and mean of the largest 1 % of each heatmap.
+
+    Parameters
+    ----------
+    heatmaps : float32 (B, H, W)
+
+    Returns
+    -------
+    dict of str to float32 (B,)
+        ``"max"``, ``"mean"``, ``"top1%"``.
+    """
+    pixels = heatmaps.flatten(1)  # (B, H * W)
+    n_top = max(round(pixels.shape[1] / 100), 1)
+    return {
+        "max": pixels.amax(dim=1),
+        "mean": pixels.mean(dim=1),
+        "top1%": pixels.topk(n_top, dim=1).values.mean(dim=1),
+    }
+
+
+@lru_cache(maxsize=32)
+def _resize_and_blur_matrix(cells: int, pixels: int, sigma: float) -> torch.Tensor:
+    """The (pixels, cells) matrix of bilinear resizing (pixel centres, edges repeated) followed by the blur."""
+    identity = torch.eye(cells, dtype=torch.float64)[:, None]  # (cells, 1, cells)
+    resize = torch.nn.functional.interpolate(identity, size=pixels, mode="linear", align_corners=False)
+    matrix = resize[:, 0].T  # (pixels, cells)
+    if sigma > 0:
+        matrix = torch.from_numpy(gaussian_filter1d(matrix.numpy(), sigma, axis=0, mode="reflect"))
+    return matrix.float().contiguous()

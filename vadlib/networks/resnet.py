@@ -1,0 +1,100 @@
+"""torchvision's ResNet-18 (He et al. 2016), the paper's backbone (section 3.1.2)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torchvision.models import resnet18 as torchvision_resnet18
+
+from vadlib.errors import WeightsError
+from vadlib.networks.tapped import TappedNetwork
+from vadlib.networks.weights import WeightsRecord, fetch_imagenet_resnet18, file_sha256, read_weights
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+CHANNELS = {"layer1": 64, "layer2": 128, "layer3": 256, "layer4": 512}
+
+
+def resnet18(weights: str | Path = "imagenet", *, seed: int = 0, precision: str = "auto") -> TappedNetwork:
+    """ResNet-18 with taps at ``layer1`` to ``layer4``, in evaluation mode, on the CPU.
+
+    Parameters
+    ----------
+    weights : str or Path
+        ``"imagenet"``: torchvision's IMAGENET1K_V1, downloaded once and checked. ``"random"``: torchvision's own
+        initialisation, from ``seed``. Anything else: the path of a state dict in torchvision's key names. A file
+        that lacks whole parameters is accepted; what needs them then raises WeightsError.
+    seed : int
+        Seed of random weights; not used otherwise.
+    precision : {"auto", "float32", "bfloat16"}
+        See `TappedNetwork`.
+
+    Raises
+    ------
+    WeightsError
+        If the weights cannot be had, are of another architecture, or hold a NaN or an infinity.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = torchvision_resnet18(weights=None)
+    missing: list[str] = []
+    if str(weights) == "random":
+        record = WeightsRecord("resnet18", "random", f"random, seed {seed}", None, seed, trained=False)
+    elif str(weights) == "imagenet":
+        state, sha256 = fetch_imagenet_resnet18()
+        model.load_state_dict(state)
+        record = WeightsRecord("resnet18", "imagenet", "torchvision IMAGENET1K_V1", sha256)
+    else:
+        missing = _load(model, read_weights(weights), source=str(weights))
+        record = WeightsRecord("resnet18", str(weights), Path(weights).name, file_sha256(Path(weights)))
+    return _tapped(model.eval(), record, missing, precision)
+
+
+def _load(model: nn.Module, state: dict[str, torch.Tensor], *, source: str) -> list[str]:
+    """Load what is there; return the parameters that are not. Refuse anything of another architecture."""
+    own = model.state_dict()
+    strange = [key for key in state if key not in own]
+    misshapen = [key for key in state if key in own and state[key].shape != own[key].shape]
+    lacking = [key for key in own if key not in state and not key.endswith("num_batches_tracked")]
+    if strange or misshapen or any(not key.startswith(("layer", "fc")) for key in lacking):
+        examples = ", ".join((strange + misshapen + lacking)[:3])
+        raise WeightsError(
+            f"weights: {source} is no ResNet-18 in torchvision's key names: {len(strange)} unknown, "
+            f"{len(misshapen)} of another shape, {len(lacking)} missing parameters (such as {examples}); "
+            "expected the keys of torchvision.models.resnet18"
+        )
+    broken = [key for key, value in state.items() if not torch.isfinite(value.float()).all()]
+    if broken:
+        raise WeightsError(f"weights: {source} holds NaN or infinity in {', '.join(broken[:3])}; fetch it again")
+    model.load_state_dict(
+        {key: value.float() if value.is_floating_point() else value for key, value in state.items()},
+        strict=False,
+    )
+    return lacking
+
+
+def _tapped(model: nn.Module, record: WeightsRecord, missing: list[str], precision: str) -> TappedNetwork:
+    # A batch normalisation in evaluation mode is affine: folded into the convolution before it, one pass less.
+    model.conv1 = fuse_conv_bn_eval(model.conv1, model.bn1)
+    for stage in (model.layer1, model.layer2, model.layer3, model.layer4):
+        for block in stage:
+            block.conv1, block.bn1 = fuse_conv_bn_eval(block.conv1, block.bn1), nn.Identity()
+            block.conv2, block.bn2 = fuse_conv_bn_eval(block.conv2, block.bn2), nn.Identity()
+            if block.downsample is not None:
+                block.downsample = fuse_conv_bn_eval(*block.downsample)
+    stages = {"stem": nn.Sequential(model.conv1, model.relu, model.maxpool)}
+    stages |= {name: getattr(model, name) for name in CHANNELS}
+    head = nn.Sequential(model.avgpool, nn.Flatten(1), model.fc)
+    return TappedNetwork(
+        stages,
+        head,
+        channels=CHANNELS,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+        record=record,
+        missing=missing,
+        precision=precision,
+    )
