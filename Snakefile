@@ -1,0 +1,69 @@
+# Which notebook needs which results, and what makes it run again: its own source, its profile, the library, its data
+# set, or a result it reads. `make book` calls this through `vadlib book`; a cluster's executor plugins work as usual.
+import sys
+
+import yaml
+
+PROFILE = config.get("profile", "demo")
+OUT = f"_build/{PROFILE}"
+PROFILE_FILE = f"notebooks/profiles/{PROFILE}.yml"
+with open(PROFILE_FILE) as file:
+    PARAMETERS = yaml.safe_load(file)
+
+# What the command line changes of the profile: another folder for the data set, another file of weights.
+OVERRIDES = {name: config[name] for name in ("dataset_root", "weights") if config.get(name)}
+
+UPSTREAM = {
+    "01_dataset": [],
+    "02_padim": [],
+    "05_comparison": ["02_padim"],
+    "10_provenance": ["01_dataset", "02_padim", "05_comparison"],
+}
+LIBRARY = sorted(glob_wildcards("vadlib/{path,[^.]+}.py").path)
+LIBRARY = [f"vadlib/{path}.py" for path in LIBRARY if path not in ("cli", "report/book")]
+PYTHON = sys.executable
+
+MAKES_WORLD = PARAMETERS["dataset"] == "synthcampus" and "dataset_root" not in OVERRIDES
+
+
+rule book:
+    default_target: True
+    input:
+        notebooks=expand(OUT + "/notebooks/{name}.ipynb", name=UPSTREAM),
+        results=expand(OUT + "/results/{name}", name=UPSTREAM),
+        pages=[f"book/{path}" for path in glob_wildcards("book/{path,.*[^~]}").path],
+        settings=["_config.yml", "_toc.yml", "vadlib/report/book.py"],
+    output:
+        OUT + "/html/index.html",
+    shell:
+        "{PYTHON} -m vadlib.report.book {OUT}"
+
+
+rule notebook:
+    input:
+        source="notebooks/{name}.py",
+        profile=PROFILE_FILE,
+        library=LIBRARY,
+        data=[OUT + "/data/world.json"] if MAKES_WORLD else [],
+        upstream=lambda wildcards: [f"{OUT}/results/{name}" for name in UPSTREAM[wildcards.name]],
+    output:
+        notebook=OUT + "/notebooks/{name}.ipynb",
+        results=directory(OUT + "/results/{name}"),
+    params:
+        overrides=[f"{name}={value}" for name, value in sorted(OVERRIDES.items())],
+    threads: workflow.cores
+    shell:
+        "{PYTHON} -m vadlib.report.notebooks {input.source} {output.notebook} --profile {input.profile}"
+        " --results-root {OUT}/results {params.overrides:q}"
+
+
+rule world:
+    input:
+        [source for source in LIBRARY if source.startswith("vadlib/synth/")],
+    output:
+        OUT + "/data/world.json",
+    params:
+        seed=PARAMETERS.get("world_seed", 0),
+    threads: workflow.cores
+    shell:
+        "rm -rf {OUT}/data && {PYTHON} -m vadlib.cli synth {OUT}/data --seed {params.seed}"

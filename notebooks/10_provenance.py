@@ -1,0 +1,97 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Where the numbers come from
+#
+# {glue:text}`chapter_line`
+#
+# **Which code, data, weights and machine made this build?** Each experiment writes a record of its run beside its
+# results; these tables are read from those records.
+
+# %% tags=["parameters"]
+profile = "demo"  # the row of notebooks/profiles that this run belongs to
+upstream_dir = "_build/demo/results"  # folder of the other experiments' results
+results_dir = "_build/manual/10_provenance"  # folder to write the results to
+
+# %% tags=["hide-input"]
+import pandas as pd
+from myst_nb import glue
+
+from vadlib.report import Experiment, load_results
+from vadlib.report.pages import chapter_line, revision_name
+
+run = Experiment.from_notebook("10_provenance", globals())
+names = ("01_dataset", "02_padim", "05_comparison")
+records = {name: load_results(f"{upstream_dir}/{name}").run for name in names}
+first = records["02_padim"]
+
+# %% [markdown]
+# ## Runs
+
+# %% tags=["hide-input"]
+runs = pd.DataFrame(
+    {
+        name: {
+            "started (UTC)": record["started"].replace("T", " ").removesuffix("+00:00"),
+            "seconds": f"{record['seconds']:.1f}",
+            "peak memory, GB": f"{record['peak_host_bytes'] / 1e9:.2f}",
+            "frames left out as unreadable": record["skipped"]["count"] if record["skipped"] else 0,
+            "revision": revision_name(record["git"]),
+        }
+        for name, record in records.items()
+    }
+).T
+runs
+
+# %% [markdown]
+# ## Stages of PaDiM
+
+# %% tags=["hide-input"]
+stages = pd.DataFrame(first["stages"]).T[["seconds"]].map("{:.1f}".format)
+stages
+
+# %% [markdown]
+# ## Data and weights
+
+# %% tags=["hide-input"]
+pd.Series(
+    {
+        "data set": first["dataset"]["name"],
+        "its fingerprint": first["dataset"]["fingerprint"][:16],
+        "clips": first["dataset"]["n_clips"],
+        "network": first["weights"]["architecture"],
+        "weights": first["weights"]["name"],
+        "SHA-256 of the weights file": first["weights"]["sha256"] or "no file: drawn from the seed",
+        "arithmetic": first["precision"],
+    },
+    name="value",
+).to_frame()
+
+# %% [markdown]
+# ## Machine and versions
+
+# %% tags=["hide-input"]
+pd.Series({"device": first["device"], **first["hardware"]}, name="value").to_frame()
+
+# %% tags=["hide-input"]
+pd.Series(first["versions"], name="version").to_frame()
+
+# %% tags=["remove-cell"]
+total = sum(record["seconds"] for record in records.values())
+peak = max(record["peak_host_bytes"] for record in records.values())
+run.metrics({"total_seconds": total, "peak_host_bytes": peak})
+run.save()
+glue("total_minutes", f"{total / 60:.1f}", display=False)
+glue("peak_gigabytes", f"{peak / 1e9:.1f}", display=False)
+glue("device", str(first["device"]), display=False)
+glue(
+    "chapter_line",
+    chapter_line(profile=profile, dataset=first["dataset"]["name"], seconds=run.seconds, date=run.started),
+    display=False,
+)

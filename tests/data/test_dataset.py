@@ -1,0 +1,80 @@
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from vadlib.data import open_dataset
+from vadlib.errors import LayoutError, ParameterError
+
+
+@pytest.fixture(scope="module")
+def dataset(shanghaitech_root):
+    return open_dataset("shanghaitech", shanghaitech_root)
+
+
+def test_repr_says_what_it_is(dataset):
+    assert "3 training and 3 test clips, 60 frames" in repr(dataset)
+
+
+def test_clip_lookup(dataset):
+    assert dataset.clip("01_0014").n_frames == 12
+    with pytest.raises(ParameterError, match=r"No clip '01_0041' in shanghaitech: it has 6.*Nearest: .*01_0014"):
+        dataset.clip("01_0041")
+
+
+@pytest.mark.parametrize("frame", [-1, 12])
+def test_mask_of_a_frame_that_is_not_there(dataset, frame):
+    with pytest.raises(ParameterError, match=f"Clip 01_0014 has frames 0 to 11, not {frame}"):
+        dataset.pixel_mask("01_0014", frame)
+
+
+def test_image_size_of_videos_and_folders(dataset, write):
+    assert dataset.image_size() == dataset.image_size("01_0014") == dataset.image_size("02_001") == write.size
+
+
+def test_two_clips_of_one_id(tmp_path, shanghaitech_root):
+    root = shutil.copytree(shanghaitech_root, tmp_path / "shanghaitech")
+    (root / "training/videos/01_001.avi").rename(root / "training/videos/01_0014.avi")
+    with pytest.raises(LayoutError, match="Two clips are called 01_0014"):
+        open_dataset("shanghaitech", root)
+
+
+class TestFingerprint:
+    @pytest.fixture
+    def copy(self, tmp_path, shanghaitech_root):
+        return shutil.copytree(shanghaitech_root, tmp_path / "elsewhere")
+
+    def test_place_and_time_do_not_matter(self, dataset, copy):
+        for path in copy.rglob("*"):
+            os.utime(path, (1, 1))
+        (copy / "testing/frames/01_0014/.DS_Store").write_bytes(b"stray")
+        fingerprint = open_dataset("shanghaitech", copy).fingerprint
+        assert fingerprint == dataset.fingerprint
+        assert int(fingerprint, 16) > 0
+
+    def test_labels_matter(self, dataset, copy, write):
+        labels = write.labels["01_0014"].copy()
+        labels[0] = 1 - labels[0]
+        write.array(copy / "testing/test_frame_mask/01_0014.npy", labels)
+        assert open_dataset("shanghaitech", copy).fingerprint != dataset.fingerprint
+
+    @pytest.mark.parametrize("file", ["training/videos/01_001.avi", "testing/frames/01_0014/003.jpg"])
+    def test_sizes_matter(self, dataset, copy, file):
+        with (copy / file).open("ab") as stream:
+            stream.write(b"\0")
+        assert open_dataset("shanghaitech", copy).fingerprint != dataset.fingerprint
+
+    def test_clips_and_masks_matter(self, dataset, copy):
+        (copy / "testing/test_pixel_mask/01_0014.npy").unlink()
+        without_masks = open_dataset("shanghaitech", copy).fingerprint
+        (copy / "training/videos/01_002.avi").unlink()
+        without_clip = open_dataset("shanghaitech", copy).fingerprint
+        assert len({dataset.fingerprint, without_masks, without_clip}) == 3
+
+    def test_the_name_matters(self, dataset, shanghaitech_root):
+        assert open_dataset("synthcampus", shanghaitech_root).fingerprint != dataset.fingerprint
+
+
+def test_labels_cannot_be_read_as_something_else(dataset):
+    assert all(labels.dtype == np.int8 for labels in dataset.labels.values())

@@ -1,0 +1,247 @@
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from vadlib.data import open_dataset, read_frame, shanghaitech
+from vadlib.errors import LabelError, LayoutError, UnreadableError
+
+
+@pytest.fixture
+def root(tmp_path, shanghaitech_root):
+    """A copy to damage."""
+    return shutil.copytree(shanghaitech_root, tmp_path / "shanghaitech")
+
+
+def test_clips(shanghaitech_root):
+    dataset = open_dataset("shanghaitech", shanghaitech_root)
+    assert [(clip.id, clip.split, clip.scene, clip.n_frames) for clip in dataset.clips] == [
+        ("01_001", "train", "01", 10),
+        ("01_0014", "test", "01", 12),
+        ("01_0015", "test", "01", 8),
+        ("01_002", "train", "01", 7),
+        ("02_0001", "test", "02", 14),
+        ("02_001", "train", "02", 9),
+    ]
+    assert {clip.fps for clip in dataset.clips} == {20.0}  # the videos' own, which folders of frames borrow
+    assert dataset.missing == ()
+    assert len(dataset.events) == 0
+
+
+def test_frame_table_has_the_masks_labels(shanghaitech_root, write):
+    table = open_dataset("shanghaitech", shanghaitech_root).frame_table()
+    assert list(table.columns) == ["clip", "split", "scene", "frame", "label"]
+    assert table["frame"].dtype == np.int64
+    assert table["label"].dtype == np.int8
+    assert isinstance(table["clip"].iloc[0], str)
+    for clip_id, labels in write.labels.items():
+        rows = table[table["clip"] == clip_id]
+        assert rows["frame"].tolist() == list(range(len(labels)))
+        assert rows["label"].tolist() == labels.tolist()
+    assert table.loc[table["split"] == "train", "label"].sum() == 0
+    assert table.index.equals(table.sort_values(["clip", "frame"]).index)
+
+
+def test_every_clip_is_read_from_its_own_source(shanghaitech_root, write):
+    dataset = open_dataset("shanghaitech", shanghaitech_root)
+    numbers = {"01_001": 0, "01_002": 1, "02_001": 2, "01_0014": 3, "01_0015": 4, "02_0001": 5}
+    for clip in dataset.clips:
+        assert write.identify(read_frame(dataset, clip.id, 5)) == (5, numbers[clip.id])
+
+
+def test_pixel_masks_in_both_axis_orders(shanghaitech_root, write):
+    dataset = open_dataset("shanghaitech", shanghaitech_root)
+    for clip_id in ("01_0014", "01_0015"):  # written as (T, H, W) and as (H, W, T)
+        expected = write.masks_for(write.labels[clip_id]) == 1
+        for frame in range(len(expected)):
+            mask = dataset.pixel_mask(clip_id, frame)
+            assert mask.dtype == bool
+            np.testing.assert_array_equal(mask, expected[frame])
+    assert dataset.pixel_mask("02_0001", 0) is None
+    assert dataset.pixel_mask("01_001", 0) is None
+
+
+@pytest.mark.parametrize(
+    ("shape", "n_frames", "size", "frames_first"),
+    [
+        ((9, 4, 5), 9, (4, 5), True),
+        ((4, 5, 9), 9, (4, 5), False),
+        ((9, 4, 9), 9, (4, 9), True),  # as many frames as columns: the frames' size decides
+        ((9, 4, 9), 9, (9, 4), False),
+        ((9, 4, 5), 9, None, True),
+        ((4, 5, 9), 9, None, False),
+    ],
+)
+def test_mask_axes(tmp_path, shape, n_frames, size, frames_first):
+    assert shanghaitech.mask_axes(shape, n_frames, size, tmp_path) is frames_first
+
+
+@pytest.mark.parametrize(
+    ("shape", "n_frames", "size", "message"),
+    [
+        ((9, 9, 9), 9, (9, 9), "fit both"),
+        ((9, 4, 9), 9, None, "9 frames of unknown size fit both"),
+        ((9, 4, 5), 9, (8, 10), r"9 frames of 8x10 \(height x width\) fit neither"),
+        ((8, 4, 5), 9, (4, 5), "fit neither"),
+    ],
+)
+def test_ambiguous_mask_axes(tmp_path, shape, n_frames, size, message):
+    with pytest.raises(LabelError, match=message):
+        shanghaitech.mask_axes(shape, n_frames, size, tmp_path)
+
+
+@pytest.mark.parametrize("clip_id", ["01_0014", "02_0001"])  # a folder of frames, a video
+@pytest.mark.parametrize("change", [-1, 1])
+def test_label_length_differs(root, write, clip_id, change):
+    n_frames = len(write.labels[clip_id])
+    write.array(root / f"testing/test_frame_mask/{clip_id}.npy", np.zeros(n_frames + change, np.uint8))
+    with pytest.raises(LabelError, match=rf"Clip {clip_id} has {n_frames} frames .* but {n_frames + change} labels"):
+        open_dataset("shanghaitech", root)
+
+
+def test_mask_length_differs(root, write):
+    write.array(root / "testing/test_pixel_mask/01_0014.npy", np.zeros((11, *write.size), np.uint8))
+    with pytest.raises(LabelError, match=r"Clip 01_0014 has 12 frames, but .* is \(11, 48, 64\)"):
+        open_dataset("shanghaitech", root)
+
+
+@pytest.mark.parametrize("part", ["test_frame_mask", "test_pixel_mask"])
+def test_pickles_are_refused_and_never_run(root, write, part):
+    class Harmful:
+        def __reduce__(self):
+            return os.mkdir, (str(root / "harmed"),)
+
+    path = root / f"testing/{part}/01_0014.npy"
+    write.array(path, np.array([Harmful()], object), allow_pickle=True)
+    with pytest.raises(LabelError, match=r"01_0014\.npy is not a plain array.*refused"):
+        open_dataset("shanghaitech", root)
+    assert not (root / "harmed").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"not an array"])
+def test_what_is_no_array_is_an_error(root, content):
+    (root / "testing/test_frame_mask/01_0014.npy").write_bytes(content)
+    with pytest.raises(LabelError, match=r"01_0014\.npy is not a plain array"):
+        open_dataset("shanghaitech", root)
+
+
+def test_truncated_array_is_an_error(root):
+    path = root / "testing/test_frame_mask/01_0014.npy"
+    path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(LabelError, match=r"01_0014\.npy is not a plain array"):
+        open_dataset("shanghaitech", root)
+
+
+@pytest.mark.parametrize("labels", [[0, 2] * 6, [0.5] * 12, [-1] * 12, [np.nan] * 12])
+def test_labels_are_0_or_1(root, write, labels):
+    write.array(root / "testing/test_frame_mask/01_0014.npy", np.array(labels))
+    with pytest.raises(LabelError, match="Clip 01_0014: labels are 0 or 1, found"):
+        open_dataset("shanghaitech", root)
+
+
+def test_labels_have_one_axis(root, write):
+    write.array(root / "testing/test_frame_mask/01_0014.npy", np.zeros((12, 1), np.uint8))
+    with pytest.raises(LabelError, match=r"an array \(T,\), not \(12, 1\)"):
+        open_dataset("shanghaitech", root)
+
+
+def test_corrupt_training_video_is_named(root):
+    (root / "training/videos/01_002.avi").write_bytes(b"cut short")
+    with pytest.raises(UnreadableError, match=r"01_002\.avi is not a video"):
+        open_dataset("shanghaitech", root)
+
+
+def test_empty_folder_of_frames(root):
+    for path in (root / "testing/frames/01_0014").iterdir():
+        path.unlink()
+    with pytest.raises(LayoutError, match="01_0014 has no frames"):
+        open_dataset("shanghaitech", root)
+
+
+def test_one_clip_as_two_videos(root, write):
+    write.video(root / "training/videos/01_001.mkv", 10)
+    with pytest.raises(LayoutError, match=r"both clip 01_001\. Keep one"):
+        open_dataset("shanghaitech", root)
+
+
+def test_a_folder_of_frames_goes_before_a_video(root, write):
+    write.frames(root / "testing/frames/02_0001", 14, 8)
+    dataset = open_dataset("shanghaitech", root)
+    assert dataset.clip("02_0001").path.is_dir()
+    assert write.identify(read_frame(dataset, "02_0001", 3)) == (3, 8)
+
+
+def test_training_frames_extracted_by_the_user_are_read(root, write):
+    shutil.rmtree(root / "training/videos")
+    write.frames(root / "training/frames/03_001", 5, name="{}.jpg", start=1)
+    clip = open_dataset("shanghaitech", root).clip("03_001")
+    assert (clip.split, clip.scene, clip.n_frames) == ("train", "03", 5)
+
+
+class TestIncompleteCopy:
+    @pytest.fixture
+    def partial_root(self, root):
+        """Labels of all test clips, frames of one, and no training videos."""
+        shutil.rmtree(root / "training")
+        shutil.rmtree(root / "testing/frames")
+        return root
+
+    def test_it_is_refused(self, partial_root):
+        message = (
+            r"shanghaitech in .* is incomplete: no training videos .*; 2 clips \(01_0014, 01_0015\) with labels but neither "
+            r"frames nor video\. .*allow_missing=True"
+        )
+        with pytest.raises(LayoutError, match=message):
+            open_dataset("shanghaitech", partial_root)
+
+    def test_allow_missing_keeps_all_labels(self, partial_root, write):
+        dataset = open_dataset("shanghaitech", partial_root, allow_missing=True)
+        assert len(dataset.missing) == 2
+        table = dataset.frame_table()
+        assert table["clip"].unique().tolist() == sorted(write.labels)
+        assert table["label"].sum() == sum(labels.sum() for labels in write.labels.values())
+        assert [clip.id for clip in dataset.clips if clip.path is None] == ["01_0014", "01_0015"]
+        assert dataset.image_size() == write.size
+        np.testing.assert_array_equal(
+            dataset.pixel_mask("01_0014", 7), write.masks_for(write.labels["01_0014"])[7].astype(bool)
+        )
+
+    def test_reading_what_is_not_there_names_the_clips(self, partial_root):
+        dataset = open_dataset("shanghaitech", partial_root, allow_missing=True)
+        with pytest.raises(LayoutError, match=r"1 clip \(01_0015\): labels only, no video or frames"):
+            read_frame(dataset, "01_0015", 0)
+
+    def test_test_clips_without_labels_are_left_out(self, root):
+        (root / "testing/test_frame_mask/01_0015.npy").unlink()
+        with pytest.raises(LayoutError, match=r"1 clip \(01_0015\) without labels"):
+            open_dataset("shanghaitech", root)
+        dataset = open_dataset("shanghaitech", root, allow_missing=True)
+        assert "01_0015" not in {clip.id for clip in dataset.clips}
+        assert "without labels" in dataset.missing[0]
+
+    def test_no_labels_at_all(self, root):
+        shutil.rmtree(root / "testing/test_frame_mask")
+        with pytest.raises(LayoutError, match=r"no labels \(testing/test_frame_mask"):
+            open_dataset("shanghaitech", root)
+
+
+class TestEvents:
+    def test_they_are_read(self, root):
+        (root / "events.csv").write_text("clip,first,last,event\n01_0014,2,3,bicycle\n02_0001,0,4,running\n")
+        events = open_dataset("synthcampus", root).events
+        assert events.to_dict("records") == [
+            {"clip": "01_0014", "first": 2, "last": 3, "event": "bicycle"},
+            {"clip": "02_0001", "first": 0, "last": 4, "event": "running"},
+        ]
+
+    @pytest.mark.parametrize("row", ["01_0014,2,12,bicycle", "09_0001,0,1,bicycle", "01_0014,3,2,bicycle"])
+    def test_events_outside_of_their_clip(self, root, row):
+        (root / "events.csv").write_text(f"clip,first,last,event\n{row}\n")
+        with pytest.raises(LabelError, match=r"events\.csv: bicycle in frames"):
+            open_dataset("synthcampus", root)
+
+    def test_wrong_columns(self, root):
+        (root / "events.csv").write_text("clip,start,end\n")
+        with pytest.raises(LabelError, match="columns clip, first, last, event are expected"):
+            open_dataset("synthcampus", root)

@@ -1,0 +1,118 @@
+import shutil
+
+import numpy as np
+import pytest
+
+from vadlib.data import open_dataset, read_frame, ucsd
+from vadlib.errors import LabelError, LayoutError
+
+
+@pytest.fixture
+def home(tmp_path, ucsd_root):
+    """A copy to damage."""
+    return shutil.copytree(ucsd_root / "UCSD_Anomaly_Dataset.v1p2/UCSDped2", tmp_path / "UCSDped2")
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".jpg", ".png"])
+@pytest.mark.parametrize(("name", "folder"), [("ucsd-ped1", "UCSDped1"), ("ucsd-ped2", "UCSDped2")])
+def test_clips_and_labels(tmp_path, write, suffix, name, folder):
+    write.ucsd(tmp_path / folder, folder, suffix)
+    dataset = open_dataset(name, tmp_path)
+    assert [(clip.id, clip.split, clip.n_frames) for clip in dataset.clips] == [
+        ("Test001", "test", 10),
+        ("Test002", "test", 12),
+        ("Test003", "test", 7),
+        ("Train001", "train", 6),
+        ("Train002", "train", 8),
+    ]
+    assert {clip.scene for clip in dataset.clips} == {folder[4:]}
+    assert {clip.fps for clip in dataset.clips} == {10.0}
+    assert dataset.labels["Test001"].tolist() == [0, 0, 0, 0, 1, 1, 1, 0, 0, 0]  # 5:7, from 1, ends included
+    assert dataset.labels["Test002"].tolist() == [1, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1]
+    assert dataset.labels["Test003"].tolist() == [0] * 7
+    assert write.identify(read_frame(dataset, "Test002", 4)) == (4, 4)
+
+
+@pytest.mark.parametrize("clip_id", ["Test001", "Test002"])  # masks called 001.bmp, and frame001.bmp
+def test_masks(ucsd_root, write, clip_id):
+    dataset = open_dataset("ucsd-ped2", ucsd_root)
+    for frame in range(10):
+        mask = dataset.pixel_mask(clip_id, frame)
+        assert mask.dtype == bool
+        assert mask.shape == write.size
+        assert np.flatnonzero(mask.any(axis=0)).tolist() == [frame]
+
+
+def test_clips_without_masks(ucsd_root):
+    dataset = open_dataset("ucsd-ped2", ucsd_root)
+    assert dataset.pixel_mask("Test003", 0) is None
+    assert dataset.pixel_mask("Train001", 0) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("T{end+1}.gt_frame = [61:180];", {1: [(61, 180)]}),
+        ("gt_frame=[5:90, 140:200]\ngt_frame = [ 1 : 3 ]", {1: [(5, 90), (140, 200)], 2: [(1, 3)]}),
+        ("gt_frame = [5:90 140:200];", {1: [(5, 90), (140, 200)]}),
+        ("gt_frame = [7];\r\ngt_frame = [];", {1: [(7, 7)], 2: []}),
+        ("gt_frame = 5:9;", {1: [(5, 9)]}),
+        ("% gt_frame = [1:2];\ngt_frame = [3:4]; % gt_frame = [9:9]", {1: [(3, 4)]}),
+        ("gt_frame = [1:2, ...\n 5:6];", {1: [(1, 2), (5, 6)]}),
+    ],
+)
+def test_parse_ranges(tmp_path, text, expected):
+    path = tmp_path / "UCSDped2.m"
+    path.write_text(text)
+    assert ucsd.parse_ranges(path) == expected
+
+
+@pytest.mark.parametrize("ranges", ["0:5", "9:3", "a:b", "1:2:9", "-3:4"])
+def test_parse_what_is_no_range(tmp_path, ranges):
+    path = tmp_path / "UCSDped2.m"
+    path.write_text(f"gt_frame = [1:2];\ngt_frame = [{ranges}];")
+    with pytest.raises(LabelError, match=r"UCSDped2\.m: entry 2: '.*' is not a range"):
+        ucsd.parse_ranges(path)
+
+
+def test_parse_an_empty_file(tmp_path):
+    (tmp_path / "UCSDped2.m").write_text("TestVideoFile = {};")
+    with pytest.raises(LabelError, match="no line like"):
+        ucsd.parse_ranges(tmp_path / "UCSDped2.m")
+
+
+def test_labels_beyond_the_frames(home):
+    (home / "Test/Test001/010.tif").unlink()
+    (home / "Test/UCSDped2.m").write_text("gt_frame = [8:10];\ngt_frame = [];\ngt_frame = [];")
+    with pytest.raises(LabelError, match=r"Clip Test001 has 9 frames .* labels frames 8 to 10 of it"):
+        open_dataset("ucsd-ped2", home)
+
+
+def test_one_mask_too_few(home):
+    (home / "Test/Test002_gt/frame012.bmp").unlink()
+    with pytest.raises(LabelError, match="Clip Test002 has 12 frames but 11 masks"):
+        open_dataset("ucsd-ped2", home)
+
+
+def test_missing_test_clip(home):
+    shutil.rmtree(home / "Test/Test002")
+    with pytest.raises(LayoutError, match=r"1 clip \(Test002\) with labels in UCSDped2\.m but no folder"):
+        open_dataset("ucsd-ped2", home)
+    dataset = open_dataset("ucsd-ped2", home, allow_missing=True)
+    assert [clip.id for clip in dataset.clips if clip.split == "test"] == ["Test001", "Test003"]
+    assert dataset.labels["Test001"].sum() == 3
+    assert dataset.labels["Test003"].sum() == 0
+
+
+def test_missing_training_clips_and_labels(home):
+    shutil.rmtree(home / "Train")
+    (home / "Test/UCSDped2.m").unlink()
+    with pytest.raises(LayoutError, match=r"no training clips .*; no labels \(Test/UCSDped2\.m\)"):
+        open_dataset("ucsd-ped2", home)
+
+
+def test_a_folder_without_frames(home):
+    for path in (home / "Train/Train002").iterdir():
+        path.unlink()
+    with pytest.raises(LayoutError, match="Train002 has no frames"):
+        open_dataset("ucsd-ped2", home)

@@ -1,0 +1,120 @@
+import cv2
+import numpy as np
+import pytest
+
+from vadlib.data import videos
+from vadlib.errors import LayoutError, UnreadableError
+
+
+def frames_of(path, frames, n_frames):
+    return list(videos.iterate_frames(path, frames, n_frames))
+
+
+@pytest.mark.parametrize("name", ["{}.jpg", "{:03d}.jpg", "frame{:04d}.jpg", "cam2_{}.jpg"])
+@pytest.mark.parametrize("start", [0, 1])
+def test_frames_are_sorted_by_number(tmp_path, write, name, start):
+    write.frames(tmp_path / "clip", 12, name=name, start=start)
+    images = frames_of(tmp_path / "clip", range(12), 12)
+    assert [write.identify(image)[0] for image in images] == list(range(12))
+
+
+def test_stray_files_are_skipped(tmp_path, write):
+    folder = write.frames(tmp_path / "clip", 3)
+    for name in (".DS_Store", "._001.jpg", "Thumbs.db", "notes.txt", "002.jpg~"):
+        (folder / name).write_bytes(b"stray")
+    assert [path.name for path in videos.list_numbered(folder)] == ["000.jpg", "001.jpg", "002.jpg"]
+
+
+def test_gap_in_the_numbers_is_an_error(tmp_path, write):
+    folder = write.frames(tmp_path / "clip", 6)
+    (folder / "003.jpg").unlink()
+    with pytest.raises(LayoutError, match=r"frames 0 to 5 with 1 missing, first 3"):
+        videos.list_numbered(folder)
+
+
+def test_two_files_of_one_number_are_an_error(tmp_path, write):
+    folder = write.frames(tmp_path / "clip", 2)
+    write.frames(folder, 2, name="{}.jpg")
+    with pytest.raises(LayoutError, match="both frame 0"):
+        videos.list_numbered(folder)
+
+
+def test_a_name_without_a_number_is_an_error(tmp_path, write):
+    folder = write.frames(tmp_path / "clip", 1, name="background.jpg")
+    with pytest.raises(LayoutError, match=r"background\.jpg.*has none"):
+        videos.list_numbered(folder)
+
+
+@pytest.mark.parametrize("frames", [[0], [0, 1, 2], [3, 7, 19], [19], list(range(20))])
+def test_video_frames_equal_reading_all_of_it(tmp_path, write, frames):
+    path = write.video(tmp_path / "clip.avi", 20)
+    capture = cv2.VideoCapture(str(path))
+    everything = [capture.read()[1][..., ::-1] for _ in range(20)]
+    for frame, image in zip(frames, frames_of(path, frames, 20), strict=True):
+        np.testing.assert_array_equal(image, everything[frame])
+        assert write.identify(image)[0] == frame
+
+
+def test_probe_reads_the_header(tmp_path, write):
+    path = write.video(tmp_path / "clip.avi", 9, fps=12.5)
+    assert videos.probe_video(path) == (9, 12.5, *write.size)
+
+
+@pytest.mark.parametrize(
+    ("picture", "expected"),
+    [
+        (np.full((4, 5), 90, np.uint8), (90, 90, 90)),  # grey
+        (np.full((4, 5, 4), (10, 20, 30, 128), np.uint8), (30, 20, 10)),  # with transparency, BGRA
+        (np.full((4, 5), 90 * 256, np.uint16), (90, 90, 90)),  # 16 bits
+        (np.full((4, 5, 3), (10, 20, 30), np.uint8), (30, 20, 10)),
+    ],
+)
+def test_pictures_become_rgb_of_8_bits(tmp_path, picture, expected):
+    path = tmp_path / "1.png"
+    cv2.imwrite(str(path), picture)
+    image = videos.read_image(path)
+    assert image.dtype == np.uint8
+    np.testing.assert_array_equal(image, np.broadcast_to(np.array(expected, np.uint8), (4, 5, 3)))
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".bmp"])
+@pytest.mark.parametrize("kept", [0.0, 0.5, 0.98])
+def test_truncated_picture_is_an_error(tmp_path, suffix, kept):
+    rng = np.random.default_rng(0)
+    path = tmp_path / f"frame7{suffix}"
+    cv2.imwrite(str(path), rng.integers(0, 256, (60, 80, 3), dtype=np.uint8))
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * kept)])
+    with pytest.raises(UnreadableError, match=r"frame7.*is no picture, or ends early|frame7.*cannot be read"):
+        videos.read_image(path)
+
+
+def test_truncated_video_names_file_frame_and_count(tmp_path, write):
+    path = write.video(tmp_path / "01_001.avi", 40)
+    write.cut(path, 20)
+    images = frames_of(path, range(40), 40)
+    errors = [image for image in images if isinstance(image, UnreadableError)]
+    n_read = 40 - len(errors)
+    assert 18 <= n_read <= 20  # FFmpeg holds the last frame or two back when the file breaks off
+    assert [write.identify(image)[0] for image in images[:n_read]] == list(range(n_read))
+    assert f"01_001.avi: decoding ended at frame {n_read} of the 40 expected" in str(errors[0])
+
+
+@pytest.mark.parametrize("content", [b"", b"no video at all" * 100])
+def test_what_is_no_video_is_an_error(tmp_path, content):
+    path = tmp_path / "01_001.avi"
+    path.write_bytes(content)
+    with pytest.raises(UnreadableError, match=r"01_001\.avi is not a video that OpenCV can open"):
+        videos.probe_video(path)
+    assert all(isinstance(image, UnreadableError) for image in frames_of(path, [0, 3], 5))
+
+
+def test_a_missing_video_says_so(tmp_path):
+    with pytest.raises(UnreadableError, match="does not exist"):
+        videos.probe_video(tmp_path / "gone.avi")
+
+
+def test_a_folder_that_changed_is_an_error(tmp_path, write):
+    folder = write.frames(tmp_path / "clip", 4)
+    with pytest.raises(UnreadableError, match="has 4 frames, 5 when the data set was opened"):
+        frames_of(folder, [0], 5)

@@ -1,0 +1,74 @@
+"""The command line: `vadlib --help`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vadlib.errors import VadError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+
+@app.callback()
+def _commands() -> None:
+    """Simple video anomaly detectors, and the report about them."""
+
+
+@app.command()
+def book(
+    profile: Annotated[str, typer.Option(help="a name in notebooks/profiles")] = "demo",
+    root: Annotated[str, typer.Option(help="the data set's folder, instead of the profile's")] = "",
+    weights: Annotated[str, typer.Option(help="network weights, instead of the profile's")] = "",
+    cores: Annotated[str, typer.Option(help="how many cores to use, or all")] = "all",
+) -> None:
+    """Run the notebooks that are out of date, and build the report."""
+    from vadlib.report.book import build_book
+
+    index, changed = build_book(profile, root=root, weights=weights, cores=cores)
+    typer.echo(f"{'the report is at' if changed else 'nothing changed; the report is still at'} {index}")
+
+
+@app.command()
+def synth(
+    out: Annotated[Path, typer.Argument(help="folder to write; it must not exist, or hold the same world")],
+    seed: Annotated[int, typer.Option(help="one seed, one world")] = 0,
+    train_clips: Annotated[int, typer.Option(min=1)] = 12,
+    test_clips: Annotated[int, typer.Option(min=1)] = 24,
+    scenes: Annotated[int, typer.Option(min=1)] = 6,
+) -> None:
+    """Write SynthCampus, the demo's videos, in ShanghaiTech's layout."""
+    from vadlib.synth import write_world
+
+    path = write_world(out, n_train_clips=train_clips, n_test_clips=test_clips, n_scenes=scenes, seed=seed)
+    typer.echo(f"the world is at {path}")
+
+
+@app.command()
+def extract(
+    dataset: Annotated[str, typer.Argument(help="shanghaitech, ucsd-ped1, ucsd-ped2 or synthcampus")],
+    root: Annotated[Path, typer.Argument(help="the data set's folder")],
+    out: Annotated[Path, typer.Argument(help="folder to write; a run that was interrupted goes on")],
+) -> None:
+    """Write every frame as an image, sorted by label: the paper's Algorithm 1. The report itself needs no such copy."""
+    from vadlib.data import extract_frames, open_dataset
+
+    path = extract_frames(open_dataset(dataset, root), out)
+    typer.echo(f"the frames are at {path}")
+
+
+def main() -> None:
+    """Run the command; an error that vadlib raised on purpose is one line, not a traceback."""
+    try:
+        app()
+    except VadError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("interrupted; the same command goes on from here")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+"""Data sets, frames, and the draws of frames that an experiment fits and tests on."""
+
+from vadlib.data.dataset import Clip, VideoDataset
+from vadlib.data.extraction import extract_frames
+from vadlib.data.frames import Batch, FrameReader, read_frame, read_frames
+from vadlib.data.layouts import open_dataset
+from vadlib.data.sampling import PROTOCOLS, Fold, Split, draw
+
+__all__ = [
+    "PROTOCOLS",
+    "Batch",
+    "Clip",
+    "Fold",
+    "FrameReader",
+    "Split",
+    "VideoDataset",
+    "draw",
+    "extract_frames",
+    "open_dataset",
+    "read_frame",
+    "read_frames",
+]

@@ -1,0 +1,252 @@
+"""A video data set: its clips, a label for every frame, and masks where there are any.
+
+Each layout (one module beside this one) builds a `VideoDataset`; everything downstream sees only this. Frames
+are numbered from 0.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from vadlib.data import videos
+from vadlib.errors import LabelError, LayoutError, ParameterError, UnreadableError
+
+EVENT_COLUMNS = ("clip", "first", "last", "event")
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One video of a data set.
+
+    Attributes
+    ----------
+    id : str
+        Unique in the data set.
+    split : {"train", "test"}
+    scene : str
+        The camera: clips of one scene share a background.
+    path : Path or None
+        Video file, or folder of frames; None where only labels are there (`open_dataset(..., allow_missing=True)`).
+    n_frames : int
+    fps : float
+        Frames a second: the file's own for videos, the layout's nominal value for folders of frames.
+    """
+
+    id: str
+    split: str
+    scene: str
+    path: Path | None
+    n_frames: int
+    fps: float
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class VideoDataset:
+    """Clips and frame labels of one data set; `vadlib.data.open_dataset` makes it.
+
+    Attributes
+    ----------
+    name : str
+    root : Path
+        The set's own top folder.
+    clips : tuple of Clip
+        Sorted by id.
+    labels : mapping of str to int8 (n_frames,)
+        Frame labels by clip id: 0 normal, 1 anomalous.
+    mask_paths : mapping of str to Path
+        Where each clip's pixel masks are; clips without masks are absent.
+    mask_reader : callable (dataset, clip, path, frame) -> bool (H, W)
+    events : DataFrame (clip, first, last, event)
+        What happens when, frames inclusive; no rows where the data set does not say.
+    missing : tuple of str
+        What the layout should have and this copy has not, a sentence each; empty unless opened with
+        `allow_missing=True`.
+
+    Raises
+    ------
+    LayoutError
+        No clips, or two of one id.
+    LabelError
+        Labels that are not 0 or 1, or not one for each frame: the clip and both numbers are named.
+    """
+
+    name: str
+    root: Path
+    clips: tuple[Clip, ...]
+    labels: Mapping[str, np.ndarray]
+    mask_paths: Mapping[str, Path] = field(default_factory=dict)
+    mask_reader: Callable[[VideoDataset, Clip, Path, int], np.ndarray] | None = None
+    events: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(EVENT_COLUMNS)))
+    missing: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        """Sort the clips, and check them and their labels."""
+        object.__setattr__(self, "clips", tuple(sorted(self.clips, key=lambda clip: clip.id)))
+        if not self.clips:
+            raise LayoutError(f"{self.root} has no clips of {self.name}.")
+        for first, second in zip(self.clips, self.clips[1:], strict=False):
+            if first.id == second.id:
+                raise LayoutError(f"Two clips are called {first.id}: {first.path} and {second.path}. Keep one.")
+        labels = {clip.id: self._checked_labels(clip) for clip in self.clips}
+        object.__setattr__(self, "labels", labels)
+
+    def _checked_labels(self, clip: Clip) -> np.ndarray:
+        labels = np.asarray(self.labels[clip.id])
+        if labels.shape != (clip.n_frames,):
+            raise LabelError(
+                f"Clip {clip.id} has {clip.n_frames} frames ({clip.path}) but {labels.size} labels. "
+                "One label for each frame is expected; nothing is cut to fit. Copy the clip and its labels again."
+            )
+        if not np.isin(labels, (0, 1)).all():
+            raise LabelError(f"Clip {clip.id}: labels are 0 or 1, found {np.unique(labels)[:5].tolist()}.")
+        return labels.astype(np.int8)
+
+    def __repr__(self) -> str:
+        """Name, counts and root."""
+        n_train = sum(clip.split == "train" for clip in self.clips)
+        n_frames = sum(clip.n_frames for clip in self.clips)
+        return (
+            f"VideoDataset({self.name!r}, {n_train} training and {len(self.clips) - n_train} test clips, "
+            f"{n_frames:,} frames, root={str(self.root)!r})"
+        )
+
+    @cached_property
+    def _clips_by_id(self) -> dict[str, Clip]:
+        return {clip.id: clip for clip in self.clips}
+
+    def clip(self, clip_id: str) -> Clip:
+        """Look a clip up by its id.
+
+        Raises
+        ------
+        ParameterError
+            No such clip; names the nearest.
+        """
+        try:
+            return self._clips_by_id[clip_id]
+        except KeyError:
+            near = difflib.get_close_matches(str(clip_id), self._clips_by_id, n=3, cutoff=0.4)
+            hint = f" Nearest: {', '.join(near)}." if near else ""
+            raise ParameterError(
+                f"No clip {clip_id!r} in {self.name}: it has {len(self.clips)}, "
+                f"{self.clips[0].id} to {self.clips[-1].id}.{hint}"
+            ) from None
+
+    def frame_table(self) -> pd.DataFrame:
+        """List every frame.
+
+        Returns
+        -------
+        DataFrame
+            clip str, split str, scene str, frame int (0-based), label int8 (0 normal, 1 anomalous); in (clip,
+            frame) order.
+        """
+        counts = [clip.n_frames for clip in self.clips]
+        columns = {
+            name: pd.Series([getattr(clip, attribute) for clip in self.clips], dtype=str)
+            .repeat(counts)
+            .reset_index(drop=True)
+            for name, attribute in (("clip", "id"), ("split", "split"), ("scene", "scene"))
+        }
+        frames = np.concatenate([np.arange(n) for n in counts])
+        labels = np.concatenate([self.labels[clip.id] for clip in self.clips])
+        return pd.DataFrame({**columns, "frame": frames, "label": labels})
+
+    def pixel_mask(self, clip_id: str, frame: int) -> np.ndarray | None:
+        """Read the mask of one frame.
+
+        Returns
+        -------
+        bool (H, W) or None
+            True where the picture is anomalous; None where the data set has no masks for this clip.
+
+        Raises
+        ------
+        ParameterError
+            No such clip or frame.
+        LabelError
+            Masks that do not fit the clip.
+        """
+        clip = self.clip(clip_id)
+        check_frame(clip, frame)
+        path = self.mask_paths.get(clip_id)
+        return None if path is None or self.mask_reader is None else self.mask_reader(self, clip, path, int(frame))
+
+    @cached_property
+    def image_sizes(self) -> dict[str, tuple[int, int]]:
+        """Sizes looked up so far, by clip (see `image_size`)."""
+        return {}
+
+    def image_size(self, clip_id: str | None = None) -> tuple[int, int]:
+        """(height, width) of a clip's frames; of the first clip that has any where none is named."""
+        if clip_id is None:
+            readable = [clip.id for clip in self.clips if clip.path is not None]
+            if not readable:
+                raise UnreadableError(f"{self.name}: no clip under {self.root} has frames, only labels.")
+            clip_id = readable[0]
+        clip = self.clip(clip_id)
+        check_has_frames([clip], self)
+        if clip_id not in self.image_sizes:
+            if clip.path.is_dir():
+                size = videos.read_image(videos.list_numbered(clip.path)[0]).shape[:2]
+            else:
+                size = videos.probe_video(clip.path)[2:]
+            self.image_sizes[clip_id] = (int(size[0]), int(size[1]))
+        return self.image_sizes[clip_id]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hex digest of layout, sizes and labels.
+
+        Two copies of one data set agree wherever they lie and whenever they were written; a clip more, a file
+        of another size or a label changed does not. File contents are not read: it takes one `stat` a file.
+        """
+        digest = hashlib.sha256(self.name.encode())
+        for clip in self.clips:
+            mask_path = self.mask_paths.get(clip.id)
+            facts = (clip.id, clip.split, clip.scene, clip.n_frames, _sizes(clip.path), _sizes(mask_path))
+            digest.update(repr(facts).encode())
+            digest.update(self.labels[clip.id].tobytes())
+        digest.update(self.events.to_csv(index=False).encode())
+        return digest.hexdigest()[:32]
+
+
+def _sizes(path: Path | None) -> list[tuple[str, int]]:
+    """Name and bytes of a file, or of each file of a folder; nothing for None."""
+    if path is None:
+        return []
+    if not path.is_dir():
+        return [(path.name, path.stat().st_size)]
+    with os.scandir(path) as entries:
+        return sorted((entry.name, entry.stat().st_size) for entry in entries if videos.visible(Path(entry.name)))
+
+
+def check_frame(clip: Clip, frame: int) -> None:
+    """Raise ParameterError where the clip has no such frame."""
+    if not 0 <= frame < clip.n_frames:
+        raise ParameterError(f"Clip {clip.id} has frames 0 to {clip.n_frames - 1}, not {frame}.")
+
+
+def check_has_frames(clips: list[Clip], dataset: VideoDataset) -> None:
+    """Raise LayoutError naming the clips that have labels but neither video nor frames."""
+    absent = [clip.id for clip in clips if clip.path is None]
+    if absent:
+        raise LayoutError(
+            f"{some(absent)}: labels only, no video or frames under {dataset.root}. "
+            "Add them, or keep to the clips that have pictures: [clip.id for clip in dataset.clips if clip.path]."
+        )
+
+
+def some(names: list[str], n: int = 5) -> str:
+    """Say how many there are, and the first few: "107 clips (01_0014, 01_0015, …)"."""
+    noun = "clip" if len(names) == 1 else "clips"
+    return f"{len(names)} {noun} ({', '.join(names[:n])}{', …' if len(names) > n else ''})"

@@ -1,0 +1,138 @@
+"""`open_dataset`: from a name and a folder to a `VideoDataset`.
+
+A layout is a module beside this one with two functions, and a line in `LAYOUTS`:
+
+- ``is_home(folder, name)``: whether the folder is the set's own top folder;
+- ``open_home(name, home, allow_missing)``: the data set in it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from vadlib.data import shanghaitech, ucsd
+from vadlib.data.dataset import VideoDataset
+from vadlib.errors import LayoutError, ParameterError
+
+
+class Layout(NamedTuple):
+    """How one data set lies on disk."""
+
+    is_home: Callable[[Path, str], bool]
+    open_home: Callable[[str, Path, bool], VideoDataset]
+    folders: tuple[str, ...]  # from the archive's top (or its parent) to the set's own folder
+    expects: tuple[str, ...]  # what the set's own folder holds, for messages
+
+
+_SHANGHAITECH = (shanghaitech.is_home, shanghaitech.open_home)
+_UCSD = (ucsd.is_home, ucsd.open_home)
+
+LAYOUTS = {
+    "shanghaitech": Layout(*_SHANGHAITECH, ("shanghaitech",), shanghaitech.EXPECTS),
+    "synthcampus": Layout(*_SHANGHAITECH, ("synthcampus",), (*shanghaitech.EXPECTS, "events.csv")),
+    "ucsd-ped1": Layout(*_UCSD, ("UCSD_Anomaly_Dataset.v1p2", "UCSDped1"), ucsd.EXPECTS),
+    "ucsd-ped2": Layout(*_UCSD, ("UCSD_Anomaly_Dataset.v1p2", "UCSDped2"), ucsd.EXPECTS),
+}
+
+
+def open_dataset(name: str, root: str | Path, *, allow_missing: bool = False) -> VideoDataset:
+    """Open a data set that lies on disk.
+
+    Parameters
+    ----------
+    name : {"shanghaitech", "synthcampus", "ucsd-ped1", "ucsd-ped2"}
+    root : path
+        The set's own folder, or the archive's top folder, or the folder that was unpacked into.
+    allow_missing : bool
+        Open an incomplete copy as well. `dataset.missing` then says what is not there. Test clips of which only
+        the labels are there stay in the frame table, with `Clip.path` None: enough for whatever looks at labels
+        alone; reading their frames is an error that names them. Test clips without labels are left out.
+
+    Returns
+    -------
+    VideoDataset
+
+    Raises
+    ------
+    ParameterError
+        An unknown name.
+    LayoutError
+        A root that is missing, is not laid out as the data set is, or (without `allow_missing`) lacks a part of
+        it. The message has what was looked for, what is there, and what to do.
+    LabelError
+        Labels that do not fit their clip, or cannot be read.
+    UnreadableError
+        A video whose header cannot be read.
+    """
+    layout = LAYOUTS.get(name)
+    if layout is None:
+        near = difflib.get_close_matches(str(name), LAYOUTS, n=1, cutoff=0.4)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ParameterError(f"name: one of {', '.join(LAYOUTS)} is expected, not {name!r}.{hint}")
+    root = Path(root).expanduser()
+    if not root.is_dir():
+        raise LayoutError(_no_such_folder(name, root))
+    for depth in range(len(layout.folders) + 1):
+        home = _descend(root, layout.folders[depth:])
+        if home is not None and layout.is_home(home, name):
+            return layout.open_home(name, home, allow_missing)
+    raise LayoutError(_wrong_layout(name, layout, root))
+
+
+def _descend(folder: Path, names: tuple[str, ...]) -> Path | None:
+    """Follow folder names whatever their case; None where one is missing."""
+    for name in names:
+        children = {child.name.lower(): child for child in _subfolders(folder)}
+        folder = children.get(name.lower())
+        if folder is None:
+            return None
+    return folder
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    except OSError:
+        return []
+
+
+def _no_such_folder(name: str, root: Path) -> str:
+    if root.is_file():
+        return f"root of {name}: {root} is a file. Unpack it, and give the folder."
+    parent = next(folder for folder in (root, *root.parents) if folder.is_dir())
+    there = [path.name for path in _subfolders(parent)]
+    near = difflib.get_close_matches(root.relative_to(parent).parts[0], there, n=1)
+    hint = f" Did you mean {parent / near[0]}?" if near else f" {parent} has {_listed(there)}."
+    return f"root of {name}: {root} does not exist.{hint}"
+
+
+def _wrong_layout(name: str, layout: Layout, root: Path) -> str:
+    """Say what was looked for, what is there, and the nearest fix."""
+    there = sorted(path.name for path in root.iterdir() if not path.name.startswith("."))
+    message = (
+        f"{root} is not {name}: looked for {', '.join(layout.expects)} in it or in its "
+        f"{'/'.join(layout.folders)}; there is {_listed(there)}. "
+    )
+    below = [child for folder in _subfolders(root)[:50] for child in (folder, *_subfolders(folder)[:50])]
+    for folder in (*list(root.parents)[:3], *below):
+        if layout.is_home(folder, name):
+            return f"{message}{name} is in {folder}: give that as root."
+    for other, candidate in LAYOUTS.items():
+        if candidate.is_home(root, other) and candidate.folders != layout.folders:
+            return f"{message}It looks like {other}: open_dataset({other!r}, root)."
+    for expected in layout.expects:
+        top = expected.split("/")[0]
+        near = difflib.get_close_matches(top.lower(), [entry.lower() for entry in there if entry != top], n=1)
+        if near and top not in there:
+            found = next(entry for entry in there if entry.lower() == near[0])
+            return f"{message}The nearest match is {found!r}: rename it to {top!r}."
+    return f"{message}Unpack the archive, and give the folder it was unpacked into."
+
+
+def _listed(names: list[str], n: int = 8) -> str:
+    if not names:
+        return "nothing"
+    return ", ".join(names[:n]) + (f" and {len(names) - n} more" if len(names) > n else "")

@@ -1,0 +1,20 @@
+"""One progress bar for everything that takes time: a widget in a live notebook, text elsewhere."""
+
+import warnings
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # tqdm warns in every notebook without ipywidgets, and then works without
+    from tqdm.auto import tqdm
+
+
+def progress_bar(total: int, description: str, unit: str, *, shown: bool) -> tqdm:
+    """Make a bar that leaves nothing behind when it is done."""
+    return tqdm(
+        total=total,
+        desc=description,
+        unit=f" {unit}",
+        disable=not shown,
+        leave=False,
+        mininterval=0.5,
+        dynamic_ncols=True,
+    )

@@ -1,0 +1,202 @@
+"""ShanghaiTech Campus (Luo et al. 2017), and every set written the same way (SynthCampus).
+
+::
+
+    training/videos/SS_NNN.avi      testing/frames/SS_NNNN/000.jpg ...      or testing/videos/SS_NNNN.avi
+    testing/test_frame_mask/SS_NNNN.npy      testing/test_pixel_mask/SS_NNNN.npy      events.csv (SynthCampus)
+
+SS is the scene. Frame masks are (T,), 1 = anomalous; pixel masks (T, H, W) or, in some copies, (H, W, T). A
+clip may be a video file or a folder of frames, in either split; where there are both, the folder counts. Frame
+rate: videos carry their own; folders of frames get the median of the set's videos, or 24 where there are none
+(the rate of the published videos).
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from vadlib.data import videos
+from vadlib.data.dataset import EVENT_COLUMNS, Clip, VideoDataset, some
+from vadlib.errors import LabelError, LayoutError
+
+EXPECTS = ("training/videos", "testing/frames or testing/videos", "testing/test_frame_mask")
+NOMINAL_FPS = 24.0
+
+
+def is_home(folder: Path, name: str) -> bool:
+    """Whether a folder is the set's own: any part of it that only this layout has."""
+    parts = ("training/videos", "training/frames", "testing/frames", "testing/videos", "testing/test_frame_mask")
+    return any((folder / part).is_dir() for part in parts)
+
+
+def open_home(name: str, home: Path, allow_missing: bool) -> VideoDataset:
+    """Open the set in its own folder (see `vadlib.data.open_dataset`)."""
+    sources = {split: _sources(home / folder) for split, folder in (("train", "training"), ("test", "testing"))}
+    label_paths = {
+        path.stem: path for path in sorted((home / "testing/test_frame_mask").glob("*.npy")) if videos.visible(path)
+    }
+    missing = _missing(sources, label_paths)
+    if missing and not allow_missing:
+        raise LayoutError(
+            f"{name} in {home} is incomplete: {'; '.join(missing)}. "
+            "Unpack the archive again, or open what is there with open_dataset(..., allow_missing=True)."
+        )
+    test_labels = {clip_id: _read_labels(path) for clip_id, path in label_paths.items()}
+    found = [(clip_id, "train", path) for clip_id, path in sources["train"].items()]
+    found += [(clip_id, "test", sources["test"].get(clip_id)) for clip_id in test_labels]
+    facts = _count_frames([path for _, _, path in found])
+    clips, labels, masks = [], {}, {}
+    for clip_id, split, path in found:
+        n_frames, fps = facts.get(path, (len(test_labels.get(clip_id, ())), _fps(facts)))
+        clip = Clip(clip_id, split, clip_id.split("_")[0], path, n_frames, fps or _fps(facts))
+        clips.append(clip)
+        labels[clip_id] = test_labels[clip_id] if split == "test" else np.zeros(n_frames, np.int8)
+        mask_path = home / "testing/test_pixel_mask" / f"{clip_id}.npy"
+        if split == "test" and mask_path.is_file():
+            masks[clip_id] = mask_path
+    events = _read_events(home / "events.csv")
+    dataset = VideoDataset(name, home, tuple(clips), labels, masks, _read_mask, events, tuple(missing))
+    _check_masks(dataset)
+    _check_events(dataset)
+    return dataset
+
+
+def _sources(folder: Path) -> dict[str, Path]:
+    """Where each clip of a split is: its folder of frames, else its video file."""
+    found: dict[str, Path] = {}
+    for path in sorted((folder / "videos").glob("*")):
+        if path.suffix.lower() in videos.VIDEO_SUFFIXES and videos.visible(path):
+            if path.stem in found:
+                raise LayoutError(f"{path} and {found[path.stem].name} are both clip {path.stem}. Keep one of them.")
+            found[path.stem] = path
+    folders = (path for path in sorted((folder / "frames").glob("*")) if path.is_dir() and videos.visible(path))
+    return found | {path.name: path for path in folders}
+
+
+def _missing(sources: dict[str, dict[str, Path]], label_paths: dict[str, Path]) -> list[str]:
+    missing = []
+    if not sources["train"]:
+        missing.append("no training videos (training/videos/*.avi)")
+    if not label_paths:
+        missing.append("no labels (testing/test_frame_mask/*.npy)")
+    if not sources["test"]:
+        missing.append("no test clips (testing/frames/* or testing/videos/*)")
+    elif without_frames := sorted(set(label_paths) - set(sources["test"])):
+        missing.append(f"{some(without_frames)} with labels but neither frames nor video")
+    without_labels = sorted(set(sources["test"]) - set(label_paths))
+    if without_labels and label_paths:
+        missing.append(f"{some(without_labels)} without labels in testing/test_frame_mask")
+    return missing
+
+
+def _count_frames(paths: list[Path | None]) -> dict[Path, tuple[int, float | None]]:
+    """Frames and frame rate of each source, several at a time: opening 330 videos waits for the disk."""
+
+    def count(path: Path) -> tuple[int, float | None]:
+        if not path.is_dir():
+            return videos.probe_video(path)[:2]
+        n_frames = len(videos.list_numbered(path))
+        if n_frames == 0:
+            raise LayoutError(f"{path} has no frames ({', '.join(videos.IMAGE_SUFFIXES)}). Copy it again.")
+        return n_frames, None
+
+    present = [path for path in paths if path is not None]
+    with ThreadPoolExecutor(8) as pool:
+        return dict(zip(present, pool.map(count, present), strict=True))
+
+
+def _fps(facts: dict[Path, tuple[int, float | None]]) -> float:
+    rates = [fps for _, fps in facts.values() if fps]
+    return float(np.median(rates)) if rates else NOMINAL_FPS
+
+
+def _load(path: Path) -> np.ndarray:
+    """Open an `.npy` file without reading it, and never run what a pickle would."""
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise LabelError(
+            f"{path} is not a plain array: {error}. Files with pickled objects are refused, as they can run code; "
+            "a truncated file must be copied again, an object array saved again as numbers."
+        ) from error
+
+
+def _read_labels(path: Path) -> np.ndarray:
+    labels = _load(path)
+    if labels.ndim != 1:
+        raise LabelError(f"{path}: one label a frame is expected, an array (T,), not {labels.shape}.")
+    return np.array(labels)
+
+
+def _check_masks(dataset: VideoDataset) -> None:
+    """Refuse masks with another number of frames than their clip, at once rather than at the first look."""
+    for clip_id, path in dataset.mask_paths.items():
+        n_frames, shape = dataset.clip(clip_id).n_frames, _load(path).shape
+        if len(shape) != 3 or n_frames not in (shape[0], shape[2]):
+            raise LabelError(
+                f"Clip {clip_id} has {n_frames} frames, but {path} is {shape}; "
+                "(T, H, W) or (H, W, T) is expected. Copy it again."
+            )
+
+
+def _read_mask(dataset: VideoDataset, clip: Clip, path: Path, frame: int) -> np.ndarray:
+    masks = _load(path)
+    size = dataset.image_size(clip.id) if clip.path is not None else None
+    frames_first = mask_axes(masks.shape, clip.n_frames, size, path)
+    return np.array(masks[frame] if frames_first else masks[:, :, frame]) != 0  # (H, W)
+
+
+def mask_axes(shape: tuple[int, int, int], n_frames: int, size: tuple[int, int] | None, path: Path) -> bool:
+    """Tell (T, H, W) from (H, W, T).
+
+    Parameters
+    ----------
+    shape : of the array of masks
+    n_frames : int
+        T.
+    size : (height, width), or None
+        Of the clip's frames; None where the clip has none, and the number of frames must decide.
+    path : Path
+        For the message.
+
+    Returns
+    -------
+    bool
+        True for (T, H, W).
+
+    Raises
+    ------
+    LabelError
+        A shape that fits neither, or both.
+    """
+    first = shape[0] == n_frames and size in (None, shape[1:])
+    last = shape[2] == n_frames and size in (None, shape[:2])
+    if first == last:
+        frames = f"{n_frames} frames" + (f" of {size[0]}x{size[1]} (height x width)" if size else " of unknown size")
+        fits = "both (T, H, W) and (H, W, T)" if first else "neither (T, H, W) nor (H, W, T)"
+        raise LabelError(f"{path}: masks {shape} for {frames} fit {fits}. Save them again as (T, H, W).")
+    return first
+
+
+def _read_events(path: Path) -> pd.DataFrame:
+    """Read `events.csv`; no rows where there is none."""
+    if not path.is_file():
+        return pd.DataFrame(columns=list(EVENT_COLUMNS))
+    try:
+        return pd.read_csv(path, dtype={"clip": str, "event": str, "first": int, "last": int})[list(EVENT_COLUMNS)]
+    except (ValueError, KeyError) as error:
+        raise LabelError(f"{path}: columns {', '.join(EVENT_COLUMNS)} are expected: {error}") from error
+
+
+def _check_events(dataset: VideoDataset) -> None:
+    frames = {clip.id: clip.n_frames for clip in dataset.clips}
+    for row in dataset.events.itertuples():
+        if row.clip not in frames or not 0 <= row.first <= row.last < frames[row.clip]:
+            raise LabelError(
+                f"{dataset.root / 'events.csv'}: {row.event} in frames {row.first} to {row.last} of clip {row.clip}, "
+                f"which has {frames.get(row.clip, 0)} frames."
+            )

@@ -1,0 +1,145 @@
+"""UCSD Ped1 and Ped2 (Mahadevan et al. 2010), as in `UCSD_Anomaly_Dataset.v1p2`.
+
+::
+
+    UCSDped2/Train/Train001/001.tif ...   Test/Test001/001.tif ...   Test/Test001_gt/001.bmp ...   Test/UCSDped2.m
+
+Frames may be tif, jpg or png; the `.m` file holds the anomalous ranges of each test clip, numbered from 1, ends
+included. Each set is one camera. Frame rate: folders of frames carry none; the set's authors gave 10 frames a
+second, which is used.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from vadlib.data import videos
+from vadlib.data.dataset import Clip, VideoDataset, some
+from vadlib.errors import LabelError, LayoutError
+
+EXPECTS = ("Train/Train001 ...", "Test/Test001 ...", "Test/UCSDped1.m or Test/UCSDped2.m")
+NOMINAL_FPS = 10.0
+
+
+def _set_name(name: str) -> str:
+    return name.replace("ucsd-", "UCSD")  # ucsd-ped1 -> UCSDped1
+
+
+def is_home(folder: Path, name: str) -> bool:
+    """Whether a folder is the set's own: test or training clips, and not the other set's labels."""
+    labels = {path.name for path in folder.glob("Test/UCSDped?.m")}
+    if labels:
+        return f"{_set_name(name)}.m" in labels
+    has_clips = any(next(folder.glob(f"{split}/{split}[0-9]*"), None) for split in ("Train", "Test"))
+    return has_clips and folder.name == _set_name(name)  # without labels only the folder's name tells them apart
+
+
+def open_home(name: str, home: Path, allow_missing: bool) -> VideoDataset:
+    """Open the set in its own folder (see `vadlib.data.open_dataset`)."""
+    label_file = home / "Test" / f"{_set_name(name)}.m"
+    ranges = parse_ranges(label_file) if label_file.is_file() else {}
+    folders = {split: _clip_folders(home / split.title(), split.title()) for split in ("train", "test")}
+    missing = _missing(label_file, ranges, folders)
+    if missing and not allow_missing:
+        raise LayoutError(
+            f"{name} in {home} is incomplete: {'; '.join(missing)}. "
+            "Unpack the archive again, or open what is there with open_dataset(..., allow_missing=True)."
+        )
+    clips, labels, masks = [], {}, {}
+    for split, by_number in folders.items():
+        for number, folder in by_number.items():
+            if split == "test" and number not in ranges:
+                continue
+            n_frames = len(videos.list_numbered(folder))
+            if n_frames == 0:
+                raise LayoutError(f"{folder} has no frames ({', '.join(videos.IMAGE_SUFFIXES)}). Copy it again.")
+            clip = Clip(folder.name, split, _set_name(name)[4:], folder, n_frames, NOMINAL_FPS)
+            clips.append(clip)
+            labels[clip.id] = _labels(clip, ranges[number] if split == "test" else [], label_file)
+            mask_folder = folder.with_name(f"{folder.name}_gt")
+            if split == "test" and mask_folder.is_dir():
+                masks[clip.id] = _checked_masks(mask_folder, clip)
+    return VideoDataset(name, home, tuple(clips), labels, masks, _read_mask, missing=tuple(missing))
+
+
+def _clip_folders(folder: Path, prefix: str) -> dict[int, Path]:
+    """List the clips by number: `Test012` but not `Test012_gt`."""
+    if not folder.is_dir():
+        return {}
+    found = ((re.fullmatch(rf"{prefix}(\d+)", path.name), path) for path in sorted(folder.iterdir()))
+    return {int(match[1]): path for match, path in found if match and path.is_dir()}
+
+
+def _missing(label_file: Path, ranges: dict, folders: dict[str, dict[int, Path]]) -> list[str]:
+    missing = []
+    if not folders["train"]:
+        missing.append("no training clips (Train/Train001 ...)")
+    if not label_file.is_file():
+        missing.append(f"no labels (Test/{label_file.name})")
+    without_frames = [f"Test{number:03d}" for number in sorted(set(ranges) - set(folders["test"]))]
+    if without_frames:
+        missing.append(f"{some(without_frames)} with labels in {label_file.name} but no folder in Test")
+    without_labels = [f"Test{number:03d}" for number in sorted(set(folders["test"]) - set(ranges))]
+    if without_labels and label_file.is_file():
+        missing.append(f"{some(without_labels)} without labels in {label_file.name}")
+    return missing
+
+
+def parse_ranges(path: Path) -> dict[int, list[tuple[int, int]]]:
+    """Read the anomalous ranges of a `.m` file.
+
+    Returns
+    -------
+    dict of int to list of (first, last)
+        By the clip's number, counted from 1 in the file's order; frames numbered from 1, ends included.
+
+    Raises
+    ------
+    LabelError
+        No `gt_frame` entry, or something in one that is no range.
+    """
+    text = re.sub(r"%[^\r\n]*", "", path.read_text(encoding="latin-1"))
+    entries = re.findall(r"gt_frame\s*=\s*\[?([^\];]*)", text)
+    if not entries:
+        raise LabelError(f"{path}: no line like `TestVideoFile{{end+1}}.gt_frame = [61:180];` in it.")
+    ranges = {}
+    for number, entry in enumerate(entries, start=1):
+        ranges[number] = []
+        for part in re.sub(r"\s*:\s*", ":", entry).replace("...", " ").replace(",", " ").split():
+            match = re.fullmatch(r"(\d+)(?::(\d+))?", part)
+            first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+            if not 1 <= first <= last:
+                raise LabelError(f"{path}: entry {number}: {part!r} is not a range of frames like 61:180.")
+            ranges[number].append((first, last))
+    return ranges
+
+
+def _labels(clip: Clip, ranges: list[tuple[int, int]], label_file: Path) -> np.ndarray:
+    labels = np.zeros(clip.n_frames, np.int8)
+    for first, last in ranges:
+        if last > clip.n_frames:
+            raise LabelError(
+                f"Clip {clip.id} has {clip.n_frames} frames ({clip.path}), but {label_file.name} labels frames "
+                f"{first} to {last} of it. Nothing is cut to fit: copy the clip again."
+            )
+        labels[first - 1 : last] = 1
+    return labels
+
+
+def _checked_masks(folder: Path, clip: Clip) -> Path:
+    n_masks = len(videos.list_numbered(folder))
+    if n_masks != clip.n_frames:
+        raise LabelError(f"Clip {clip.id} has {clip.n_frames} frames but {n_masks} masks in {folder}. Copy both again.")
+    return folder
+
+
+def _read_mask(dataset: VideoDataset, clip: Clip, folder: Path, frame: int) -> np.ndarray:
+    mask = videos.read_mask(videos.list_numbered(folder)[frame])  # bool (H, W)
+    if mask.shape != dataset.image_size(clip.id):
+        raise LabelError(
+            f"Clip {clip.id}: masks are {mask.shape}, frames {dataset.image_size(clip.id)} (height, width)."
+        )
+    return mask

@@ -1,0 +1,219 @@
+"""Files to pixels: video files and folders of numbered frames, read the same way.
+
+Frames are numbered from 0 in playing order, whatever the files are called. Pictures are uint8 (H, W, 3) RGB:
+grey pictures are repeated over the three channels, transparency is dropped, 16 bits become 8.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from vadlib.errors import LayoutError, UnreadableError
+
+VIDEO_SUFFIXES = (".avi", ".mp4", ".mov", ".mkv")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp")
+
+
+class VideoInfo(NamedTuple):
+    """What a video file's header says."""
+
+    n_frames: int
+    fps: float
+    height: int
+    width: int
+
+
+def visible(path: Path) -> bool:
+    """Whether a file is meant: not `.DS_Store`, `._001.tif`, `Thumbs.db` or an editor's copy."""
+    return not path.name.startswith(".") and not path.name.endswith("~") and path.name != "Thumbs.db"
+
+
+def list_numbered(folder: Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> list[Path]:
+    """List a folder's pictures, sorted by the last number in their names (`2.jpg` before `10.jpg`).
+
+    Returns
+    -------
+    list of Path
+        Empty where the folder has no such files.
+
+    Raises
+    ------
+    UnreadableError
+        A folder that is not there, or may not be read.
+    LayoutError
+        Names without a number, two files of one number, or a gap in the numbers: then positions would not be frames.
+    """
+    numbered: dict[int, Path] = {}
+    try:
+        paths = list(folder.iterdir())
+    except OSError as error:
+        raise UnreadableError(f"{folder} cannot be listed: {error.strerror}.") from error
+    for path in paths:
+        if path.suffix.lower() not in suffixes or not visible(path):
+            continue
+        digits = re.findall(r"\d+", path.stem)
+        if not digits:
+            raise LayoutError(f"{path}: frames are named by their number (001.jpg, frame12.png), this one has none.")
+        number = int(digits[-1])
+        if number in numbered:
+            raise LayoutError(
+                f"{folder}: {numbered[number].name} and {path.name} are both frame {number}. Keep one of them."
+            )
+        numbered[number] = path
+    if numbered and (max(numbered) - min(numbered) + 1) != len(numbered):
+        missing = sorted(set(range(min(numbered), max(numbered))) - set(numbered))
+        raise LayoutError(
+            f"{folder}: frames {min(numbered)} to {max(numbered)} with {len(missing)} missing, first {missing[0]}. "
+            "Labels count frames by position, so every frame is needed: copy the folder again."
+        )
+    return [numbered[number] for number in sorted(numbered)]
+
+
+def _open_video(path: Path, n_threads: int | None = None) -> cv2.VideoCapture:
+    options = [] if n_threads is None else [cv2.CAP_PROP_N_THREADS, n_threads]
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, options)
+    if not capture.isOpened():
+        reason = "is not a video that OpenCV can open" if path.is_file() else "does not exist"
+        raise UnreadableError(f"{path} {reason}. If it was cut short in copying, copy it again.")
+    return capture
+
+
+def probe_video(path: Path) -> VideoInfo:
+    """Read a video's header.
+
+    Raises
+    ------
+    UnreadableError
+        A file that is no video, or whose header does not say how many frames it has.
+    """
+    capture = _open_video(path)
+    try:
+        n_frames, fps, height, width = (
+            capture.get(key)
+            for key in (
+                cv2.CAP_PROP_FRAME_COUNT,
+                cv2.CAP_PROP_FPS,
+                cv2.CAP_PROP_FRAME_HEIGHT,
+                cv2.CAP_PROP_FRAME_WIDTH,
+            )
+        )
+    finally:
+        capture.release()
+    if not n_frames >= 1:
+        raise UnreadableError(
+            f"{path}: its header gives {n_frames:.0f} frames. Rewrite it with `ffmpeg -i IN -c copy OUT`."
+        )
+    return VideoInfo(round(n_frames), float(fps), round(height), round(width))
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Read one picture as uint8 (H, W, 3) RGB.
+
+    Raises
+    ------
+    UnreadableError
+        A file that cannot be read, is no picture, or ends early.
+    """
+    return cv2.cvtColor(_decode(path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+
+def read_mask(path: Path) -> np.ndarray:
+    """Read a mask picture as bool (H, W): True where it is not black."""
+    return _decode(path, cv2.IMREAD_GRAYSCALE) > 0
+
+
+def _decode(path: Path, flag: int) -> np.ndarray:
+    try:
+        content = np.fromfile(path, np.uint8)
+        # A JPEG without its end marker is decoded in silence, with a grey rest.
+        whole = path.suffix.lower() not in (".jpg", ".jpeg") or b"\xff\xd9" in content[-1024:].tobytes()
+        image = cv2.imdecode(content, flag) if whole and content.size else None
+    except (OSError, cv2.error) as error:
+        raise UnreadableError(f"{path} cannot be read: {error}") from error
+    if image is None:
+        raise UnreadableError(f"{path} is no picture, or ends early ({content.size:,} bytes). Copy it again.")
+    return image
+
+
+def iterate_frames(
+    path: Path, frames: Sequence[int], n_frames: int, *, n_threads: int | None = None
+) -> Iterator[np.ndarray | UnreadableError]:
+    """Yield the wanted frames of a video file or of a folder of frames.
+
+    A frame that cannot be read comes as the error, not raised, so that the caller decides whether to go on. A
+    video is decoded from its start to the last frame wanted: seeking is not exact in every container and codec,
+    decoding in sequence is, and `grab` leaves out the colour conversion of the others. Of a folder only the
+    files wanted are read.
+
+    Parameters
+    ----------
+    path : Path
+    frames : ascending ints
+        The 0-based frames wanted.
+    n_frames : int
+        How many there should be.
+    n_threads : int, optional
+        Threads of the video codec; None leaves the choice to it.
+
+    Yields
+    ------
+    uint8 (H, W, 3) RGB, or UnreadableError
+        One for each of `frames`.
+    """
+    if path.is_dir():
+        return _iterate_folder(path, frames, n_frames)
+    return _iterate_video(path, frames, n_frames, n_threads)
+
+
+def _iterate_folder(path: Path, frames: Sequence[int], n_frames: int) -> Iterator[np.ndarray | UnreadableError]:
+    files = list_numbered(path)
+    if len(files) != n_frames:
+        raise UnreadableError(
+            f"{path} has {len(files)} frames, {n_frames} when the data set was opened. Open it again."
+        )
+    for frame in frames:
+        try:
+            image = read_image(files[frame])
+        except UnreadableError as error:
+            image = error
+        yield image
+
+
+def _iterate_video(
+    path: Path, frames: Sequence[int], n_frames: int, n_threads: int | None
+) -> Iterator[np.ndarray | UnreadableError]:
+    capture = None
+    n_read = 0
+    try:
+        capture = _open_video(path, n_threads)
+        for image in _grab(capture, path, frames, n_frames):
+            n_read += 1
+            yield image
+    except UnreadableError as error:  # the rest is behind it
+        for _ in frames[n_read:]:
+            yield error
+    finally:
+        if capture is not None:
+            capture.release()
+
+
+def _grab(capture: cv2.VideoCapture, path: Path, frames: Sequence[int], n_frames: int) -> Iterator[np.ndarray]:
+    position = 0  # the frame that the next grab brings
+    for frame in frames:
+        image = None
+        while position <= frame and capture.grab():
+            position += 1
+        if position > frame:
+            _, image = capture.retrieve()
+        if image is None:
+            raise UnreadableError(
+                f"{path}: decoding ended at frame {position} of the {n_frames} expected (frame {frame} was wanted). "
+                "Copy the file again, or leave out what cannot be read with skip_unreadable=True."
+            )
+        yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB)

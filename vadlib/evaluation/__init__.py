@@ -1,0 +1,39 @@
+"""Figures of merit and their intervals: arrays and data frames in, numbers out; nothing here knows a detector."""
+
+from vadlib.evaluation.groups import auroc_by_group, event_of_frames, extreme_frames
+from vadlib.evaluation.intervals import (
+    Interval,
+    RocBand,
+    bootstrap_auroc,
+    bootstrap_difference,
+    bootstrap_roc_band,
+    delong_auroc,
+)
+from vadlib.evaluation.metrics import (
+    auroc,
+    average_precision,
+    equal_error_rate,
+    fpr_at_tpr,
+    overlap_coefficient,
+    roc_curve,
+    summarize,
+)
+
+__all__ = [
+    "Interval",
+    "RocBand",
+    "auroc",
+    "auroc_by_group",
+    "average_precision",
+    "bootstrap_auroc",
+    "bootstrap_difference",
+    "bootstrap_roc_band",
+    "delong_auroc",
+    "equal_error_rate",
+    "event_of_frames",
+    "extreme_frames",
+    "fpr_at_tpr",
+    "overlap_coefficient",
+    "roc_curve",
+    "summarize",
+]

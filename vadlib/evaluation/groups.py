@@ -1,0 +1,102 @@
+"""What a detector finds and what it misses: figures by kind of event, and the most telling frames."""
+
+import numpy as np
+import pandas as pd
+
+from vadlib.errors import ParameterError
+from vadlib.evaluation.intervals import bootstrap_auroc
+
+
+def event_of_frames(table: pd.DataFrame, events: pd.DataFrame) -> np.ndarray:
+    """Name the event that each frame belongs to.
+
+    Parameters
+    ----------
+    table : DataFrame (n rows)
+        ``clip`` and ``frame``.
+    events : DataFrame
+        ``clip``, ``first``, ``last`` (0-based, inclusive), ``event``.
+
+    Returns
+    -------
+    object (n,)
+        The event's name; an empty text where there is none. Where two overlap, the one that began first.
+    """
+    names = np.full(len(table), "", dtype=object)
+    clips, frames = table["clip"].to_numpy(), table["frame"].to_numpy()
+    for event in events.sort_values("first", ascending=False).itertuples():
+        names[(clips == event.clip) & (frames >= event.first) & (frames <= event.last)] = event.event
+    return names
+
+
+def auroc_by_group(
+    table: pd.DataFrame, score: str, groups: np.ndarray, *, n_resamples: int = 1000, level: float = 0.95, seed: int = 0
+) -> pd.DataFrame:
+    """AUROC of each group's anomalous frames against all normal frames, with its interval over clips.
+
+    Parameters
+    ----------
+    table : DataFrame (n rows)
+        ``clip``, ``label`` and the score's column.
+    score : str
+        The column to judge.
+    groups : (n,)
+        Group of each frame, such as the kind of its event; an empty text is no group. Groups of normal frames are
+        not looked at.
+    n_resamples, level, seed
+        As in `bootstrap_auroc`.
+
+    Returns
+    -------
+    DataFrame
+        Index: group; columns ``n_frames`` and ``n_clips`` (of its anomalous frames), ``estimate``, ``low``, ``high``;
+        the best found first.
+
+    Raises
+    ------
+    ParameterError
+        If no anomalous frame has a group, or there is no normal frame.
+    """
+    anomalous, groups = table["label"].to_numpy() == 1, np.asarray(groups, dtype=object)
+    names = sorted({name for name in groups[anomalous] if name})
+    if not names:
+        raise ParameterError("groups: no anomalous frame has one; give a name for at least one anomalous frame")
+    rows = {}
+    for name in names:
+        of_group = anomalous & (groups == name)
+        kept = table[of_group | ~anomalous]
+        interval = bootstrap_auroc(
+            kept["label"], kept[score], clusters=kept["clip"], n_resamples=n_resamples, level=level, seed=seed
+        )
+        rows[name] = {
+            "n_frames": int(of_group.sum()),
+            "n_clips": int(table.loc[of_group, "clip"].nunique()),
+            "estimate": interval.estimate,
+            "low": interval.low,
+            "high": interval.high,
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").sort_values("estimate", ascending=False)
+
+
+def extreme_frames(table: pd.DataFrame, score: str, *, label: int, highest: bool, n: int) -> pd.DataFrame:
+    """The frames of one class that a score is surest about, at most one a clip.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``clip``, ``label`` and the score's column.
+    score : str
+    label : int
+        0 for normal, 1 for anomalous frames.
+    highest : bool
+        The highest scores first; else the lowest.
+    n : int
+        How many, if there are as many clips.
+
+    Returns
+    -------
+    DataFrame
+        Rows of the table.
+    """
+    of_class = table[table["label"] == label].sort_values([score, "clip", "frame"], ascending=[not highest, True, True])
+    return of_class.drop_duplicates("clip").head(n)

@@ -1,0 +1,218 @@
+"""Notebooks run from top to bottom, with checked parameters, and made ready for the book.
+
+`handler` is what papermill finds under the entry point `jupytext://` (see `papermill_handler`). From a shell:
+`python -m vadlib.report.notebooks SOURCE OUTPUT --profile PROFILE NAME=VALUE ...`.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from vadlib.errors import LayoutError, ParameterError, VadError
+from vadlib.report.papermill_handler import MARK, SCHEME, handler
+from vadlib.report.parameters import NotebookParameterError, Parameter, notebook_parameters
+from vadlib.report.storage import RunLock, project_root, write_atomically
+
+__all__ = [
+    "NotebookError",
+    "NotebookParameterError",
+    "Parameter",
+    "finish_notebook",
+    "handler",
+    "notebook_parameters",
+    "run_notebook",
+]
+
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+N_ERROR_LINES = 12
+
+
+class NotebookError(VadError):
+    """A notebook that stopped with an error; its output up to there is kept."""
+
+
+def finish_notebook(in_path: str | os.PathLike, out_path: str | os.PathLike) -> None:
+    """Make an executed notebook ready for the book, and move it to its place in one step.
+
+    Parameters cells get the tag that hides them behind a click; what papermill noted (times, absolute paths) goes.
+
+    Parameters
+    ----------
+    in_path : path-like
+        Written by papermill; removed at the end.
+    out_path : path-like
+    """
+    import nbformat
+
+    in_path, out_path = Path(in_path), Path(out_path)
+    notebook = nbformat.read(in_path, as_version=4)
+    for key in ("papermill", MARK, "widgets"):
+        notebook.metadata.pop(key, None)
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{number:03d}"
+        for key in ("papermill", "execution"):
+            cell.metadata.pop(key, None)
+        tags = cell.metadata.get("tags", [])
+        if {"parameters", "injected-parameters"} & set(tags) and "hide-input" not in tags:
+            tags = [*tags, "hide-input"]
+        cell.metadata.pop("tags", None)
+        if tags:
+            cell.metadata["tags"] = tags
+    out_path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(out_path, nbformat.writes(notebook) + "\n")
+    if in_path != out_path:
+        in_path.unlink()
+
+
+def run_notebook(
+    source: str | os.PathLike,
+    output: str | os.PathLike,
+    *,
+    profile: str | os.PathLike | None = None,
+    parameters: Mapping | None = None,
+    progress_bar: bool = False,
+) -> Path:
+    """Run one notebook from top to bottom and put the finished page at `output`.
+
+    The notebook runs in the project's root. While it runs its output grows in `.NAME.running.ipynb` beside `output`;
+    if it fails, that becomes `NAME.failed.ipynb`, traceback and all, and `output` stays as it was.
+
+    Parameters
+    ----------
+    source : path-like
+        A percent script.
+    output : path-like
+        Ends in `.ipynb`.
+    profile : path-like, optional
+        YAML file of parameters, for all notebooks of a book.
+    parameters : mapping, optional
+        These win over the profile's.
+    progress_bar : bool
+
+    Returns
+    -------
+    Path
+        `output`.
+
+    Raises
+    ------
+    NotebookParameterError
+        A parameter is unknown or of the wrong type.
+    NotebookError
+        A cell raised, or the kernel died; the message has the cell and the error's last lines.
+    BusyError
+        Another process is writing `output`.
+    """
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+
+    source, output = Path(source), Path(output)
+    values = {**_read_profile(profile), **(parameters or {})}
+    running = output.with_name(f".{output.stem}.running.ipynb")
+    failed = output.with_name(f"{output.stem}.failed.ipynb")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with RunLock(output):
+        running.unlink(missing_ok=True)
+        try:
+            papermill.execute_notebook(
+                f"{SCHEME}{_literal(source)}",
+                _literal(running),
+                values,
+                cwd=project_root(),
+                progress_bar=progress_bar,
+            )
+        except papermill.PapermillExecutionError as error:
+            running.replace(failed)
+            raise NotebookError(_failure(source, failed, error)) from None
+        except DeadKernelError as error:
+            running.replace(failed)
+            raise NotebookError(
+                f"{source.name}: the kernel died ({error}); often the machine was out of memory. "
+                f"The output up to there is in {failed}."
+            ) from None
+        finish_notebook(running, output)
+        failed.unlink(missing_ok=True)
+    return output
+
+
+def _literal(path: Path) -> str:
+    """A path as papermill wants it, which formats braces in paths; absolute, since the notebook changes directory."""
+    return os.path.abspath(path).replace("{", "{{").replace("}", "}}")
+
+
+def _read_profile(path: str | os.PathLike | None) -> dict:
+    import yaml
+
+    if path is None:
+        return {}
+    path = Path(path)
+    if not path.is_file():
+        there = ", ".join(sorted(other.stem for other in path.parent.glob("*.yml"))) or "none"
+        raise LayoutError(f"No profile {path}. Profiles in {path.parent}: {there}.")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ParameterError(f"Profile {path} is not YAML: {error}") from None
+    if not isinstance(values or {}, dict):
+        raise ParameterError(
+            f"Profile {path} must hold one parameter a line, 'name: value'; got a {type(values).__name__}."
+        )
+    return values or {}
+
+
+def _failure(source: Path, failed: Path, error) -> str:
+    """What a person needs first: which cell, and the error's last lines."""
+    cell = "\n".join(f"    {line}" for line in error.source.splitlines()[:N_ERROR_LINES])
+    trace = ANSI.sub("", "\n".join(error.traceback)).splitlines()[-N_ERROR_LINES:]
+    last = "\n".join(f"    {line}" for line in trace or [f"{error.ename}: {error.evalue}"])
+    return (
+        f"{source.name}: cell [{error.exec_count}] raised {error.ename}: {ANSI.sub('', error.evalue)}\n"
+        f"  The cell:\n{cell}\n  The error:\n{last}\n  The whole output is in {failed}."
+    )
+
+
+def _parse(pair: str, declared: Mapping[str, Parameter]) -> tuple[str, object]:
+    """NAME=VALUE from a command line, the value read as papermill's -p does, or as text where only that will do."""
+    name, equals, text = pair.partition("=")
+    if not (name and equals):
+        raise ParameterError(f"parameters are given as NAME=VALUE; got {pair!r}.")
+    value = {"True": True, "False": False, "None": None}.get(text, text)
+    for kind in (int, float):
+        if value is text:
+            try:
+                value = kind(text)
+            except ValueError:
+                continue
+    parameter = declared.get(name)
+    as_text = parameter is not None and not parameter.accepts(value) and parameter.accepts(text)
+    return name, text if as_text else value
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("output", type=click.Path(path_type=Path))
+@click.argument("pairs", nargs=-1, metavar="[NAME=VALUE]...")
+@click.option("-f", "--profile", type=click.Path(path_type=Path), help="YAML file of parameters; NAME=VALUE wins.")
+@click.option("--results-root", type=click.Path(path_type=Path), help="Folder in which results_dir is made.")
+@click.option("--progress-bar", is_flag=True, help="Show one, on stderr.")
+def main(source, output, pairs, profile, results_root, progress_bar):
+    """Run the notebook SOURCE (a percent script) and write the finished page to OUTPUT (.ipynb)."""
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # or the kernel warns of frozen modules
+    try:
+        declared = notebook_parameters(source)
+        parameters = dict(_parse(pair, declared) for pair in pairs)
+        if results_root is not None:
+            defaults = {"results_dir": str(results_root / source.stem), "upstream_dir": str(results_root)}
+            parameters = {name: value for name, value in defaults.items() if name in declared} | parameters
+        run_notebook(source, output, profile=profile, parameters=parameters, progress_bar=progress_bar)
+    except VadError as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""Sentences that every page needs: where its numbers come from, and how they stand to chance."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from vadlib.evaluation import Interval
+from vadlib.networks import TappedNetwork
+
+DATASET_NAMES = {
+    "synthcampus": "SynthCampus (synthetic)",
+    "shanghaitech": "ShanghaiTech Campus",
+    "ucsd-ped1": "UCSD Ped1",
+    "ucsd-ped2": "UCSD Ped2",
+}
+
+
+def chapter_line(
+    *, profile: str, dataset: str, network: str = "none", n_fit: int = 0, n_test: int = 0, seconds: float, date: str
+) -> str:
+    """The line under a chapter's title.
+
+    Parameters
+    ----------
+    profile, dataset : str
+    network : str
+        Architecture and weights, or ``none``.
+    n_fit, n_test : int
+        Frames.
+    seconds : float
+        What the experiment took.
+    date : str
+        ISO date and time of the start.
+    """
+    parts = [f"profile {profile}", DATASET_NAMES.get(dataset, dataset)]
+    if network != "none":
+        parts.append(network)
+    if n_test:
+        parts.append(f"{n_fit:,} frames fitted, {n_test:,} tested")
+    parts += [f"{seconds:.0f} s", f"{datetime.fromisoformat(date):%Y-%m-%d}"]
+    return " · ".join(parts)
+
+
+def network_name(network: TappedNetwork) -> str:
+    """Architecture and weights for the line under a title; a file by its name, not its path."""
+    return f"{network.record.architecture} ({network.record.name})"
+
+
+def revision_name(git: dict | None) -> str:
+    """The git revision of a run record in short, with a word if files had been changed since."""
+    if not git or not git["revision"]:
+        return "not under git"
+    return git["revision"][:10] + (" and uncommitted changes" if git["dirty"] else "")
+
+
+def data_note(dataset: str, *, trained: bool = True) -> str:
+    """What the numbers of a page can and cannot say, by data set and by whether the network is trained."""
+    if dataset == "synthcampus":
+        first = "Synthetic data: these numbers show the method, not the world."
+    elif dataset == "shanghaitech":
+        first = "Real data, and the data set of the paper."
+    else:
+        first = (
+            f"Real data, but {DATASET_NAMES.get(dataset, dataset)}, not the data set of the paper: its numbers and "
+            "these do not compare."
+        )
+    if trained:
+        return first
+    return (
+        f"{first} The network has random weights, no training at all: what it finds, colours and edges alone can show. "
+        "A trained network can do better, or worse; nothing here says which."
+    )
+
+
+def against_chance(interval: Interval) -> str:
+    """How an AUROC stands to chance, in words that follow from its interval alone."""
+    if interval.low > 0.5:
+        return "above chance"
+    return "below chance" if interval.high < 0.5 else "not distinguishable from chance"

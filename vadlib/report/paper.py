@@ -1,0 +1,234 @@
+"""The paper's numbers beside ours.
+
+`book/paper_values.yml` holds every number the paper states, where it stands, what in our results compares with it, and
+the tolerance, fixed before anything was measured. The verdict follows from that alone.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+import yaml
+
+from vadlib.errors import ParameterError, ResultsError
+from vadlib.report.results import Results
+from vadlib.report.storage import project_path
+
+PAPER_DATASET = "shanghaitech"
+SYNTHETIC_DATASET = "synthcampus"
+NOT_MEASURED = "not measured in this build"
+KINDS = ("result", "data", "setting", "statement")
+
+
+@dataclass(frozen=True)
+class PaperValue:
+    """One thing the paper states.
+
+    Attributes
+    ----------
+    id : str
+    claim : str
+        What it is about.
+    value : int, float or str
+        As stated.
+    where : str
+        Section, table, figure.
+    kind : {"result", "data", "setting", "statement"}
+        Measured by the paper; a count of its data set; a choice of its method; or words, which get no verdict.
+    tolerance : float or None
+        The largest difference that counts as reproduced; None for words.
+    ours : str or None
+        `EXPERIMENT:PATH` into that experiment's `metrics.json`, or `EXPERIMENT:run.PATH` into its `run.json`.
+    unit : str
+        Follows numbers, ours and the paper's.
+    deviation : str
+        What we do otherwise and why, or what is doubtful in the statement.
+    """
+
+    id: str
+    claim: str
+    value: int | float | str
+    where: str
+    kind: str
+    tolerance: float | None = None
+    ours: str | None = None
+    unit: str = ""
+    deviation: str = ""
+
+
+def load_paper_values(path: str | os.PathLike = "book/paper_values.yml") -> dict[str, PaperValue]:
+    """Read and check the paper's values.
+
+    Parameters
+    ----------
+    path : path-like
+        Relative to the project's root.
+
+    Returns
+    -------
+    dict of str to PaperValue
+        By id, in the file's order.
+
+    Raises
+    ------
+    ParameterError
+        The file is missing or an entry is wrong; the message names the entry.
+    """
+    path = project_path(path)
+    try:
+        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ParameterError(f"No file of the paper's values at {path}.") from None
+    except yaml.YAMLError as error:
+        raise ParameterError(f"{path} is not YAML: {error}") from None
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise ParameterError(f"{path} must be a list of entries, each a mapping.")
+    values: dict[str, PaperValue] = {}
+    for entry in entries:
+        name = entry.get("id", f"number {len(values) + 1}")
+        try:
+            value = PaperValue(**entry)
+        except TypeError as error:
+            raise ParameterError(
+                f"{path.name}, entry {name}: {str(error).partition('__init__() ')[2] or error}."
+            ) from None
+        if name in values:
+            raise ParameterError(f"{path.name}: two entries have the id {name}.")
+        problem = _problem(value)
+        if problem:
+            raise ParameterError(f"{path.name}, entry {name}: {problem}")
+        values[name] = value
+    return values
+
+
+def compare_with_paper(values: Mapping[str, PaperValue], results: Mapping[str, Results]) -> pd.DataFrame:
+    """The table of the paper's statements against what was measured.
+
+    Parameters
+    ----------
+    values : mapping
+        From `load_paper_values`.
+    results : mapping of str to Results
+        Experiment name to what `load_results` gave; those not run yet are simply not in it.
+
+    Returns
+    -------
+    DataFrame
+        Index `id`; columns `claim`, `kind`, `paper`, `where`, `ours` (with its interval where the results hold one),
+        `measured on` (data set, clips, seed), `verdict`, `deviations`. All text.
+
+    Raises
+    ------
+    ResultsError
+        An experiment was run but its results lack the value that the file points to.
+    """
+    columns = ["id", "claim", "kind", "paper", "where", "ours", "measured on", "verdict", "deviations"]
+    rows = [[value.id, *_row(value, results)] for value in values.values()]
+    return pd.DataFrame(rows, columns=columns).set_index("id")
+
+
+def _row(value: PaperValue, results: Mapping[str, Results]) -> list[str]:
+    stated = _number(value.value, value.unit)
+    start = [value.claim, value.kind, stated, value.where]
+    if value.ours is None:
+        return [
+            *start,
+            "",
+            "",
+            "no verdict: " + ("words" if value.kind == "statement" else "not measured"),
+            value.deviation,
+        ]
+    experiment, _, path = value.ours.partition(":")
+    if experiment not in results:
+        return [*start, NOT_MEASURED, "", NOT_MEASURED, value.deviation]
+    found = results[experiment]
+    ours, bounds = _look_up(found, path, value)
+    text = _number(ours, value.unit)
+    if bounds:
+        text += f" [{_number(bounds[0])}, {_number(bounds[1])}]"
+    return [*start, text, _measured_on(found), _verdict(value, ours, _dataset(found)), value.deviation]
+
+
+def _verdict(value: PaperValue, ours, dataset: str) -> str:
+    """By kind, data set and tolerance, nothing else."""
+    if value.kind == "statement":
+        return "no verdict: words"
+    if value.kind != "setting" and dataset == SYNTHETIC_DATASET:
+        return "synthetic data: not comparable"
+    if value.kind != "setting" and dataset != PAPER_DATASET:
+        return "another data set: not comparable"
+    if isinstance(ours, str) or isinstance(value.value, str):
+        return "as in the paper" if ours == value.value else "differs from the paper"
+    difference = ours - value.value
+    within = abs(difference) <= value.tolerance + 1e-12  # 0.623 - 0.603 is a hair over 0.02 in floating point
+    if value.kind == "setting":
+        return "as in the paper" if within else f"differs from the paper by {_signed(difference)}"
+    if value.tolerance == 0:
+        return "equal" if within else f"not equal: {_signed(difference)}"
+    return f"{'reproduced' if within else 'not reproduced'}: {_signed(difference)}, tolerance {value.tolerance:g}"
+
+
+def _look_up(results: Results, path: str, value: PaperValue):
+    """What `path` points to, a number or text, and its interval's bounds or None."""
+    in_run = path.startswith("run.")
+    keys = path.removeprefix("run.").split(".")
+    place = results.run if in_run else results.metrics
+    try:
+        for key in keys[:-1]:
+            place = place[key]
+        found = place[keys[-1]]
+    except (KeyError, TypeError):
+        raise ResultsError(
+            f"{results.path / ('run.json' if in_run else 'metrics.json')} has no {path!r}, to which the entry "
+            f"{value.id!r} of paper_values.yml points; mend the entry or the notebook."
+        ) from None
+    interval = found if isinstance(found, dict) else place.get(f"{keys[-1]}_interval")
+    if isinstance(found, dict):
+        found = found.get("estimate")
+    if found is None:
+        raise ResultsError(f"{results.path}: {path!r} is no number or text, which the entry {value.id!r} needs.")
+    return found, (interval["low"], interval["high"]) if interval else None
+
+
+def _dataset(results: Results) -> str:
+    recorded = results.run.get("dataset")
+    if isinstance(recorded, dict):
+        recorded = recorded.get("name")
+    return str(recorded or results.run["parameters"].get("dataset", "unknown data set"))
+
+
+def _measured_on(results: Results) -> str:
+    parts = [_dataset(results)]
+    if "n_clips" in results.metrics:
+        parts.append(f"{results.metrics['n_clips']} clips")
+    for name in ("seeds", "seed"):
+        if name in results.run["parameters"]:
+            given = results.run["parameters"][name]
+            parts.append(f"seeds {', '.join(map(str, given))}" if isinstance(given, list) else f"seed {given}")
+            break
+    return ", ".join(parts)
+
+
+def _problem(value: PaperValue) -> str | None:
+    if value.kind not in KINDS:
+        return f"kind must be one of {', '.join(KINDS)}; got {value.kind!r}."
+    needs = value.kind != "statement" and not isinstance(value.value, str)
+    if needs and not isinstance(value.tolerance, int | float):
+        return "a number that gets a verdict needs a tolerance (0 for equal)."
+    if value.ours is not None and not all(value.ours.partition(":")):
+        return f"ours must read EXPERIMENT:PATH; got {value.ours!r}."
+    return None
+
+
+def _number(value, unit: str = "") -> str:
+    """Thousands with commas, three decimals for fractions."""
+    if isinstance(value, float):
+        text = f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"
+    else:
+        text = f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{text} {unit}".strip() if not isinstance(value, str) else text
+
+
+def _signed(value) -> str:
+    return f"{value:+,}" if isinstance(value, int) else f"{value:+.3f}"

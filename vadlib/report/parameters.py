@@ -1,0 +1,221 @@
+"""The parameters that a notebook declares, and the check of those that a run passes.
+
+A notebook declares them in its cell tagged `parameters`, one assignment a line: `name = literal  # unit and meaning`,
+with an annotation where the default alone does not say the type (`n_test: int | None = None  # frames; None: all`).
+"""
+
+import ast
+import difflib
+import io
+import math
+import tokenize
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from vadlib.errors import LayoutError, ParameterError
+
+TYPES = {"int": int, "float": float, "str": str, "bool": bool, "list": list, "dict": dict, "None": type(None)}
+WORDS = {
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    bool: "True or False",
+    list: "a list",
+    dict: "a mapping",
+    type(None): "None",
+}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter: its name, default, the types it takes (empty: any) and the comment beside it."""
+
+    name: str
+    default: object
+    types: tuple[type, ...]
+    comment: str
+
+    def accepts(self, value) -> bool:
+        """Whether `value` has one of the types; a whole number will do for a float, True will not do for 1."""
+        if isinstance(value, float) and math.isnan(value):
+            return False
+        return not self.types or type(value) in self.types or (type(value) is int and float in self.types)
+
+    def __str__(self) -> str:
+        """As one would write it in the cell."""
+        names = ["None" if kind is type(None) else kind.__name__ for kind in self.types]
+        annotation = f": {' | '.join(names)}" if len(names) > 1 else ""
+        return f"{self.name}{annotation} = {self.default!r}" + (f"  # {self.comment}" if self.comment else "")
+
+
+class NotebookParameterError(ParameterError):
+    """A parameter that the notebook does not declare, or of another type than declared."""
+
+
+def notebook_parameters(path: str | Path) -> dict[str, Parameter]:
+    """The parameters that a percent script declares.
+
+    Parameters
+    ----------
+    path : path-like
+        The notebook's `.py` file.
+
+    Returns
+    -------
+    dict of str to Parameter
+        In the cell's order; empty where there is no cell tagged `parameters`.
+
+    Raises
+    ------
+    LayoutError
+        The file is missing.
+    ParameterError
+        The cell holds something other than assignments of literals; the message names the line.
+    """
+    import jupytext
+
+    path = Path(path)
+    if not path.is_file():
+        near = difflib.get_close_matches(path.name, [other.name for other in path.parent.glob("*.py")], n=1)
+        raise LayoutError(f"No notebook {path}." + (f" Did you mean {path.parent / near[0]}?" if near else ""))
+    for cell in jupytext.read(path).cells:
+        if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", []):
+            return parse_parameters(cell.source, str(path))
+    return {}
+
+
+def parse_parameters(source: str, where: str) -> dict[str, Parameter]:
+    """The parameters of a cell's source.
+
+    Parameters
+    ----------
+    source : str
+    where : str
+        The notebook, for messages.
+
+    Returns
+    -------
+    dict of str to Parameter
+
+    Raises
+    ------
+    ParameterError
+        As `notebook_parameters`.
+    """
+    try:
+        statements = ast.parse(source).body
+    except SyntaxError as error:
+        raise ParameterError(f"{where}: the parameters cell is not Python: {error}.") from None
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    comments = {t.start[0]: t.string.lstrip("# ").rstrip() for t in tokens if t.type == tokenize.COMMENT}
+    found = {}
+    for statement in statements:
+        parameter = _parameter(statement, source, where, comments.get(statement.end_lineno, ""))
+        found[parameter.name] = parameter
+    return found
+
+
+def check_parameters(path: str | Path, given: Mapping) -> dict:
+    """Those of the parameters `given` that the notebook declares, each of its declared type.
+
+    One profile serves every notebook of a book, so names that another notebook beside this one declares are passed
+    over in silence. `PAPERMILL_...` names, which papermill itself passes on request, go through.
+
+    Parameters
+    ----------
+    path : path-like
+        The notebook's `.py` file.
+    given : mapping
+        Name to value.
+
+    Returns
+    -------
+    dict
+        What to inject. A whole number for a float parameter becomes a float.
+
+    Raises
+    ------
+    NotebookParameterError
+        A name that no notebook beside this one declares, or a value of the wrong type. The message lists this
+        notebook's parameters and the nearest match.
+    """
+    path = Path(path)
+    own = notebook_parameters(path)
+    complaints = []
+    checked = {}
+    foreign = [name for name in given if name not in own and not name.startswith("PAPERMILL_")]
+    known, unread = _declared_beside(path) if foreign else (set(), [])
+    for name, value in given.items():
+        if name in own:
+            parameter = own[name]
+            if parameter.accepts(value):
+                exact = not parameter.types or type(value) in parameter.types
+                checked[name] = value if exact else float(value)
+            else:
+                complaints.append(_type_complaint(parameter, value))
+        elif name not in foreign:
+            checked[name] = value
+        elif name not in known:
+            near = difflib.get_close_matches(name, [*own, *sorted(known - set(own))], n=1)
+            complaints.append(f"unknown parameter {name!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
+    if complaints:
+        lines = [f"{path.name}: {complaint}" for complaint in complaints]
+        lines += [f"Parameters of {path.name}:", *(f"  {parameter}" for parameter in own.values())]
+        lines += [f"(Not searched, since its parameters cannot be read: {problem})" for problem in unread]
+        raise NotebookParameterError("\n".join(lines))
+    return checked
+
+
+def _parameter(statement: ast.stmt, source: str, where: str, comment: str) -> Parameter:
+    line = ast.get_source_segment(source, statement)
+    match statement:
+        case ast.Assign(targets=[ast.Name(id=name)], value=value):
+            types = None
+        case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value, annotation=annotation):
+            types = _annotated(annotation, where, line)
+        case _:
+            raise ParameterError(
+                f"{where}: the parameters cell may hold only lines like 'name = literal  # meaning'; got {line!r}."
+            )
+    try:
+        default = ast.literal_eval(value)
+    except ValueError:
+        raise ParameterError(f"{where}: the default of parameter {name!r} must be a literal; got {line!r}.") from None
+    if types is None:
+        types = () if default is None else (type(default),)
+    parameter = Parameter(name, default, types, comment)
+    if not parameter.accepts(default):
+        raise ParameterError(f"{where}: the default of parameter {name!r} contradicts its annotation: {line!r}.")
+    return parameter
+
+
+def _annotated(annotation: ast.expr, where: str, line: str) -> tuple[type, ...]:
+    """Types that an annotation allows: names in TYPES, alone, subscripted or joined by |."""
+    match annotation:
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return _annotated(left, where, line) + _annotated(right, where, line)
+        case ast.Subscript(value=ast.Name() as outer):
+            return _annotated(outer, where, line)
+        case ast.Constant(value=None):
+            return (type(None),)
+        case ast.Name(id=name) if name in TYPES:
+            return (TYPES[name],)
+    raise ParameterError(f"{where}: annotations of parameters are made of {', '.join(TYPES)} and |; got {line!r}.")
+
+
+def _declared_beside(path: Path) -> tuple[set[str], list[str]]:
+    """Names that the notebooks in `path`'s folder declare, and what went wrong with those that could not be read."""
+    names, unread = set(), []
+    for other in sorted(path.parent.glob("*.py")):
+        try:
+            names |= set(notebook_parameters(other))
+        except Exception as error:  # another notebook, half edited, must not stop this one
+            unread.append(str(error))
+    return names, unread
+
+
+def _type_complaint(parameter: Parameter, value) -> str:
+    wanted = " or ".join(WORDS.get(kind, kind.__name__) for kind in parameter.types) or "a value that is not NaN"
+    hint = f" Pass it as text: -r {parameter.name} {value}" if str in parameter.types else ""
+    return f"parameter {parameter.name!r} must be {wanted}; got {value!r} ({type(value).__name__}).{hint}"

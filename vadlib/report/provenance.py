@@ -1,0 +1,206 @@
+"""Where a result comes from: code, versions, machine, time and memory."""
+
+import hashlib
+import os
+import platform
+import subprocess
+import sys
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+import vadlib
+
+KEY_PACKAGES = (
+    "vadlib",
+    "numpy",
+    "scipy",
+    "pandas",
+    "pyarrow",
+    "scikit-learn",
+    "opencv-python-headless",
+    "opencv-python",
+    "torch",
+    "torchvision",
+    "transformers",
+    "timm",
+    "matplotlib",
+    "seaborn",
+    "papermill",
+    "jupytext",
+)
+
+
+def git_revision(folder: str | os.PathLike) -> dict | None:
+    """The revision that `folder` is at.
+
+    Parameters
+    ----------
+    folder : path-like
+
+    Returns
+    -------
+    dict or None
+        `revision` (full hash; None before the first commit) and `dirty` (files changed or new since then). None
+        where there is no git or no repository.
+    """
+
+    def git(*arguments):
+        command = ["git", "-C", str(folder), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+    try:
+        status = git("status", "--porcelain")
+        if status.returncode != 0:
+            return None
+        head = git("rev-parse", "--verify", "HEAD")
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    revision = head.stdout.strip() if head.returncode == 0 else None
+    return {"revision": revision, "dirty": bool(status.stdout.strip())}
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of Python and of those key packages that are installed.
+
+    Returns
+    -------
+    dict
+        Name to version.
+    """
+    found = {"python": platform.python_version()}
+    for name in KEY_PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+@cache
+def hardware() -> dict:
+    """The machine: `cpu` (model), `cores` that this process may use, `memory_bytes`, `system`.
+
+    Returns
+    -------
+    dict
+    """
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS
+        cores = os.cpu_count() or 1
+    try:
+        memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        memory_bytes = None
+    system = f"{platform.system()} {platform.machine()}"
+    return {"cpu": _cpu_model(), "cores": cores, "memory_bytes": memory_bytes, "system": system}
+
+
+def device_name() -> str:
+    """The device that did the work, in words: the CUDA device once this process has used one, else the processor.
+
+    Returns
+    -------
+    str
+        Such as `NVIDIA H200` or `AMD EPYC 9B14 (2 cores)`.
+    """
+    cuda = _cuda_in_use()
+    if cuda is not None:
+        return cuda.get_device_name()
+    machine = hardware()
+    return f"{machine['cpu']} ({machine['cores']} {'core' if machine['cores'] == 1 else 'cores'})"
+
+
+def peak_host_bytes() -> int:
+    """The most memory that this process has held so far.
+
+    Returns
+    -------
+    int
+        Bytes. On Linux the kernel's high-water mark of this program alone (`getrusage` would count what started it).
+    """
+    try:
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, the others KiB
+
+
+def peak_device_bytes() -> int | None:
+    """The most CUDA memory that tensors of this process have held so far.
+
+    Returns
+    -------
+    int or None
+        Bytes; None where no CUDA device was used.
+    """
+    cuda = _cuda_in_use()
+    return None if cuda is None else int(cuda.max_memory_allocated())
+
+
+def synchronize() -> None:
+    """Wait until the CUDA device, if one is in use, has done what it was given: a clock read now tells the truth."""
+    cuda = _cuda_in_use()
+    if cuda is not None:
+        cuda.synchronize()
+
+
+def file_sha256(path: str | os.PathLike) -> str:
+    """Digest of a file's bytes.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    str
+        64 hex digits.
+    """
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@cache
+def source_digest() -> str:
+    """Digest of vadlib's own Python files, by relative name and content: equal where the code is equal.
+
+    Returns
+    -------
+    str
+        64 hex digits.
+    """
+    package = Path(vadlib.__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py"), key=lambda path: path.relative_to(package).as_posix()):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(package).as_posix()}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def _cuda_in_use():
+    """`torch.cuda` if this process has used it; torch is never imported for the question."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
+        return torch.cuda if torch.cuda.max_memory_allocated() > 0 else None
+    return None
+
+
+def _cpu_model() -> str:
+    try:
+        if sys.platform == "darwin":
+            command = ["sysctl", "-n", "machdep.cpu.brand_string"]
+            return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.lower().startswith("model name"):
+                return line.partition(":")[2].strip()
+    except (OSError, subprocess.CalledProcessError):
+        pass
+    return platform.processor() or platform.machine() or "unknown processor"

@@ -1,0 +1,185 @@
+"""Results of one experiment as they lie on disk, and how values are put into JSON there."""
+
+import dataclasses
+import json
+import math
+import numbers
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from vadlib.errors import ParameterError, ResultsError
+from vadlib.report.storage import project_path
+
+FORMAT = 1  # of the folder; grows when a reader of old folders would go wrong
+
+
+@dataclass(frozen=True)
+class Results:
+    """One experiment's results, as read from its folder.
+
+    Attributes
+    ----------
+    path : Path
+    metrics : dict
+        `metrics.json`.
+    run : dict
+        `run.json`.
+    """
+
+    path: Path
+    metrics: dict
+    run: dict
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """`scores.parquet`: clip, frame, label, scene, split, then one float32 column a score."""
+        path = self.path / "scores.parquet"
+        if not path.is_file():
+            raise ResultsError(f"{self.path}: this experiment has no scores.parquet.")
+        try:
+            return pd.read_parquet(path)
+        except Exception as error:
+            raise ResultsError(f"{path} cannot be read ({error}). Run the experiment again.") from error
+
+    def figure(self, name: str, ending: str = "svg") -> Path:
+        """Where a figure lies.
+
+        Parameters
+        ----------
+        name : str
+        ending : {"svg", "png"}
+
+        Returns
+        -------
+        Path
+
+        Raises
+        ------
+        ResultsError
+            There is no such figure.
+        """
+        path = self.path / "figures" / f"{name}.{ending}"
+        if not path.is_file():
+            raise ResultsError(f"{self.path}: no figure {name}.{ending}; there are {sorted(self.run['figures'])}.")
+        return path
+
+
+def load_results(results_dir: str | os.PathLike) -> Results:
+    """Read what an `Experiment` saved.
+
+    Parameters
+    ----------
+    results_dir : path-like
+        Relative to the project's root.
+
+    Returns
+    -------
+    Results
+
+    Raises
+    ------
+    ResultsError
+        The folder is missing, incomplete, or not results; the message says what to run.
+    """
+    path = project_path(results_dir)
+    if not path.is_dir():
+        raise ResultsError(f"No results at {path}. Run the notebook that writes them, {path.name}, first.")
+    run, metrics = read_json(path / "run.json"), read_json(path / "metrics.json")
+    if run.get("format") != FORMAT:
+        raise ResultsError(
+            f"{path / 'run.json'} has format {run.get('format')!r}; this vadlib reads {FORMAT}. Run it again."
+        )
+    absent = [name for name in run.get("files", []) if not (path / name).is_file()]
+    if absent:
+        raise ResultsError(f"{path} is incomplete: {', '.join(absent)} missing. Run {path.name} again.")
+    return Results(path, metrics, run)
+
+
+def plain(value, where: str):
+    """`value` in JSON's own types: numbers are Python's, paths text, Intervals mappings.
+
+    Parameters
+    ----------
+    value : object
+    where : str
+        Its name in messages; keys and positions are added to it.
+
+    Returns
+    -------
+    dict, list, str, int, float, bool or None
+
+    Raises
+    ------
+    ParameterError
+        A number is not finite, a key is not text, or a type is none of these.
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        wrong = [key for key in value if not isinstance(key, str)]
+        if wrong:
+            raise ParameterError(f"{where}: keys must be text; got {wrong[0]!r}.")
+        return {key: plain(item, f"{where}.{key}") for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item, f"{where}[{index}]") for index, item in enumerate(value)]
+    if value is None or isinstance(value, str | bool | np.bool_):
+        return bool(value) if isinstance(value, np.bool_) else value
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Real):
+        if not math.isfinite(value):
+            raise ParameterError(f"{where} is {value}: only finite numbers are recorded; use None where there is none.")
+        return float(value)
+    raise ParameterError(
+        f"{where} is a {type(value).__name__}, which has no place in JSON; give numbers, text or lists."
+    )
+
+
+def write_json(path: Path, value: dict) -> None:
+    """Write `value`, already plain, as readable JSON.
+
+    Parameters
+    ----------
+    path : Path
+    value : dict
+    """
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> dict:
+    """Read an object from a file of a results folder.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    ResultsError
+        It is missing, unreadable or no object.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ResultsError(
+            f"{path.parent} is incomplete: {path.name} is missing. Run {path.parent.name} again."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise ResultsError(f"{path} cannot be read ({error}). Run {path.parent.name} again.") from error
+    if not isinstance(value, dict):
+        raise ResultsError(f"{path} does not hold an object. Run {path.parent.name} again.")
+    return value
