@@ -109,12 +109,13 @@ def heatmap_sheet(
     ):
         axis.imshow(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cmap="gray", vmin=0, vmax=255)
         extent = (-0.5, image.shape[1] - 0.5, image.shape[0] - 0.5, -0.5)
-        shown = axis.imshow(heat, cmap=HEAT, vmin=low, vmax=high, alpha=0.55, extent=extent)
+        # Low values let the frame through, high ones cover it; the colours are those of the bar.
+        alpha = 0.25 + 0.6 * (heat - low) / max(high - low, 1e-12)
+        axis.imshow(heat, cmap=HEAT, vmin=low, vmax=high, alpha=alpha, extent=extent)
         axis.set_title(title, loc="left", fontsize=9)
         _outline(axis, mask)
-    bar = figure.colorbar(shown, ax=list(axes), shrink=0.7, pad=0.015)
-    bar.set_label(label)
-    bar.solids.set_alpha(1)
+    scale = mpl.cm.ScalarMappable(mpl.colors.Normalize(low, high), HEAT)
+    figure.colorbar(scale, ax=list(axes), shrink=0.7, pad=0.015, label=label)
     return figure
 
 
@@ -205,7 +206,7 @@ def densities(labels: np.ndarray, scores: np.ndarray, *, xlabel: str) -> Figure:
         name = f"{CLASS_NAMES[label]} ({len(values):,} frames)"
         sns.kdeplot(x=values, ax=axis, color=colour, fill=True, alpha=0.3, linewidth=1.6, label=name)
     axis.set(xlabel=xlabel, ylabel="density")
-    axis.legend(loc="upper right")
+    axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return figure
 
 

@@ -68,11 +68,8 @@ def test_an_interrupted_run_goes_on(dataset, tmp_path, monkeypatch):
     monkeypatch.setattr(extraction, "_encode", interrupted)
     with pytest.raises(KeyboardInterrupt):
         extract(dataset, tmp_path / "out", n_threads=1)
-    clips = [path.name for path in (tmp_path / "out").glob("*/*")]
-    assert clips == ["01_001", "01_0014"] or sorted(clips) == [
-        "01_001",
-        "01_0014",
-    ]  # 10 and 12 frames; the third was begun
+    clips = {path.name for path in (tmp_path / "out").glob("*/*")}
+    assert clips == {"01_001", "01_0014"}  # of 10 and 12 frames; the third was begun
     assert not (tmp_path / "out/index.csv").exists()
     written[:] = [1] * 25
     extract(dataset, tmp_path / "out")

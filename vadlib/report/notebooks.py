@@ -7,6 +7,7 @@
 import os
 import re
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -109,6 +110,7 @@ def run_notebook(
     """
     import papermill
     from nbclient.exceptions import DeadKernelError
+    from traitlets.config import Config
 
     source, output = Path(source), Path(output)
     values = {**_read_profile(profile), **(parameters or {})}
@@ -124,6 +126,7 @@ def run_notebook(
                 values,
                 cwd=project_root(),
                 progress_bar=progress_bar,
+                config=Config({"KernelManager": {"transport": "ipc"}}),  # no port that others could reach
             )
         except papermill.PapermillExecutionError as error:
             running.replace(failed)
@@ -208,7 +211,10 @@ def main(source, output, pairs, profile, results_root, progress_bar):
         if results_root is not None:
             defaults = {"results_dir": str(results_root / source.stem), "upstream_dir": str(results_root)}
             parameters = {name: value for name, value in defaults.items() if name in declared} | parameters
+        click.echo(f"{source.stem}: running")
+        start = time.perf_counter()
         run_notebook(source, output, profile=profile, parameters=parameters, progress_bar=progress_bar)
+        click.echo(f"{source.stem}: done in {time.perf_counter() - start:.0f} s")
     except VadError as error:
         click.echo(str(error), err=True)
         sys.exit(1)

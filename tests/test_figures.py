@@ -1,0 +1,93 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
+
+from vadlib import figures
+from vadlib.evaluation import Interval, RocBand
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+def frames(n, size=(48, 80)):
+    return list(np.random.default_rng(0).integers(0, 256, (n, *size, 3), dtype=np.uint8))
+
+
+def shown_axes(figure):
+    return [axis for axis in figure.axes if axis.images]
+
+
+def test_contact_sheet_shows_every_frame_and_outlines_its_mask():
+    mask = np.zeros((48, 80), dtype=bool)
+    mask[10:20, 10:20] = True
+    figure = figures.contact_sheet(frames(5), list("abcde"), masks=[mask, None, mask, None, None], n_columns=2)
+    axes = shown_axes(figure)
+    assert [axis.get_title(loc="left") for axis in axes] == list("abcde")
+    assert [bool(axis.collections) for axis in axes] == [True, False, True, False, False]
+
+
+def test_heatmaps_share_one_scale_that_holds_all_values():
+    heat = [np.full((6, 10), 1.0), np.linspace(0, 9, 60).reshape(6, 10)]
+    figure = figures.heatmap_sheet(frames(2), heat, ["a", "b"], label="distance")
+    limits = {axis.images[1].get_clim() for axis in shown_axes(figure)[:2]}
+    assert limits == {(0.0, 9.0)}
+    assert any(axis.get_ylabel() == "distance" for axis in figure.axes)
+
+
+def test_calendar_draws_each_stretch_in_its_colour():
+    labels = [0, 0, 1, 1, 1, 0]
+    table = pd.DataFrame({"clip": ["c"] * 6, "frame": range(6), "label": np.array(labels, dtype=np.int8)})
+    bars = figures.label_calendar(table).axes[0].patches
+    drawn = [(bar.get_x(), bar.get_width(), to_hex(bar.get_facecolor()).upper()) for bar in bars]
+    assert drawn == [(0, 2, figures.NORMAL), (2, 3, figures.ANOMALOUS), (5, 1, figures.NORMAL)]
+
+
+def test_roc_writes_the_interval_and_draws_the_curve_given():
+    grid = np.linspace(0, 1, 11)
+    band = RocBand(grid, grid**0.5, grid**0.7, grid**0.3)
+    axis = figures.roc({"PaDiM": (band, Interval(0.7, 0.6, 0.8), "#009E73")}).axes[0]
+    np.testing.assert_array_equal(axis.lines[0].get_ydata(), band.tpr)
+    assert "PaDiM: 0.700 [0.600, 0.800]" in [text.get_text() for text in axis.get_legend().get_texts()]
+
+
+def test_interval_rows_and_forest_show_chance_and_every_interval():
+    rows = pd.DataFrame(
+        {"estimate": [0.8, 0.4], "low": [0.7, 0.2], "high": [0.9, 0.6], "colour": "#000000", "note": ["x", "y"]},
+        index=["car", "running"],
+    )
+    axis = figures.interval_rows(rows).axes[0]
+    assert axis.get_xlim()[0] <= 0.2
+    assert axis.get_xlim()[1] >= 0.9
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["car", "running"]
+    detectors = pd.DataFrame(
+        {"paper": [0.603, 0.797], "estimate": [0.55, np.nan], "low": [0.3, np.nan], "high": [0.7, np.nan]},
+        index=["PaDiM", "CLIP prototypes"],
+    )
+    texts = [text.get_text() for text in figures.forest(detectors).axes[0].texts]
+    assert "here 0.550" in texts
+    assert sum(text.startswith("here") for text in texts) == 1
+    assert sum(text.startswith("paper") for text in texts) == 2
+
+
+def test_densities_have_area_one_each():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 200)
+    figure = figures.densities(labels, rng.normal(size=400) + labels, xlabel="score")
+    legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert legend == ["normal (200 frames)", "anomalous (200 frames)"]
+
+
+def test_class_balance_writes_the_counts():
+    counts = pd.DataFrame({"normal": [1200, 30], "anomalous": [4, 500]}, index=["scene 01", "scene 02"])
+    texts = {text.get_text() for text in figures.class_balance(counts).axes[0].texts}
+    assert texts == {"1,200", "30", "4", "500"}
+
+
+def test_palette_has_one_colour_a_meaning():
+    used = [figures.NORMAL, figures.ANOMALOUS, figures.BLIND, *figures.DETECTOR_COLOURS.values()]
+    assert len(set(used)) == len(used)

@@ -1,0 +1,417 @@
+"""The static world of one camera: ray-cast once, then only copied.
+
+Ground, boxes (buildings, benches, planters) and their sharp and soft shadows are cast per pixel at twice the image's size;
+posts, parked bicycles and trees are painted over with a depth test. Trees are painted once for each of `N_SWAY` moments of a
+closed sway, in sunlight and under a cloud, so that a frame of video begins as a blend of two ready pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from vadlib.synth.camera import Camera
+from vadlib.synth.figures import SHIFT, Figure, outlines, shadow_outlines, to_fixed
+from vadlib.synth.materials import MATERIALS, Facade, Noise
+
+N_SWAY = 12
+FAR = 65535  # depth, in centimetres, of ground and sky: they never hide anybody
+_OVER = 2  # oversampling
+_STILL_M = 50.0  # trees farther away do not sway visibly
+
+
+@dataclass
+class Box:
+    """A box on (or over) the ground: centre x, y, size along its own axes, bottom and top, turned by `turn` radians."""
+
+    x: float
+    y: float
+    width: float
+    length: float
+    bottom: float
+    top: float
+    turn: float
+    material: str | Facade
+    colour: tuple
+    roof: tuple | None = None  # colour of the top; None: the material goes on
+
+    def local(self, x, y):
+        """Coordinates along the box's own axes."""
+        c, s = np.cos(self.turn), np.sin(self.turn)
+        return (x - self.x) * c + (y - self.y) * s, -(x - self.x) * s + (y - self.y) * c
+
+    def distance(self, x, y):
+        """Distance from ground position to the box's footprint, 0 inside."""
+        u, v = self.local(np.asarray(x), np.asarray(y))
+        return np.hypot(np.maximum(np.abs(u) - self.width / 2, 0), np.maximum(np.abs(v) - self.length / 2, 0))
+
+
+@dataclass
+class Tree:
+    """A tree: where, trunk and crown in metres, leaf colour BGR."""
+
+    x: float
+    y: float
+    trunk: float
+    crown: float
+    colour: tuple
+    seed: int
+
+
+@dataclass
+class Layout:
+    """What stands where: everything that `render_scenery` draws."""
+
+    camera: Camera
+    sun: np.ndarray  # (3,) unit vector towards the sun
+    sky: tuple  # (zenith colour, horizon colour), BGR
+    warmth: tuple  # colour of direct light, BGR multipliers
+    haze: float  # metres
+    ground: Callable  # (x, y, blur, noise) -> albedo (n, 3)
+    boxes: list[Box] = field(default_factory=list)
+    trees: list[Tree] = field(default_factory=list)
+    things: list[tuple[float, float, Figure]] = field(default_factory=list)  # x, y, figure in world metres
+
+
+@dataclass
+class Scenery:
+    """Ready pictures of a static world.
+
+    Attributes
+    ----------
+    sunny, cloudy : uint8 (N_SWAY, H, W, 3)
+        BGR, in full sun and under a cloud.
+    depth : uint16 (N_SWAY, H, W)
+        Centimetres to what may hide an actor; `FAR` for ground and sky.
+    ground : bool (H, W)
+        Where shadows of actors fall.
+    sunlight : float32 (H, W)
+        Share of the sun that reaches a pixel, 0..1.
+    """
+
+    sunny: np.ndarray
+    cloudy: np.ndarray
+    depth: np.ndarray
+    ground: np.ndarray
+    sunlight: np.ndarray
+
+
+def _slab(origin, ray, box: Box):
+    """Entry and exit along `ray` (n, 3) from `origin` ((3,) or (n, 3)) into `box`, and the axis first hit."""
+    c, s = np.cos(box.turn), np.sin(box.turn)
+    turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]], np.float32)
+    start = (origin - np.array([box.x, box.y, 0], np.float32)) @ turn
+    along = ray @ turn
+    low = np.array([-box.width / 2, -box.length / 2, box.bottom], np.float32)
+    high = np.array([box.width / 2, box.length / 2, box.top], np.float32)
+    inverse = 1 / np.where(np.abs(along) < 1e-7, 1e-7, along)
+    one, two = (low - start) * inverse, (high - start) * inverse
+    near, far = np.minimum(one, two), np.maximum(one, two)
+    return near.max(axis=1), far.min(axis=1), near.argmax(axis=1), start, along
+
+
+class _Caster:
+    """Buffers of the ray caster, one entry a pixel of the oversampled picture."""
+
+    def __init__(self, layout: Layout, noise: Noise):
+        self.layout, self.noise = layout, noise
+        camera = layout.camera
+        self.shape = (camera.size[0] * _OVER, camera.size[1] * _OVER)
+        self.rays = camera.rays(_OVER).reshape(-1, 3)
+        self.eye = np.array([0, 0, camera.height], np.float32)
+        down = -self.rays[:, 2]
+        self.depth = np.where(down > 1e-4, camera.height / np.maximum(down, 1e-4), 1e4).astype(np.float32)
+        self.is_ground = self.depth < 400
+        self.is_sky = ~self.is_ground
+        self.albedo = np.zeros((len(self.rays), 3), np.float32)
+        self.facing = np.zeros(len(self.rays), np.float32)  # cosine of the angle to the sun
+
+    def cast_ground(self) -> None:
+        index = np.flatnonzero(self.is_ground)
+        position = self.rays[index] * self.depth[index, None]
+        blur = self.depth[index] ** 2 / (self.layout.camera.height * self.layout.camera.focal_px * _OVER) * 0.6
+        self.albedo[index] = self.layout.ground(position[:, 0], position[:, 1], blur, self.noise)
+        self.facing[index] = self.layout.sun[2]
+        near = np.ones(len(index), np.float32)
+        for box in self.layout.boxes:
+            if box.bottom < 0.3:
+                near *= 1 - 0.3 * np.exp(-box.distance(position[:, 0], position[:, 1]) / 0.35)
+        self.albedo[index] *= near[:, None]
+
+    def cast_box(self, box: Box) -> None:
+        index = self._candidates(box)
+        if not len(index):
+            return
+        enter, leave, axis, start, along = _slab(self.eye, self.rays[index], box)
+        hit = (enter < leave) & (enter > 0.2) & (enter < self.depth[index])
+        index, enter, axis, along = index[hit], enter[hit], axis[hit], along[hit]
+        if not len(index):
+            return
+        local = start + along * enter[:, None]
+        a = np.where(axis == 0, local[:, 1] + box.length / 2, local[:, 0] + box.width / 2).astype(np.float32)
+        b = np.where(axis == 2, local[:, 1], local[:, 2]).astype(np.float32)
+        blur = enter / (self.layout.camera.focal_px * _OVER)
+        top = axis == 2
+        sign = -np.sign(np.take_along_axis(along, axis[:, None], 1)[:, 0])
+        c, s = np.cos(box.turn), np.sin(box.turn)
+        normals = np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]], np.float32)[axis] * sign[:, None]
+        self.facing[index] = np.clip(normals @ self.layout.sun.astype(np.float32), 0, 1)
+        self.albedo[index] = self._surface(box, a, b, blur, top)
+        self.depth[index], self.is_ground[index], self.is_sky[index] = enter, False, False
+        if isinstance(box.material, Facade):
+            open_ = (axis == 1) & box.material.opening(a, b)
+            self.depth[index[open_]] = enter[open_] + 2.5
+            self.facing[index[open_]] = 0
+
+    def _surface(self, box: Box, a, b, blur, top):
+        if isinstance(box.material, Facade):
+            out = box.material.albedo(a, b, blur, self.noise)
+        else:
+            out = MATERIALS[box.material](a, b, blur, self.noise, colour=box.colour)
+        if box.roof is not None and top.any():
+            out[top] = np.asarray(box.roof, np.float32)
+        return out
+
+    def _candidates(self, box: Box) -> np.ndarray:
+        """Pixels of the rectangle around the box's projection."""
+        c, s = np.cos(box.turn), np.sin(box.turn)
+        corners = [
+            (box.x + c * u - s * v, box.y + s * u + c * v, z)
+            for u in (-box.width / 2, box.width / 2)
+            for v in (-box.length / 2, box.length / 2)
+            for z in (box.bottom, box.top)
+        ]
+        forward = (np.array(corners) - self.eye) @ self.layout.camera.axes[2]
+        rows, columns = self.shape
+        if forward.max() < 0.3:
+            return np.zeros(0, np.int64)
+        if forward.min() < 0.3:
+            return np.arange(rows * columns)
+        uv = self.layout.camera.project(np.array(corners))[0] * _OVER
+        low = np.clip(np.floor(uv.min(axis=0)) - 1, 0, (columns, rows)).astype(int)
+        high = np.clip(np.ceil(uv.max(axis=0)) + 1, 0, (columns, rows)).astype(int)
+        grid = np.arange(low[1], high[1])[:, None] * columns + np.arange(low[0], high[0])[None]
+        return grid.ravel()
+
+    def sunlight(self) -> np.ndarray:
+        """Share of the sun's disc seen from every pixel, float32 (H, W) at the image's own size, softened."""
+        rows, columns = self.shape
+        take = (np.arange(0, rows, _OVER)[:, None] * columns + np.arange(0, columns, _OVER)[None]).ravel()
+        take_hit = take[(self.facing[take] > 0) & (self.depth[take] < 150)]
+        position = self.eye + self.rays[take_hit] * self.depth[take_hit, None]
+        total = np.zeros(len(take_hit), np.float32)
+        offsets = [(-0.012, 0.008), (0.012, 0.008), (0.0, -0.014)]
+        for dx, dy in offsets:
+            sun = self.layout.sun + np.array([dx, dy, 0])
+            total += _unshaded(position, (sun / np.linalg.norm(sun)).astype(np.float32), self.layout.boxes)
+        out = np.zeros(rows * columns, np.float32)
+        out[take_hit] = total / len(offsets)
+        out = cv2.GaussianBlur(out.reshape(rows, columns)[::_OVER, ::_OVER], (0, 0), 0.8)
+        ground = self.is_ground.reshape(rows, columns)[::_OVER, ::_OVER]
+        return np.where(ground, out * (1 - self._small_shadows()), out)
+
+    def _small_shadows(self) -> np.ndarray:
+        """Shade 0..1 on the ground under trees, posts and parked bicycles, float32 (H, W)."""
+        layout = self.layout
+        leaves, solid = (np.zeros(layout.camera.size, np.uint8) for _ in range(2))
+        for tree in layout.trees:
+            wood, clumps = _tree_parts(tree, 260)
+            crown = Figure(capsules=[(c[:3], c[:3], 1.25 * c[3], 1.25 * c[3], None, 0.0) for c in clumps])
+            _fill(leaves, shadow_outlines(crown, layout.camera, layout.sun))
+            _fill(solid, shadow_outlines(wood, layout.camera, layout.sun))
+        for _, _, figure in layout.things:
+            _fill(solid, shadow_outlines(figure, layout.camera, layout.sun))
+        soft = cv2.GaussianBlur(leaves, (0, 0), layout.camera.size[1] / 400).astype(np.float32) * (0.74 / 255)
+        return np.maximum(soft, cv2.GaussianBlur(solid, (0, 0), 0.9).astype(np.float32) * (0.85 / 255))
+
+
+def _fill(image: np.ndarray, polygons: list[np.ndarray]) -> None:
+    for corners in to_fixed(np.concatenate(polygons), [len(p) for p in polygons]):
+        cv2.fillConvexPoly(image, corners, 255, cv2.LINE_8, SHIFT)
+
+
+def _unshaded(position, sun, boxes) -> np.ndarray:
+    """1 where the sun is seen from `position` (n, 3), 0 behind a box."""
+    seen = np.ones(len(position), np.float32)
+    start = position + sun * 0.03
+    for box in boxes:
+        reach = np.hypot(box.width, box.length) / 2 + box.top * np.hypot(sun[0], sun[1]) / sun[2] + 0.5
+        near = np.flatnonzero((np.hypot(position[:, 0] - box.x, position[:, 1] - box.y) < reach) & (seen > 0))
+        if not len(near):
+            continue
+        ray = np.broadcast_to(sun, (len(near), 3))
+        enter, leave, *_ = _slab(start[near], ray, box)
+        seen[near[(leave > np.maximum(enter, 0.0)) & (leave > 0.02)]] = 0
+    return seen
+
+
+def _sky(rays: np.ndarray, layout: Layout, noise: Noise) -> np.ndarray:
+    zenith, horizon = (np.asarray(c, np.float32) for c in layout.sky)
+    up = np.clip(rays[:, 2], 0.02, None)
+    mix = np.clip(up * 2.2, 0, 1)[:, None]
+    a, b = (rays[:, 0] / up).astype(np.float32), (rays[:, 1] / up).astype(np.float32)
+    cloud = np.clip(noise.at(a, b, 40.0) * 1.4 - 0.1, 0, 1)[:, None] * np.clip(up * 6, 0, 1)[:, None]
+    return (zenith * mix + horizon * (1 - mix)) * (1 - cloud) + 240 * cloud
+
+
+def _tree_parts(tree: Tree, n_clumps: int):
+    """Trunk and branches as a figure, and leaf clumps float (n, 6): centre, radius, brightness, phase."""
+    rng = np.random.default_rng(tree.seed)
+    wood = Figure()
+    bark = (52, 66, 82)
+    top = np.array([tree.x + rng.normal(0, 0.1), tree.y, tree.trunk])
+    wood.capsule((tree.x, tree.y, 0.0), top, 0.16, 0.1, bark)
+    lobes = [top + (0, 0, tree.crown * 0.75)]
+    for k in range(6):
+        turn = 2 * np.pi * k / 6 + rng.uniform(0, 0.8)
+        lobe = top + np.array([np.cos(turn), np.sin(turn), 0.0]) * tree.crown * rng.uniform(0.4, 0.6)
+        lobe = lobe + (0, 0, tree.crown * rng.uniform(0.2, 0.9))
+        lobes.append(lobe)
+        wood.capsule(top - (0, 0, 0.3), lobe, 0.07, 0.03, bark)
+    lobes = np.array(lobes)
+    pick = rng.integers(len(lobes), size=n_clumps)
+    direction = rng.standard_normal((n_clumps, 3))
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    radius = tree.crown * 0.62 * rng.uniform(0.35, 1, n_clumps) ** 0.6
+    centre = lobes[pick] + direction * radius[:, None] * (1, 1, 0.85)
+    size = rng.uniform(0.6, 1.15, n_clumps) * tree.crown * (1.6 / n_clumps**0.5)
+    return wood, np.column_stack([centre, size, rng.uniform(-1, 1, n_clumps), rng.uniform(0, 6.28, n_clumps)])
+
+
+class _Painter:
+    """Paints solids over the cast picture, minding depth."""
+
+    def __init__(self, layout: Layout, sunny, cloudy, depth):
+        self.layout, self.sunny, self.cloudy, self.depth = layout, sunny, cloudy, depth
+
+    def _region(self, polygons):
+        rows, columns = self.depth.shape
+        corners = np.concatenate(polygons)
+        low = np.clip(np.floor(corners.min(axis=0)).astype(int) - 2, 0, (columns, rows))
+        high = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 2, 0, (columns, rows))
+        return slice(low[1], high[1]), slice(low[0], high[0]), low
+
+    def paint(self, polygons, sunny_colours, cloudy_colours, depth_m: float) -> None:
+        """Paint polygons (image pixels) that all lie at one depth."""
+        ys, xs, low = self._region(polygons)
+        if ys.start >= ys.stop or xs.start >= xs.stop:
+            return
+        hidden = self.depth[ys, xs] < depth_m * 100
+        mask = np.zeros(hidden.shape, np.uint8)
+        large = np.repeat(np.repeat(np.stack([self.sunny[ys, xs], self.cloudy[ys, xs]]), 2, axis=1), 2, axis=2)
+        pictures = [np.ascontiguousarray(large[0]), np.ascontiguousarray(large[1])]
+        fixed = to_fixed(np.concatenate(polygons) - low, [len(p) for p in polygons])
+        for corners, one, two in zip(fixed, sunny_colours, cloudy_colours, strict=True):
+            cv2.fillConvexPoly(pictures[0], corners * 2, one, cv2.LINE_AA, SHIFT)
+            cv2.fillConvexPoly(pictures[1], corners * 2, two, cv2.LINE_AA, SHIFT)
+            cv2.fillConvexPoly(mask, corners, 255, cv2.LINE_8, SHIFT)
+        size = hidden.shape[::-1]
+        for target, picture in ((self.sunny, pictures[0]), (self.cloudy, pictures[1])):
+            small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+            target[ys, xs][~hidden] = small[~hidden]
+        solid = (mask > 0) & ~hidden
+        self.depth[ys, xs][solid] = np.uint16(min(depth_m * 100, FAR - 1))
+
+    def figure(self, x: float, y: float, figure: Figure, sunlit: float) -> None:
+        """Paint a figure that stands at (x, y), `sunlit` 0..1."""
+        drawn = outlines(figure, self.layout.camera, (-self.layout.sun[0], -0.7))
+        warm = np.asarray(self.layout.warmth)
+        sunny = [tuple((np.asarray(c) * b * (0.62 + 0.42 * sunlit * warm)).tolist()) for _, c, b in drawn]
+        cloudy = [tuple((np.asarray(c) * (0.75 + 0.15 * b) * 0.72).tolist()) for _, c, b in drawn]
+        self.paint([p for p, *_ in drawn], sunny, cloudy, self.layout.camera.depth_of(x, y))
+
+    def tree(self, tree: Tree, moment: float) -> None:
+        """Paint a tree at `moment` (radians) of its sway."""
+        layout, camera = self.layout, self.layout.camera
+        wood, clumps = _tree_parts(tree, int(np.clip(14_000 / camera.depth_of(tree.x, tree.y), 180, 950)))
+        self.figure(tree.x, tree.y, wood, 0.4)
+        centre = clumps[:, :3].copy()
+        amount = 0.045 * np.clip(centre[:, 2] / 5, 0, 1.5)
+        centre[:, 0] += amount * np.sin(moment + clumps[:, 5] * 0.5 + tree.x)
+        centre[:, 2] += 0.4 * amount * np.cos(moment + clumps[:, 5])
+        middle = np.array([tree.x, tree.y, tree.trunk + tree.crown * 0.6])
+        outwards = (centre - middle) / tree.crown
+        lit = np.clip(outwards @ layout.sun, -1, 1) * 0.5 + 0.5
+        inner = np.clip(np.linalg.norm(outwards, axis=1), 0.3, 1)
+        uv, depth = camera.project(centre)
+        order = np.argsort(-depth)
+        shape = np.random.default_rng(tree.seed + 1).uniform(0.55, 1.25, (len(clumps), 7))
+        turn = np.arange(7) * 2 * np.pi / 7 + clumps[:, 5:6]
+        leaf = np.stack([np.cos(turn), np.sin(turn) * 0.8], axis=-1) * shape[..., None]
+        polygons = uv[:, None] + leaf * (clumps[:, 3] * camera.focal_px / depth)[:, None, None]
+        base = np.asarray(tree.colour, float)
+        bright = (0.5 + 0.75 * lit) * (0.62 + 0.4 * inner) * (1 + 0.16 * clumps[:, 4])
+        sunny = np.clip(base * (bright[:, None] * np.asarray(layout.warmth) + (0.0, 0.02, 0.06) * clumps[:, 4:5]), 8, 250)
+        cloudy = np.clip(base * (0.5 + 0.22 * inner + 0.16 * outwards[:, 2] + 0.08 * clumps[:, 4])[:, None], 8, 250)
+        self.paint(polygons[order], sunny[order].tolist(), cloudy[order].tolist(), camera.depth_of(tree.x, tree.y))
+
+
+def render_scenery(layout: Layout, rng: np.random.Generator, *, n_sway: int = N_SWAY) -> Scenery:
+    """Cast and paint the static world.
+
+    Parameters
+    ----------
+    layout : Layout
+    rng : numpy.random.Generator
+        Draws the noise of the surfaces.
+    n_sway : int
+        Moments of the trees' sway; 1 for a still picture.
+
+    Returns
+    -------
+    Scenery
+    """
+    noise = Noise.draw(rng)
+    caster = _Caster(layout, noise)
+    caster.cast_ground()
+    for box in layout.boxes:
+        caster.cast_box(box)
+    seen = caster.sunlight()
+    sunny, cloudy = _shade(caster, seen)
+    height, width = layout.camera.size
+    depth = np.minimum(caster.depth * 100, FAR - 1).astype(np.uint16)
+    depth[caster.is_ground | caster.is_sky] = FAR
+    depth = depth.reshape(caster.shape)[::_OVER, ::_OVER].copy()
+    ground = caster.is_ground.reshape(caster.shape)[::_OVER, ::_OVER]
+    painter = _Painter(layout, sunny, cloudy, depth)
+    for x, y, figure in sorted(layout.things, key=lambda item: -layout.camera.depth_of(item[0], item[1])):
+        painter.figure(x, y, figure, _at(seen, layout.camera, x, y))
+    trees = sorted(layout.trees, key=lambda tree: -layout.camera.depth_of(tree.x, tree.y))
+    still = [tree for tree in trees if layout.camera.depth_of(tree.x, tree.y) > _STILL_M]
+    for tree in still:
+        painter.tree(tree, 0.0)
+    made = []
+    for k in range(n_sway):
+        moment = _Painter(layout, sunny.copy(), cloudy.copy(), depth.copy())
+        for tree in trees[len(still) :]:
+            moment.tree(tree, 2 * np.pi * k / n_sway)
+        made.append((moment.sunny, moment.cloudy, moment.depth))
+    stacks = [np.stack(parts) for parts in zip(*made, strict=True)]
+    return Scenery(*stacks, ground=ground & (depth == FAR), sunlight=seen)
+
+
+def _at(field_, camera: Camera, x: float, y: float) -> float:
+    uv, _ = camera.project(np.array([x, y, 0.0]))
+    height, width = field_.shape
+    return float(field_[int(np.clip(uv[1], 0, height - 1)), int(np.clip(uv[0], 0, width - 1))])
+
+
+def _shade(caster: _Caster, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures uint8 (H, W, 3) in sun and under a cloud, from albedo, facing and sunlight."""
+    layout, rows, columns = caster.layout, *caster.shape
+    sun = cv2.resize(seen, (columns, rows), interpolation=cv2.INTER_LINEAR).reshape(-1)
+    direct = (caster.facing / max(layout.sun[2], 0.3) * sun)[:, None] * np.asarray(layout.warmth, np.float32)
+    cool = np.array([1.07, 1.0, 0.95], np.float32)
+    sky = _sky(caster.rays, layout, caster.noise)
+    far = (1 - np.exp(-caster.depth / layout.haze))[:, None]
+    pictures = []
+    for light, veil in ((0.56 * cool + 0.50 * direct, 1.0), (np.full(3, 0.74, np.float32), 0.86)):
+        image = caster.albedo * light
+        image += (np.asarray(layout.sky[1], np.float32) * veil - image) * far
+        image[caster.is_sky] = sky[caster.is_sky] * veil
+        image = np.clip(image, 0, 255).reshape(rows, columns, 3).astype(np.uint8)
+        pictures.append(cv2.resize(image, (columns // _OVER, rows // _OVER), interpolation=cv2.INTER_AREA))
+    return pictures[0], pictures[1]
