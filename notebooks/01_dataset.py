@@ -46,8 +46,6 @@ from vadlib.report.pages import chapter_line, data_note
 use_house_style()
 run = Experiment.from_notebook("01_dataset", globals())
 paper = {name: entry.value for name, entry in load_paper_values().items()}
-
-# %% tags=["hide-input"]
 videos = open_dataset(dataset, project_path(dataset_root))
 table = videos.frame_table()
 train, test = table[table["split"] == "train"], table[table["split"] == "test"]

@@ -91,7 +91,7 @@ run = Experiment.from_notebook("02_padim", globals())
 #
 # The distances, brought to the frame's size and blurred, are the heatmap; its maximum is the frame's score.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "remove-output"]
 videos = open_dataset(dataset, project_path(dataset_root))
 split = draw(
     videos.frame_table(),
@@ -115,22 +115,16 @@ detector = Padim(
     frame_score=frame_score,
 )
 run.record(dataset=videos, weights=network.record.as_dict(), precision=network.precision)
-
-# %% tags=["remove-output", "hide-input"]
 with run.stage("fit"):
     detector.fit(FrameReader(videos, split.fit, description="fitting", **reading))
 
-# %% tags=["remove-output", "hide-input"]
+# %% tags=["hide-input", "remove-output"]
 reader = FrameReader(videos, split.test, description="scoring", **reading)
 with run.stage("score"):
     columns = detector.score_columns(reader)
 scores = run.scores(split.test, columns, skipped=reader.skipped)
-
-# %% tags=["hide-input"]
 intervals = {
-    name: bootstrap_auroc(
-        scores["label"], scores[name], clusters=scores["clip"], n_resamples=n_resamples, seed=seed
-    )
+    name: bootstrap_auroc(scores["label"], scores[name], clusters=scores["clip"], n_resamples=n_resamples, seed=seed)
     for name in columns
 }
 summaries = {name: summarize(scores, name) for name in columns}

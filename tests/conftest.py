@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from vadlib.synth import write_world
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -29,3 +31,10 @@ def shared_data() -> Path:
 def shared_weights() -> Path:
     """Real network weights; the test skips where they are not there."""
     return _shared("weights")
+
+
+@pytest.fixture(scope="session")
+def tiny_world(tmp_path_factory):
+    """A small demo world: two scenes, eight clips of some seconds."""
+    root = tmp_path_factory.mktemp("world") / "data"
+    return write_world(root, n_train_clips=2, n_test_clips=6, n_scenes=2, seed=5, clip_seconds=(5, 6), progress=False)

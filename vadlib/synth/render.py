@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from vadlib.synth.figures import SHIFT, outlines, shadow_outlines, to_fixed
+from vadlib.synth.figures import SHIFT, outlines, shadow_outlines
 from vadlib.synth.scenes import Scene
 from vadlib.synth.tracks import NO_EVENT, Track
 
@@ -57,8 +57,9 @@ class FrameRenderer:
         self.warmth = np.asarray(layout.warmth)
         self.lit_side = (float(np.clip(layout.sun @ self.camera.axes[0] * 1.4, -1, 1)), -0.7)
         height, width = self.camera.size
-        noise = rng.normal(0, 2.1, (height + 64, width + 64, 1)) + rng.normal(0, 0.9, (height + 64, width + 64, 3))
+        noise = rng.normal(0, 1.7, (height + 64, width + 64, 1)) + rng.normal(0, 0.6, (height + 64, width + 64, 3))
         self.noise = np.clip(np.rint(noise + 128), 0, 255).astype(np.uint8)
+        self.cover = np.zeros(self.camera.size, np.uint8)
         self.smallest = max(1, round(_SMALLEST_PX * height * width / (480 * 856)))
 
     def frame(self, t: int) -> tuple[np.ndarray, np.ndarray | None]:
@@ -75,8 +76,9 @@ class FrameRenderer:
                     present.append((depth, track, i, track.figure(i)))
         present.sort(key=lambda item: -item[0])
         if cloud < 0.9:
-            for *_, figure in present:
-                self._shadow(image, figure, k, (1 - cloud) * 0.92, gain)
+            for _, track, i, figure in present:
+                if self._sunlight(track.x[i], track.y[i]) > 0.1:
+                    self._shadow(image, figure, k, (1 - cloud) * 0.92, gain)
         labelled = any(track.event[i] != NO_EVENT for _, track, i, _ in present)
         mask = np.zeros(image.shape[:2], np.uint8) if labelled else None
         for depth, track, i, figure in present:
@@ -95,67 +97,57 @@ class FrameRenderer:
         height, width = self.camera.size
         return -reach < uv[0] < width + reach and -reach < uv[1] < height + reach
 
-    def _region(self, polygons: list[np.ndarray]) -> tuple[slice, slice, np.ndarray] | None:
-        corners = np.concatenate(polygons)
+    def _region(self, box: tuple[float, float, float, float]) -> tuple[slice, slice] | None:
+        """Rows and columns of the picture that a box (least u, v, greatest u, v) touches."""
         height, width = self.camera.size
-        low = np.clip(np.floor(corners.min(axis=0)).astype(int) - 2, 0, (width, height))
-        high = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 3, 0, (width, height))
-        return None if (low >= high).any() else (slice(low[1], high[1]), slice(low[0], high[0]), low)
+        left, top = max(int(box[0]) - 2, 0), max(int(box[1]) - 2, 0)
+        right, bottom = min(int(box[2]) + 3, width), min(int(box[3]) + 3, height)
+        return None if left >= right or top >= bottom else (slice(top, bottom), slice(left, right))
 
     def _shadow(self, image, figure, k: int, strength: float, gain: float) -> None:
         """Darken sunlit ground to the light of the sky alone, where the figure's shadow falls."""
-        polygons = shadow_outlines(figure, self.camera, self.scene.place.layout.sun)
-        region = self._region(polygons)
+        polygons, box = shadow_outlines(figure, self.camera, self.scene.place.layout.sun)
+        region = self._region(box)
         if region is None:
             return
-        ys, xs, low = region
-        ground = self.scene.scenery.ground[ys, xs]
-        cover = np.zeros(ground.shape, np.uint8)
-        for fixed in to_fixed(np.concatenate(polygons) - low, [len(p) for p in polygons]):
-            cv2.fillConvexPoly(cover, fixed, 255, cv2.LINE_8, SHIFT)
-        cover = cv2.blur(cover, (3, 3))
-        cover[~ground] = 0
+        for corners in polygons:
+            cv2.fillConvexPoly(self.cover, corners, 255, cv2.LINE_8, SHIFT)
+        cover = cv2.blur(self.cover[region], (3, 3))
+        self.cover[region] = 0
+        cover[~self.scene.scenery.ground[region]] = 0
         weight = (cover * np.float32(strength / 255))[..., None]
-        part = image[ys, xs]
-        shade = self.scene.scenery.cloudy[k][ys, xs] * np.float32(_SHADE * gain)
+        part = image[region]
+        shade = self.scene.scenery.cloudy[k][region] * np.float32(_SHADE * gain)
         part[:] = part + (np.minimum(shade, part) - part) * weight
 
     def _actor(self, image, mask, figure, depth, track, i, k, cloud, gain) -> None:
-        drawn = outlines(figure, self.camera, self.lit_side)
-        region = self._region([corners for corners, *_ in drawn])
+        drawn, box = outlines(figure, self.camera, self.lit_side)
+        region = self._region(box)
         if region is None:
             return
-        ys, xs, low = region
-        sun = self._sunlight(track.x[i], track.y[i], k) * (1 - cloud)
-        part = image[ys, xs]
-        hidden = self.scene.scenery.depth[k][ys, xs] < np.uint16(min(depth * 100, 60000))
-        before = part.copy() if hidden.any() else None
+        hidden = self.scene.scenery.depth[k][region] < min(depth * 100, 60000)
+        hides = hidden.any()
+        before = image[region].copy() if hides else None
         anomalous = track.event[i] != NO_EVENT
-        value = 1 if anomalous else 0
-        marks = mask[ys, xs] if mask is not None and (anomalous or mask[ys, xs].any()) else None
-        sunny = (0.60 + 0.44 * sun * self.warmth) * gain
-        fixed = to_fixed(np.concatenate([c for c, *_ in drawn]) - low, [len(c) for c, *_ in drawn])
-        marks_before = marks.copy() if marks is not None and before is not None else None
-        if marks is not None:
-            marks = np.ascontiguousarray(marks)
-        part = np.ascontiguousarray(part)
-        for corners, (_, colour, bright) in zip(fixed, drawn, strict=True):
-            level = bright * sun + (0.86 + 0.12 * bright) * (1 - sun) * 1.0
-            paint = (colour[0] * sunny[0] * level, colour[1] * sunny[1] * level, colour[2] * sunny[2] * level)
-            cv2.fillConvexPoly(part, corners, paint, cv2.LINE_AA, SHIFT)
-            if marks is not None:
-                cv2.fillConvexPoly(marks, corners, value, cv2.LINE_8, SHIFT)
-        if before is not None:
-            np.copyto(part, before, where=hidden[..., None])
-        image[ys, xs] = part
-        if marks is not None:
-            if marks_before is not None:
-                np.copyto(marks, marks_before, where=hidden)
-            mask[ys, xs] = marks
+        marked = mask is not None and (anomalous or mask[region].any())
+        marks = mask[region].copy() if marked and hides else None
+        sun = self._sunlight(track.x[i], track.y[i]) * (1 - cloud)
+        light = ((0.60 + 0.44 * sun * self.warmth) * gain).tolist()
+        blue, green, red = light
+        for corners, colour, bright in drawn:
+            level = bright * sun + (0.86 + 0.12 * bright) * (1 - sun)
+            paint = (colour[0] * blue * level, colour[1] * green * level, colour[2] * red * level)
+            cv2.fillConvexPoly(image, corners, paint, cv2.LINE_AA, SHIFT)
+            if marked:
+                cv2.fillConvexPoly(mask, corners, int(anomalous), cv2.LINE_8, SHIFT)
+        if hides:
+            np.copyto(image[region], before, where=hidden[..., None])
+            if marked:
+                np.copyto(mask[region], marks, where=hidden)
 
-    def _sunlight(self, x: float, y: float, k: int) -> float:
+    def _sunlight(self, x: float, y: float) -> float:
         """0..1: how much of the sun reaches the ground at (x, y), read off the pictures."""
         (u, v), _ = self.camera.project(np.array([x, y, 0.0]))
         height, width = self.camera.size
         row, column = int(min(max(v, 0), height - 1)), int(min(max(u, 0), width - 1))
-        return self.scene.scenery.sunlight[row, column]
+        return float(self.scene.scenery.sunlight[row, column])

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from vadlib.synth.camera import Camera
-from vadlib.synth.figures import SHIFT, Figure, outlines, shadow_outlines, to_fixed
+from vadlib.synth.figures import SHIFT, Figure, Solids, outlines, shadow_outlines
 from vadlib.synth.materials import MATERIALS, Facade, Noise
 
 N_SWAY = 12
@@ -73,7 +73,7 @@ class Layout:
     ground: Callable  # (x, y, blur, noise) -> albedo (n, 3)
     boxes: list[Box] = field(default_factory=list)
     trees: list[Tree] = field(default_factory=list)
-    things: list[tuple[float, float, Figure]] = field(default_factory=list)  # x, y, figure in world metres
+    things: list[tuple[float, float, Solids]] = field(default_factory=list)  # x, y, figure
 
 
 @dataclass
@@ -135,11 +135,13 @@ class _Caster:
         blur = self.depth[index] ** 2 / (self.layout.camera.height * self.layout.camera.focal_px * _OVER) * 0.6
         self.albedo[index] = self.layout.ground(position[:, 0], position[:, 1], blur, self.noise)
         self.facing[index] = self.layout.sun[2]
-        near = np.ones(len(index), np.float32)
-        for box in self.layout.boxes:
+        for box in self.layout.boxes:  # less light from the sky close to a wall
             if box.bottom < 0.3:
-                near *= 1 - 0.3 * np.exp(-box.distance(position[:, 0], position[:, 1]) / 0.35)
-        self.albedo[index] *= near[:, None]
+                reach = np.hypot(box.width, box.length) / 2 + 1.2
+                close = (np.abs(position[:, 0] - box.x) < reach) & (np.abs(position[:, 1] - box.y) < reach)
+                close = np.flatnonzero(close)
+                gap = box.distance(position[close, 0], position[close, 1]).astype(np.float32)
+                self.albedo[index[close]] *= (1 - 0.3 * np.exp(gap / -0.35))[:, None]
 
     def cast_box(self, box: Box) -> None:
         index = self._candidates(box)
@@ -219,7 +221,7 @@ class _Caster:
         leaves, solid = (np.zeros(layout.camera.size, np.uint8) for _ in range(2))
         for tree in layout.trees:
             wood, clumps = _tree_parts(tree, 260)
-            crown = Figure(capsules=[(c[:3], c[:3], 1.25 * c[3], 1.25 * c[3], None, 0.0) for c in clumps])
+            crown = Figure(capsules=[(c[:3], c[:3], 1.25 * c[3], 1.25 * c[3], None, 0.0) for c in clumps]).place()
             _fill(leaves, shadow_outlines(crown, layout.camera, layout.sun))
             _fill(solid, shadow_outlines(wood, layout.camera, layout.sun))
         for _, _, figure in layout.things:
@@ -228,8 +230,8 @@ class _Caster:
         return np.maximum(soft, cv2.GaussianBlur(solid, (0, 0), 0.9).astype(np.float32) * (0.85 / 255))
 
 
-def _fill(image: np.ndarray, polygons: list[np.ndarray]) -> None:
-    for corners in to_fixed(np.concatenate(polygons), [len(p) for p in polygons]):
+def _fill(image: np.ndarray, shadow: tuple[list[np.ndarray], np.ndarray]) -> None:
+    for corners in shadow[0]:
         cv2.fillConvexPoly(image, corners, 255, cv2.LINE_8, SHIFT)
 
 
@@ -278,7 +280,7 @@ def _tree_parts(tree: Tree, n_clumps: int):
     radius = tree.crown * 0.62 * rng.uniform(0.35, 1, n_clumps) ** 0.6
     centre = lobes[pick] + direction * radius[:, None] * (1, 1, 0.85)
     size = rng.uniform(0.6, 1.15, n_clumps) * tree.crown * (1.6 / n_clumps**0.5)
-    return wood, np.column_stack([centre, size, rng.uniform(-1, 1, n_clumps), rng.uniform(0, 6.28, n_clumps)])
+    return wood.place(), np.column_stack([centre, size, rng.uniform(-1, 1, n_clumps), rng.uniform(0, 6.28, n_clumps)])
 
 
 class _Painter:
@@ -287,37 +289,32 @@ class _Painter:
     def __init__(self, layout: Layout, sunny, cloudy, depth):
         self.layout, self.sunny, self.cloudy, self.depth = layout, sunny, cloudy, depth
 
-    def _region(self, polygons):
+    def paint(self, polygons, sunny_colours, cloudy_colours, depth_m: float) -> None:
+        """Paint fixed-point polygons that all lie at one depth, smoothly: at twice the size, then averaged."""
+        corners = np.concatenate(polygons) / (1 << SHIFT)
         rows, columns = self.depth.shape
-        corners = np.concatenate(polygons)
         low = np.clip(np.floor(corners.min(axis=0)).astype(int) - 2, 0, (columns, rows))
         high = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 2, 0, (columns, rows))
-        return slice(low[1], high[1]), slice(low[0], high[0]), low
-
-    def paint(self, polygons, sunny_colours, cloudy_colours, depth_m: float) -> None:
-        """Paint polygons (image pixels) that all lie at one depth."""
-        ys, xs, low = self._region(polygons)
-        if ys.start >= ys.stop or xs.start >= xs.stop:
+        if (low >= high).any():
             return
-        hidden = self.depth[ys, xs] < depth_m * 100
-        mask = np.zeros(hidden.shape, np.uint8)
-        large = np.repeat(np.repeat(np.stack([self.sunny[ys, xs], self.cloudy[ys, xs]]), 2, axis=1), 2, axis=2)
-        pictures = [np.ascontiguousarray(large[0]), np.ascontiguousarray(large[1])]
-        fixed = to_fixed(np.concatenate(polygons) - low, [len(p) for p in polygons])
-        for corners, one, two in zip(fixed, sunny_colours, cloudy_colours, strict=True):
-            cv2.fillConvexPoly(pictures[0], corners * 2, one, cv2.LINE_AA, SHIFT)
-            cv2.fillConvexPoly(pictures[1], corners * 2, two, cv2.LINE_AA, SHIFT)
-            cv2.fillConvexPoly(mask, corners, 255, cv2.LINE_8, SHIFT)
-        size = hidden.shape[::-1]
-        for target, picture in ((self.sunny, pictures[0]), (self.cloudy, pictures[1])):
-            small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-            target[ys, xs][~hidden] = small[~hidden]
-        solid = (mask > 0) & ~hidden
-        self.depth[ys, xs][solid] = np.uint16(min(depth_m * 100, FAR - 1))
+        region = slice(low[1], high[1]), slice(low[0], high[0])
+        free = self.depth[region] >= depth_m * 100
+        offset = (low << SHIFT).astype(np.int32)
+        size = (int(high[0] - low[0]), int(high[1] - low[1]))
+        for target, colours in ((self.sunny, sunny_colours), (self.cloudy, cloudy_colours)):
+            large = cv2.resize(target[region], (size[0] * 2, size[1] * 2), interpolation=cv2.INTER_NEAREST)
+            for shape, colour in zip(polygons, colours, strict=True):
+                cv2.fillConvexPoly(large, (shape - offset) * 2, colour, cv2.LINE_8, SHIFT)
+            small = cv2.resize(large, size, interpolation=cv2.INTER_AREA)
+            np.copyto(target[region], small, where=free[..., None])
+        mask = np.zeros(free.shape, np.uint8)
+        for shape in polygons:
+            cv2.fillConvexPoly(mask, shape - offset, 255, cv2.LINE_8, SHIFT)
+        self.depth[region][(mask > 0) & free] = np.uint16(min(depth_m * 100, FAR - 1))
 
-    def figure(self, x: float, y: float, figure: Figure, sunlit: float) -> None:
+    def figure(self, x: float, y: float, figure: Solids, sunlit: float) -> None:
         """Paint a figure that stands at (x, y), `sunlit` 0..1."""
-        drawn = outlines(figure, self.layout.camera, (-self.layout.sun[0], -0.7))
+        drawn, _ = outlines(figure, self.layout.camera, (-self.layout.sun[0], -0.7))
         warm = np.asarray(self.layout.warmth)
         sunny = [tuple((np.asarray(c) * b * (0.62 + 0.42 * sunlit * warm)).tolist()) for _, c, b in drawn]
         cloudy = [tuple((np.asarray(c) * (0.75 + 0.15 * b) * 0.72).tolist()) for _, c, b in drawn]
@@ -346,7 +343,8 @@ class _Painter:
         bright = (0.5 + 0.75 * lit) * (0.62 + 0.4 * inner) * (1 + 0.16 * clumps[:, 4])
         sunny = np.clip(base * (bright[:, None] * np.asarray(layout.warmth) + (0.0, 0.02, 0.06) * clumps[:, 4:5]), 8, 250)
         cloudy = np.clip(base * (0.5 + 0.22 * inner + 0.16 * outwards[:, 2] + 0.08 * clumps[:, 4])[:, None], 8, 250)
-        self.paint(polygons[order], sunny[order].tolist(), cloudy[order].tolist(), camera.depth_of(tree.x, tree.y))
+        fixed = np.rint(polygons[order] * (1 << SHIFT)).astype(np.int32)
+        self.paint(list(fixed), sunny[order].tolist(), cloudy[order].tolist(), camera.depth_of(tree.x, tree.y))
 
 
 def render_scenery(layout: Layout, rng: np.random.Generator, *, n_sway: int = N_SWAY) -> Scenery:
@@ -405,13 +403,14 @@ def _shade(caster: _Caster, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     sun = cv2.resize(seen, (columns, rows), interpolation=cv2.INTER_LINEAR).reshape(-1)
     direct = (caster.facing / max(layout.sun[2], 0.3) * sun)[:, None] * np.asarray(layout.warmth, np.float32)
     cool = np.array([1.07, 1.0, 0.95], np.float32)
-    sky = _sky(caster.rays, layout, caster.noise)
+    sky = _sky(caster.rays[caster.is_sky], layout, caster.noise)
     far = (1 - np.exp(-caster.depth / layout.haze))[:, None]
     pictures = []
-    for light, veil in ((0.56 * cool + 0.50 * direct, 1.0), (np.full(3, 0.74, np.float32), 0.86)):
+    for light, veil in ((0.54 * cool + 0.52 * direct, 1.0), (np.full(3, 0.74, np.float32), 0.86)):
         image = caster.albedo * light
-        image += (np.asarray(layout.sky[1], np.float32) * veil - image) * far
-        image[caster.is_sky] = sky[caster.is_sky] * veil
+        image *= 1 - far
+        image += far * (np.asarray(layout.sky[1], np.float32) * veil)
+        image[caster.is_sky] = sky * veil
         image = np.clip(image, 0, 255).reshape(rows, columns, 3).astype(np.uint8)
         pictures.append(cv2.resize(image, (columns // _OVER, rows // _OVER), interpolation=cv2.INTER_AREA))
     return pictures[0], pictures[1]

@@ -11,7 +11,7 @@ import numpy as np
 
 from vadlib.errors import ParameterError
 from vadlib.synth.camera import Camera
-from vadlib.synth.figures import Figure
+from vadlib.synth.figures import Figure, Solids
 from vadlib.synth.materials import MATERIALS, Facade
 from vadlib.synth.scenery import Box, Layout, Scenery, Tree, render_scenery
 from vadlib.synth.vehicles import PAINTS, bicycle
@@ -96,13 +96,17 @@ class Scene:
 
 
 def _segment_distance(x, y, points) -> np.ndarray:
-    """Distance from positions to a polyline."""
-    best = np.full(np.shape(x), np.inf)
+    """Distance from positions to a polyline, float32."""
+    x, y = np.asarray(x, np.float32), np.asarray(y, np.float32)
+    best = np.full(x.shape, np.inf, np.float32)
     for (ax, ay), (bx, by) in zip(points[:-1], points[1:], strict=True):
-        dx, dy = bx - ax, by - ay
-        t = np.clip(((x - ax) * dx + (y - ay) * dy) / max(dx * dx + dy * dy, 1e-9), 0, 1)
-        best = np.minimum(best, np.hypot(x - ax - t * dx, y - ay - t * dy))
-    return best
+        dx, dy = np.float32(bx - ax), np.float32(by - ay)
+        u, v = x - np.float32(ax), y - np.float32(ay)
+        t = np.clip((u * dx + v * dy) * (1 / max(dx * dx + dy * dy, np.float32(1e-9))), 0, 1)
+        u -= t * dx
+        v -= t * dy
+        np.minimum(best, u * u + v * v, out=best)
+    return np.sqrt(best)
 
 
 class Ground:
@@ -134,7 +138,7 @@ class Ground:
 
     def __call__(self, x, y, blur, noise) -> np.ndarray:
         """Albedo at ground positions."""
-        out = None
+        out = None  # the first layer is the base
         for inside, material, turn, options, strength in self.layers:
             c, s = np.float32(np.cos(turn)), np.float32(np.sin(turn))
             if inside is None:
@@ -156,7 +160,7 @@ class Builder:
         self.rng, self.camera = rng, camera
         self.boxes: list[Box] = []
         self.trees: list[Tree] = []
-        self.things: list[tuple[float, float, Figure]] = []
+        self.things: list[tuple[float, float, Solids]] = []
         self.routes: list[Route] = []
         self.ground = Ground("asphalt")
 
@@ -200,7 +204,7 @@ class Builder:
         end = (x + 0.9 * np.cos(turn), y + 0.9 * np.sin(turn), 4.75)
         f.capsule((x, y, 4.6), end, 0.035, 0.03, grey)
         f.hull([end, (end[0] + 0.4 * np.cos(turn), end[1] + 0.4 * np.sin(turn), 4.74)], [0.07, 0.09], (214, 216, 214), -0.1)
-        self.things.append((x, y, f))
+        self.things.append((x, y, f.place()))
 
     def bench(self, x, y, turn) -> None:
         """Add a bench."""
@@ -218,7 +222,7 @@ class Builder:
             f = Figure()
             f.hull([(x, y, 0.12), (x, y, 0.75)], [0.22, 0.25], (62, 66, 52))
             f.hull([(x, y, 0.86), (x, y, 0.88)], [0.24, 0.24], (44, 46, 44), -0.3)
-            self.things.append((x, y, f))
+            self.things.append((x, y, f.place()))
 
     def bollard(self, x, y) -> None:
         """Add a bollard."""
@@ -226,13 +230,14 @@ class Builder:
             f = Figure()
             f.capsule((x, y, 0), (x, y, 0.85), 0.08, 0.07, (70, 72, 76))
             f.capsule((x, y, 0.68), (x, y, 0.76), 0.085, 0.085, (210, 214, 216), -0.1)
-            self.things.append((x, y, f))
+            self.things.append((x, y, f.place()))
 
     def bicycles(self, x, y, turn, n, gap=0.62) -> None:
         """Add a row of parked bicycles along `turn`, each across it, where there is room."""
-        for k in range(n):
-            bx, by = x + np.cos(turn) * gap * k, y + np.sin(turn) * gap * k
-            if self.clear(bx, by, 0.2) and self.rng.random() < 0.85:
+        row = np.arange(n) * gap
+        places = [(x + np.cos(turn) * u, y + np.sin(turn) * u) for u in row]
+        for bx, by in [place for place in places if self.clear(*place, 0.2)]:
+            if self.rng.random() < 0.85:
                 colour = tuple(0.9 * c for c in PAINTS[self.rng.integers(len(PAINTS))])
                 figure = bicycle(colour, self.rng.uniform(0, 6))
                 heading = turn + np.pi / 2 + self.rng.normal(0, 0.05) + np.pi * (self.rng.random() < 0.3)

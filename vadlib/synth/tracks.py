@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vadlib.synth.figures import Figure
+from vadlib.synth.figures import Solids
 from vadlib.synth.people import POSES, Look, person
 from vadlib.synth.vehicles import BODY_RADIUS, VEHICLES
 
@@ -60,7 +60,7 @@ class Track:
         i = frame - self.start
         return i if 0 <= i < len(self.x) else None
 
-    def figure(self, i: int) -> Figure:
+    def figure(self, i: int) -> Solids:
         """The actor's solids in the world at array position `i`."""
         if self.kind == "person":
             made = person(self.look, ACTIONS[self.action[i]], float(self.phase[i]), self.style)

@@ -94,7 +94,7 @@ def skateboarder(look: Look, colour: tuple, phase: float) -> Figure:
     board.plate([(-0.42, -0.11, 0.13), (0.42, -0.11, 0.13), (0.42, 0.11, 0.13), (-0.42, 0.11, 0.13)], colour, 0.02)
     for x in (-0.3, 0.3):
         board.capsule((x, -0.1, 0.05), (x, 0.1, 0.05), 0.045, 0.045, (210, 210, 205))
-    rider = person(look, "skate", phase).place(0, 0, -pi / 2 * 0.85)
+    rider = person(look, "skate", phase).turned(-pi / 2 * 0.85)
     return _join(board, rider)
 
 

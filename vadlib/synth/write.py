@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
-import multiprocessing
 import os
 import shutil
-import sys
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
-from functools import lru_cache
 from pathlib import Path
 
-import cv2
-import numpy as np
 from tqdm import tqdm
 
 from vadlib import __version__
-from vadlib.errors import LayoutError, ParameterError, UnreadableError
-from vadlib.synth.scenes import Scene, render_scene
-from vadlib.synth.world import ClipPlan, WorldParameters, clip_frames, draw_places, plan_world
+from vadlib.errors import LayoutError, ParameterError
+from vadlib.synth.workers import Workers
+from vadlib.synth.world import WorldParameters, draw_places, plan_world
 
-JPEG_QUALITY = 88
 _FORMAT = 1  # raised whenever the same parameters give other bytes
 
 
@@ -156,140 +149,15 @@ def _write_clips(work: Path, parameters: WorldParameters, n_workers: int | None,
     n_workers = max(1, min(n_workers or cores, len(plans)))
     longest = sorted(range(len(plans)), key=lambda i: (-plans[i].n_frames, i))
     made: dict[int, list[tuple]] = {}
-    bar = tqdm(total=len(used) + len(plans), desc="SynthCampus", unit="part", disable=not progress, leave=False)
-    with bar:
-        for _ in _run(_write_scene, [(work, parameters, i) for i in used], n_workers):
-            bar.update()
-        for i, events in _run(_write_clip, [(work, parameters, i, plans[i]) for i in longest], n_workers):
-            made[i] = events
-            bar.update()
+    steps = [[("scene", i) for i in used], [("clip", i) for i in longest]]
+    bar = tqdm(total=sum(map(len, steps)), desc="SynthCampus", unit="part", disable=not progress, leave=False)
+    with bar, Workers(work, parameters, n_workers) as workers:
+        for tasks in steps:
+            for (kind, i), events in workers.run(tasks):
+                made |= {i: events} if kind == "clip" else {}
+                bar.update()
     shutil.rmtree(work / ".scenes")
     return [event for i in sorted(made) for event in made[i]]
-
-
-def _run(task, arguments: list[tuple], n_workers: int):
-    """Results of `task(*arguments)` as they come, in this process or in several."""
-    if n_workers == 1 or len(arguments) == 1:
-        threads = cv2.getNumThreads()
-        cv2.setNumThreads(1)
-        try:
-            for one in arguments:
-                yield task(*one)
-        finally:
-            cv2.setNumThreads(threads)
-            _load_scene.cache_clear()
-        return
-    with ProcessPoolExecutor(n_workers, mp_context=_process_context(), initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-        futures = [pool.submit(task, *one) for one in arguments]
-        try:
-            for future in futures:
-                yield future.result()
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-
-
-def _process_context():
-    """Clean processes, which neither fork this one's threads nor import its script.
-
-    `forkserver` and `spawn` import the caller's `__main__` anew, so a plain script without a main guard would start itself over;
-    hiding `__main__`'s file while they start spares it that.
-    """
-    return multiprocessing.get_context("forkserver" if sys.platform.startswith("linux") else "spawn")
-
-
-def _write_scene(work: Path, parameters: WorldParameters, index: int) -> None:
-    """Render a scene's static pictures and keep them for the clips."""
-    scenery = render_scene(draw_places(parameters)[index]).scenery
-    for name, array in vars(scenery).items():
-        np.save(work / ".scenes" / f"{index:02d}_{name}.npy", array)
-
-
-@lru_cache(maxsize=2)
-def _load_scene(work: Path, parameters: WorldParameters, index: int) -> Scene:
-    from vadlib.synth.scenery import Scenery
-
-    folder = work / ".scenes"
-    names = ("sunny", "cloudy", "depth", "ground", "sunlight")
-    arrays = {name: np.load(folder / f"{index:02d}_{name}.npy", mmap_mode="r") for name in names}
-    return Scene(draw_places(parameters)[index], Scenery(**arrays))
-
-
-def _write_clip(work: Path, parameters: WorldParameters, order: int, plan: ClipPlan) -> tuple[int, list[tuple]]:
-    """Render and write one clip; its place in the plan and its events (clip, first, last, kind)."""
-    scene = _load_scene(work, parameters, int(plan.scene) - 1)
-    frames = clip_frames(parameters, plan, scene)
-    if plan.split == "train":
-        _write_video(work / "training" / "videos" / f"{plan.id}.avi", frames, parameters)
-        return order, []
-    return order, _write_test_clip(work / "testing", plan, frames, parameters)
-
-
-def _write_video(path: Path, frames, parameters: WorldParameters) -> None:
-    height, width = parameters.size
-    video = cv2.VideoWriter(
-        str(path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*"XVID"), parameters.fps, (width, height)
-    )
-    if not video.isOpened():
-        raise UnreadableError(f"{path}: OpenCV cannot write MPEG-4 video here; install opencv-python-headless, which can")
-    try:
-        for image, _, _ in frames:
-            video.write(image)
-    finally:
-        video.release()
-
-
-def _write_test_clip(testing: Path, plan: ClipPlan, frames, parameters: WorldParameters) -> list[tuple]:
-    folder = testing / "frames" / plan.id
-    folder.mkdir()
-    shape = (plan.n_frames, *parameters.size)
-    labels = np.zeros(plan.n_frames, np.uint8)
-    in_view: list[tuple[str, ...]] = []
-    with _SparseArray(testing / "test_pixel_mask" / f"{plan.id}.npy", shape) as pixels:
-        for t, (image, mask, kinds) in enumerate(frames):
-            if not cv2.imwrite(str(folder / f"{t:03d}.jpg"), image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
-                raise UnreadableError(f"{folder / f'{t:03d}.jpg'}: could not be written; is the disk full?")
-            if mask is not None:
-                labels[t] = 1
-                pixels.write(t, mask)
-            in_view.append(kinds)
-    np.save(testing / "test_frame_mask" / f"{plan.id}.npy", labels)
-    return _stretches(plan.id, in_view)
-
-
-def _stretches(clip: str, in_view: list[tuple[str, ...]]) -> list[tuple]:
-    """Unbroken stretches of each kind, as (clip, first, last, kind), by first frame."""
-    found = []
-    for kind in sorted({kind for kinds in in_view for kind in kinds}):
-        on = np.array([kind in kinds for kinds in in_view], np.int8)
-        edges = np.diff(np.concatenate([[0], on, [0]]))
-        stretches = zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True)
-        found += [(clip, int(first), int(stop) - 1, kind) for first, stop in stretches]
-    return sorted(found, key=lambda row: row[1:])
-
-
-class _SparseArray:
-    """A uint8 .npy file of zeros in which only written rows take room on disk."""
-
-    def __init__(self, path: Path, shape: tuple[int, int, int]):
-        self.shape = shape
-        self.file = path.open("wb")
-        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(self.file, header)
-        self.start = self.file.tell()
-        self.file.truncate(self.start + int(np.prod(shape)))
-
-    def write(self, t: int, frame: np.ndarray) -> None:
-        """Write the rows of a frame that hold anything."""
-        rows = np.flatnonzero(frame.any(axis=1))
-        self.file.seek(self.start + (t * self.shape[1] + int(rows[0])) * self.shape[2])
-        self.file.write(frame[rows[0] : rows[-1] + 1].tobytes())
-
-    def __enter__(self) -> _SparseArray:
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.file.close()
 
 
 def _write_events(path: Path, events: list[tuple]) -> None:

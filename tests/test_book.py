@@ -1,0 +1,213 @@
+"""The whole report on a tiny world: every notebook runs, and the built pages are what a reader can use."""
+
+import copy
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pandas as pd
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+
+from vadlib.report import load_results
+from vadlib.report.book import assemble, build_pages
+from vadlib.report.notebooks import NotebookError, notebook_parameters, run_notebook
+
+NOTEBOOKS = ("01_dataset", "02_padim", "05_comparison", "10_provenance")
+
+
+@pytest.fixture(scope="session")
+def tiny_profile(tiny_world, tmp_path_factory):
+    profile = yaml.safe_load((Path(__file__).parents[1] / "notebooks" / "profiles" / "demo.yml").read_text())
+    profile |= {
+        "profile": "tiny",
+        "dataset_root": str(tiny_world),
+        "image_size": 64,
+        "n_fit_frames": 60,
+        "n_fit_frames_gradcam": 20,
+        "n_fit_frames_clip": 20,
+        "n_test_normal": 50,
+        "n_test_abnormal": 50,
+        "n_resamples": 100,
+    }
+    path = tmp_path_factory.mktemp("profile") / "tiny.yml"
+    path.write_text(yaml.safe_dump(profile))
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_book(tiny_profile, tmp_path_factory, project_root):
+    """The folder that `make book` would fill: results, executed notebooks and pages."""
+    out = tmp_path_factory.mktemp("book")
+    for name in NOTEBOOKS:
+        declared = notebook_parameters(project_root / "notebooks" / f"{name}.py")
+        folders = {"results_dir": str(out / "results" / name), "upstream_dir": str(out / "results")}
+        run_notebook(
+            project_root / "notebooks" / f"{name}.py",
+            out / "notebooks" / f"{name}.ipynb",
+            profile=tiny_profile,
+            parameters={key: value for key, value in folders.items() if key in declared},
+        )
+    build_pages(out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def pages(tiny_book):
+    html = tiny_book / "html"
+    return {path: BeautifulSoup(path.read_text(), "html.parser") for path in html.rglob("*.html")}
+
+
+def test_every_notebook_of_the_contents_is_tested_here(project_root):
+    contents = yaml.safe_load((project_root / "_toc.yml").read_text())
+    files = [chapter["file"] for part in contents["parts"] for chapter in part["chapters"]]
+    assert tuple(Path(file).name for file in files if file.startswith("notebooks/")) == NOTEBOOKS
+    assert {path.stem for path in (project_root / "notebooks").glob("*.py")} == set(NOTEBOOKS)
+
+
+def test_profiles_hold_parameters_that_a_notebook_declares(project_root):
+    declared = {}
+    for path in (project_root / "notebooks").glob("*.py"):
+        declared |= notebook_parameters(path)
+    for path in (project_root / "notebooks" / "profiles").glob("*.yml"):
+        profile = yaml.safe_load(path.read_text())
+        assert profile["profile"] == path.stem
+        for name, value in profile.items():
+            assert name in declared, f"{path.name}: {name}"
+            assert declared[name].accepts(value), f"{path.name}: {name}"
+
+
+def test_results_are_whole_and_belong_to_this_run(tiny_book, tiny_world):
+    for name in NOTEBOOKS:
+        results = load_results(tiny_book / "results" / name)
+        assert results.run["experiment"] == name
+    padim = load_results(tiny_book / "results" / "02_padim")
+    assert padim.metrics["n_frames"] == len(padim.scores) == 100
+    assert padim.scores["label"].sum() == 50
+    assert padim.run["dataset"]["name"] == "synthcampus"
+    assert padim.run["weights"]["trained"] is False
+    assert set(padim.scores.columns) >= {"clip", "frame", "label", "max", "mean", "top1%"}
+
+
+def test_every_page_of_the_contents_is_there(pages, tiny_book, project_root):
+    contents = yaml.safe_load((project_root / "_toc.yml").read_text())
+    names = [contents["root"], *(chapter["file"] for part in contents["parts"] for chapter in part["chapters"])]
+    for name in names:
+        page = pages[tiny_book / "html" / f"{name}.html"]
+        assert page.find("h1") is not None, name
+
+
+def test_every_image_is_there_and_says_what_it_shows(pages):
+    n_images = 0
+    for path, page in pages.items():
+        for image in page.select("article img"):
+            n_images += 1
+            assert (path.parent / unquote(image["src"])).is_file(), f"{path.name}: {image['src']}"
+            assert len(image.get("alt", "")) > 20, f"{path.name}: {image['src']} has no alt text"
+    assert n_images >= 9
+
+
+def test_no_internal_link_is_broken(pages):
+    for path, page in pages.items():
+        for link in page.select("article a[href]"):
+            target = urlsplit(link["href"])
+            if target.scheme or target.netloc:
+                continue
+            file = (path.parent / unquote(target.path)).resolve() if target.path else path
+            assert file.is_file(), f"{path.name}: {link['href']}"
+            if target.fragment and file in pages:
+                anchor = unquote(target.fragment)
+                assert pages[file].find(id=anchor) is not None, f"{path.name}: {link['href']}"
+
+
+def test_pages_hold_no_traceback_no_gap_and_no_machine_path(pages, tiny_world, project_root):
+    gaps = re.compile(
+        r"Traceback|Error:|glue:|\{numref\}|\b[Nn]a[Nn]\b|"
+        + "|".join(map(re.escape, map(str, (project_root, tiny_world))))
+    )
+    checked = 0
+    for path, page in pages.items():
+        if "_modules" in path.parts or path.stem in ("api", "search", "genindex"):
+            continue  # code and its documentation may speak of errors
+        page = copy.copy(page)
+        for code in page.select("div.cell_input"):
+            code.extract()
+        found = gaps.search(page.get_text())
+        assert found is None, f"{path.name} shows {found[0]!r}"
+        checked += 1
+    assert checked >= 7
+
+
+def test_each_chapter_says_what_it_ran_on(pages, tiny_book):
+    for name in ("book/index", "notebooks/02_padim"):
+        text = pages[tiny_book / "html" / f"{name}.html"].get_text()
+        assert (
+            "profile tiny · SynthCampus (synthetic) · resnet18 (random, seed 0) · 60 frames fitted, 100 tested" in text
+        )
+        assert "Synthetic data: these numbers show the method, not the world." in text
+        assert "random weights" in text
+
+
+def test_numbers_on_the_page_are_those_of_the_results(pages, tiny_book):
+    metrics = load_results(tiny_book / "results" / "02_padim").metrics
+    interval = metrics["micro_auroc_interval"]
+    shown = f"{interval['estimate']:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]"
+    for name in ("book/index", "notebooks/02_padim", "notebooks/05_comparison"):
+        assert shown in " ".join(pages[tiny_book / "html" / f"{name}.html"].get_text().split()), name
+
+
+def test_downloads_hold_the_scores(tiny_book):
+    table = pd.read_csv(assemble(tiny_book) / "results" / "02_padim" / "scores.csv", dtype={"clip": str})
+    results = load_results(tiny_book / "results" / "02_padim").scores
+    assert table["clip"].tolist() == results["clip"].tolist()
+    assert table["max"].to_numpy() == pytest.approx(results["max"].to_numpy(), rel=1e-6)
+
+
+def test_a_killed_run_leaves_nothing_and_the_next_gives_the_same(tiny_book, tiny_profile, tmp_path, project_root):
+    results = tmp_path / "02_padim"
+    command = [
+        *(sys.executable, "-m", "vadlib.report.notebooks", "notebooks/02_padim.py", str(tmp_path / "page.ipynb")),
+        *("--profile", str(tiny_profile), "--results-root", str(tmp_path)),
+    ]
+    process = subprocess.Popen(command, cwd=project_root, start_new_session=True, stdout=subprocess.DEVNULL)
+    lock = tmp_path / ".02_padim.lock"
+    deadline = time.monotonic() + 90
+    while not lock.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    assert process.poll() is None, "the run ended before it could be killed"
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not results.exists()
+    assert not (tmp_path / "page.ipynb").exists()
+    subprocess.run(command, cwd=project_root, check=True, capture_output=True, timeout=180)
+    again, undisturbed = load_results(results), load_results(tiny_book / "results" / "02_padim")
+    pd.testing.assert_frame_equal(again.scores, undisturbed.scores, check_exact=True)
+    assert json.dumps(again.metrics) == json.dumps(undisturbed.metrics)
+
+
+def test_corrupt_video_stops_the_chapter_with_its_name_and_no_result(tiny_world, tiny_profile, tmp_path, project_root):
+    root = tmp_path / "data"
+    shutil.copytree(tiny_world, root)
+    frames = sorted((root / "testing" / "frames").glob("*/*.jpg"))
+    for frame in frames:
+        frame.write_bytes(frame.read_bytes()[:500])
+    with pytest.raises(NotebookError, match=r"02_padim.py: cell .* raised UnreadableError: .*\.jpg"):
+        run_notebook(
+            project_root / "notebooks" / "02_padim.py",
+            tmp_path / "page.ipynb",
+            profile=tiny_profile,
+            parameters={"dataset_root": str(root), "results_dir": str(tmp_path / "results")},
+        )
+    assert (tmp_path / "page.failed.ipynb").is_file()
+    assert "UnreadableError" in (tmp_path / "page.failed.ipynb").read_text()
+    assert not (tmp_path / "results").exists()
+    assert not (tmp_path / "page.ipynb").exists()
