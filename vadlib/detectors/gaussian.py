@@ -30,4 +30,4 @@ class GaussianField(PyramidGaussianField):
         expected = (self.n_positions, self.n_components[0])
         if x.ndim != 3 or tuple(x.shape[1:]) != expected:
             raise ParameterError(f"x: expected shape (frames, {expected[0]}, {expected[1]}), found {tuple(x.shape)}")
-        return x.float().permute(1, 2, 0).clone()  # (P, D, B)
+        return x.float().transpose(0, 1).clone()  # (P, B, D)

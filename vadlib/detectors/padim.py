@@ -169,7 +169,7 @@ class Padim(Detector):
 
     def set_state(self, state: dict[str, torch.Tensor]) -> None:
         """Take over a saved field, and factor it again."""
-        self._matrices = [state[f"reduction_{i}"].to(self.device) for i in range(len(self._matrices))]
+        self._matrices = [state[f"reduction_{i}"].to(self.device, copy=True) for i in range(len(self._matrices))]
         self.field = PyramidGaussianField.from_state(state, self.device).finalize(self.epsilon)
 
     def _features(self, images: torch.Tensor) -> list[torch.Tensor]:

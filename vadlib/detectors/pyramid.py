@@ -70,10 +70,10 @@ class PyramidGaussianField:
         ]
         self._cells = cells
         self._mean = torch.zeros(cells[0], self._rows[0], device=self.device)
-        # Scatter matrices, in block columns: a level's rows against its own components.
+        # Scatter matrices, in block columns: a level's own components against themselves, and against all below.
         self._scatter_own = [torch.zeros(n, w, w, device=self.device) for n, w in zip(cells, self._widths, strict=True)]
         self._scatter_below = [
-            torch.zeros(n, r - w, w, device=self.device)
+            torch.zeros(n, w, r - w, device=self.device)
             for n, r, w in zip(cells, self._rows, self._widths, strict=True)
         ]
         self._pending: list[torch.Tensor] = []
@@ -101,15 +101,15 @@ class PyramidGaussianField:
         if self._factor is not None:
             raise ParameterError("update: this field is finalised; fit a new one, or merge before finalize")
         self._pending.append(self._arrange(x))
-        n_pending = sum(p.shape[-1] for p in self._pending)
+        n_pending = sum(p.shape[1] for p in self._pending)
         if n_pending < CHUNK_FRAMES:
             return
         # Chunks of one fixed size, whatever the batches: the sums do not depend on the batch size.
-        pending = torch.cat(self._pending, dim=-1)  # (cells, rows, n)
+        pending = torch.cat(self._pending, dim=1)  # (cells, n, rows)
         full = n_pending - n_pending % CHUNK_FRAMES
         for start in range(0, full, CHUNK_FRAMES):
-            self._add(pending[..., start : start + CHUNK_FRAMES])
-        self._pending = [pending[..., full:].clone()] if full < n_pending else []
+            self._add(pending[:, start : start + CHUNK_FRAMES])
+        self._pending = [pending[:, full:].clone()] if full < n_pending else []
 
     def merge(self, other: PyramidGaussianField) -> None:
         """Add the frames that another field has seen, as if this one had seen them too.
@@ -156,7 +156,7 @@ class PyramidGaussianField:
             raise ParameterError(f"epsilon: expected a number above 0, found {epsilon}")
         scale = 1.0 / (self.n_frames - 1)
         own = [s * scale for s in self._scatter_own]
-        below = [s * scale for s in self._scatter_below]
+        below = [s.mT * scale for s in self._scatter_below]  # (cells, rows below, width)
         for level, width in enumerate(self._widths):
             own[level].diagonal(dim1=1, dim2=2).add_(epsilon)
             factor, failed = torch.linalg.cholesky_ex(own[level])
@@ -175,6 +175,8 @@ class PyramidGaussianField:
                 head, explained = explained.split([self._widths[finer], self._rows[finer] - self._widths[finer]], dim=1)
                 own[finer].baddbmm_(head, head.mT, alpha=-1)
                 below[finer].baddbmm_(explained, head.mT, alpha=-1)
+            # Transposed in memory: a product with few frames then reads each block once, in order.
+            own[level], below[level] = own[level].mT.contiguous(), below[level].mT.contiguous()
         self._factor = (own, below)
         self._epsilon = float(epsilon)
         return self
@@ -201,17 +203,15 @@ class PyramidGaussianField:
         """
         if self._factor is None:
             raise NotFittedError("mahalanobis: this field has no factor yet; call finalize first")
-        rest = self._arrange(x).sub_(self._mean[..., None])  # (cells, rows, B)
-        squared = rest.new_zeros(1, 1, rest.shape[-1])
+        rest = self._arrange(x).sub_(self._mean[:, None])  # (cells, B, rows)
+        squared = rest.new_zeros(1, rest.shape[1])
         for level, (inverse, below) in enumerate(zip(*self._factor, strict=True)):
-            cells, width = self._cells[level], self._widths[level]
-            rest = rest.reshape(cells, self._rows[level], -1)
+            rest = self._children(rest, level)
             # Forward substitution: L y = x - mean, so that the squared distance is the sum of y squared.
-            whitened = inverse @ rest[:, :width]  # (cells, width, B)
-            rest = torch.baddbmm(rest[:, width:], below, whitened, alpha=-1)
-            squared = squared.expand(-1, cells // squared.shape[0], -1).reshape(cells, 1, -1)
-            squared = squared + whitened.square().sum(dim=1, keepdim=True)
-        return squared[self._positions, 0].sqrt().T  # (B, P)
+            whitened = rest[..., : self._widths[level]] @ inverse  # (cells, B, width)
+            rest = rest[..., self._widths[level] :] - whitened @ below  # (cells, B, rows below)
+            squared = squared.repeat_interleave(len(whitened) // len(squared), dim=0) + whitened.square().sum(dim=2)
+        return squared[self._positions].sqrt().T  # (B, P)
 
     @property
     def mean(self) -> torch.Tensor:
@@ -230,7 +230,7 @@ class PyramidGaussianField:
         n_levels, scale = len(self._cells), 1.0 / max(self.n_frames - 1, 1)
         blocks: list[list[torch.Tensor | None]] = [[None] * n_levels for _ in range(n_levels)]
         for column in range(n_levels):
-            block, rest = self._scatter_own[column], self._scatter_below[column]
+            block, rest = self._scatter_own[column], self._scatter_below[column].mT
             for row in range(column, n_levels):
                 if row > column:
                     rest = rest.reshape(self._cells[row], self._rows[row], self._widths[column])
@@ -262,14 +262,15 @@ class PyramidGaussianField:
             field, [tuple(g) for g in state["grids"].tolist()], state["n_components"].tolist(), device
         )
         field.n_frames = int(state["n_frames"])
-        field._mean = state["mean"].to(field.device)
+        # Copies: tensors read from a file may lie unaligned in memory, and the last digit of a product depends on it.
+        field._mean = state["mean"].to(field.device, copy=True)
         for level in range(len(field._cells)):
-            field._scatter_own[level] = state[f"scatter_own_{level}"].to(field.device)
-            field._scatter_below[level] = state[f"scatter_below_{level}"].to(field.device)
+            field._scatter_own[level] = state[f"scatter_own_{level}"].to(field.device, copy=True)
+            field._scatter_below[level] = state[f"scatter_below_{level}"].to(field.device, copy=True)
         return field
 
     def _arrange(self, x: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Layers (B, D, H, W) to (coarsest cells, rows, B), each cell followed by the finer cells below it."""
+        """Layers (B, D, H, W) to (coarsest cells, B, rows): a cell's own components, then its finer cells' rows."""
         found = [tuple(layer.shape[1:]) for layer in x]
         expected = [(d, *grid) for d, grid in zip(self.n_components, self.grids, strict=True)]
         if found != expected:
@@ -277,46 +278,49 @@ class PyramidGaussianField:
                 f"features: expected (components, height, width) {expected}, one a layer, found {found}; "
                 "use frames of the size, and the layers, that the field was made for"
             )
-        n_frames = x[0].shape[0]
-        arranged = None
+        n_frames, arranged = x[0].shape[0], None
         for level in reversed(range(len(self._cells))):
-            layer = x[self._layers[level]].float().permute(2, 3, 1, 0).flatten(0, 1)  # (H W, D, B)
-            layer = layer[self._orders[level]]  # (cells, D, B)
+            layer = x[self._layers[level]].float().permute(0, 2, 3, 1).flatten(1, 2)  # (B, H W, D)
+            layer = layer[:, self._orders[level]]  # (B, cells, D)
             if arranged is not None:
-                arranged = arranged.reshape(self._cells[level], -1, n_frames)
-                layer = torch.cat([layer, arranged], dim=1)
+                layer = torch.cat([layer, arranged.reshape(n_frames, self._cells[level], -1)], dim=2)
             arranged = layer
-        return arranged  # (cells of the coarsest, rows, B)
+        return arranged.transpose(0, 1).contiguous()  # (cells of the coarsest, B, rows)
+
+    def _children(self, rest: torch.Tensor, level: int) -> torch.Tensor:
+        """Rows of a level's cells, (coarser cells, B, rows of all children) to (cells, B, rows)."""
+        coarser, n_frames, _ = rest.shape
+        rest = rest.reshape(coarser, n_frames, self._cells[level] // coarser, self._rows[level])
+        return rest.transpose(1, 2).reshape(self._cells[level], n_frames, self._rows[level])
 
     def _add(self, x: torch.Tensor) -> None:
         """Add a chunk's scatter about its own mean, then account for the distance of the two means."""
-        chunk_mean = x.mean(dim=-1)
-        rest = x - chunk_mean[..., None]
-        self._accumulate(rest)
-        self._shift_mean(chunk_mean, x.shape[-1])
+        chunk_mean = x.mean(dim=1)
+        self._accumulate(x - chunk_mean[:, None])
+        self._shift_mean(chunk_mean, x.shape[1])
 
     def _shift_mean(self, mean: torch.Tensor, n_frames: int) -> None:
         """Chan et al. (1983): joint scatter = sum of scatters + n m / (n + m) times the outer square of the gap."""
         total = self.n_frames + n_frames
         if self.n_frames:
             gap = mean - self._mean
-            self._accumulate((gap * (self.n_frames * n_frames / total) ** 0.5)[..., None])
+            self._accumulate((gap * (self.n_frames * n_frames / total) ** 0.5)[:, None])
             self._mean += gap * (n_frames / total)
         else:
             self._mean = mean.clone()
         self.n_frames = total
 
     def _accumulate(self, rest: torch.Tensor) -> None:
-        """Add the products of all rows with each level's own components; rest is (cells, rows, n)."""
+        """Add the products of each level's own components with all rows of its cells; rest is (cells, n, rows)."""
         for level, width in enumerate(self._widths):
-            rest = rest.reshape(self._cells[level], self._rows[level], -1)
-            own, rest = rest[:, :width], rest[:, width:]
-            self._scatter_own[level].baddbmm_(own, own.mT)
-            self._scatter_below[level].baddbmm_(rest, own.mT)
+            rest = self._children(rest, level)
+            own, rest = rest[..., :width], rest[..., width:]
+            self._scatter_own[level].baddbmm_(own.mT, own)
+            self._scatter_below[level].baddbmm_(own.mT, rest)
 
     def _flush(self) -> None:
         if self._pending:
-            self._add(torch.cat(self._pending, dim=-1))
+            self._add(torch.cat(self._pending, dim=1))
             self._pending = []
 
     def _require_frames(self, what: str) -> None:
