@@ -1,5 +1,7 @@
-# Which notebook needs which results, and what makes it run again: its own source, its profile, the library, its data
-# set, or a result it reads. `make book` calls this through `vadlib book`; a cluster's executor plugins work as usual.
+# Which notebook needs which results, and what makes it run again: its own source, its profile, the library, the paper's
+# values, the demo's world, a weights file, or a result it reads. A real data set is taken to stay as it is.
+# `make book` calls this through `vadlib book`; a cluster's executor plugins work as usual.
+import os
 import sys
 
 import yaml
@@ -11,12 +13,14 @@ with open(PROFILE_FILE) as file:
     PARAMETERS = yaml.safe_load(file)
 
 # What the command line changes of the profile: another folder for the data set, another file of weights.
-OVERRIDES = {name: config[name] for name in ("dataset_root", "weights") if config.get(name)}
+OVERRIDES = {name: config[name] for name in ("dataset_root", "weights", "skip_unreadable") if config.get(name)}
+WEIGHTS_FILE = [name for name in (OVERRIDES.get("weights", PARAMETERS["weights"]),) if os.path.isfile(name)]
+PAGES = [f"book/{path}" for path in glob_wildcards("book/{path,.*[^~]}").path]
 
 UPSTREAM = {
     "01_dataset": [],
     "02_padim": [],
-    "05_comparison": ["02_padim"],
+    "05_comparison": ["01_dataset", "02_padim"],
     "10_provenance": ["01_dataset", "02_padim", "05_comparison"],
 }
 LIBRARY = sorted(glob_wildcards("vadlib/{path,[^.]+}.py").path)
@@ -31,7 +35,7 @@ rule book:
     input:
         notebooks=expand(OUT + "/notebooks/{name}.ipynb", name=UPSTREAM),
         results=expand(OUT + "/results/{name}", name=UPSTREAM),
-        pages=[f"book/{path}" for path in glob_wildcards("book/{path,.*[^~]}").path],
+        pages=[page for page in PAGES if os.path.isfile(page)],
         settings=["_config.yml", "_toc.yml", "vadlib/report/book.py"],
     output:
         OUT + "/html/index.html",
@@ -44,6 +48,8 @@ rule notebook:
         source="notebooks/{name}.py",
         profile=PROFILE_FILE,
         library=LIBRARY,
+        paper="book/paper_values.yml",
+        weights=WEIGHTS_FILE,
         data=[OUT + "/data/world.json"] if MAKES_WORLD else [],
         upstream=lambda wildcards: [f"{OUT}/results/{name}" for name in UPSTREAM[wildcards.name]],
     output:

@@ -38,7 +38,7 @@ import pandas as pd
 from myst_nb import glue
 
 from vadlib.data import draw, open_dataset, read_frame
-from vadlib.evaluation import event_of_frames
+from vadlib.evaluation import anomalous_stretches
 from vadlib.figures import class_balance, contact_sheet, label_calendar, use_house_style
 from vadlib.report import Experiment, load_paper_values, project_path
 from vadlib.report.pages import chapter_line, data_note
@@ -57,7 +57,7 @@ run.record(dataset=videos)
 # Every camera is fixed. A frame of each, from a training video, in which everything is normal:
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-scenes", "caption": "A training frame of each scene. The cameras do not move."}, "image": {"alt": "Frames from each of the data set's fixed cameras"}}
-scenes = train[train["frame"] == 40].drop_duplicates("scene")
+scenes = train[train["frame"] <= 40].drop_duplicates("scene", keep="last")
 scene_sheet = contact_sheet(
     [read_frame(videos, row.clip, row.frame) for row in scenes.itertuples()],
     [f"scene {row.scene}, clip {row.clip}" for row in scenes.itertuples()],
@@ -67,17 +67,17 @@ run.figure("scenes", scene_sheet, caption="A training frame of each scene.")
 # %% [markdown]
 # ## The anomalies
 #
-# A frame from the middle of an event of each kind, or of each clip where the data set does not name kinds. The
+# The middle frame of the longest event of each kind, or of each clip's where the data set does not name kinds. The
 # outline is the ground truth.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-events", "caption": "Anomalous frames with the outline of their pixel masks: one for each kind of event, or for each clip where kinds are not named."}, "image": {"alt": "Anomalous frames, the anomalous people and vehicles outlined"}}
-anomalous = test.assign(kind=event_of_frames(test, videos.events))[test["label"] == 1]
-anomalous["kind"] = anomalous["kind"].where(anomalous["kind"] != "", "unnamed")
-of_kind = anomalous.groupby("kind" if len(videos.events) else "clip")
-middles = anomalous[of_kind.cumcount() == of_kind["clip"].transform("size") // 2].sort_values("kind")
+stretches = videos.events if len(videos.events) else anomalous_stretches(test)
+longest = stretches.assign(length=stretches["last"] - stretches["first"]).sort_values("length", ascending=False)
+longest = longest.drop_duplicates("event" if len(videos.events) else "clip").sort_values(["event", "clip"])
+middles = longest.assign(frame=(longest["first"] + longest["last"]) // 2)
 event_sheet = contact_sheet(
     [read_frame(videos, row.clip, row.frame) for row in middles.itertuples()],
-    [f"{row.kind}: clip {row.clip}, frame {row.frame}" for row in middles.itertuples()],
+    [f"{row.event}: clip {row.clip}, frame {row.frame}" for row in middles.itertuples()],
     masks=[videos.pixel_mask(row.clip, row.frame) for row in middles.itertuples()],
 )
 run.figure("events", event_sheet, caption="Anomalous frames with the outline of their pixel masks.")

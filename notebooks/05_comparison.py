@@ -21,7 +21,6 @@
 # ({download}`the list <../book/paper_values.yml>`). On any data set but the paper's own, a result gets no verdict.
 
 # %% tags=["parameters"]
-profile = "demo"  # the row of notebooks/profiles that this run belongs to
 upstream_dir = "_build/demo/results"  # folder of the other experiments' results
 results_dir = "_build/manual/05_comparison"  # folder to write the results to
 
@@ -77,7 +76,12 @@ trained = padim.run["weights"]["trained"]
 glue("data_note", data_note(padim.run["dataset"]["name"], trained=trained), display=False)
 glue(
     "chapter_line",
-    chapter_line(profile=profile, dataset=padim.run["dataset"]["name"], seconds=run.seconds, date=run.started),
+    chapter_line(
+        profile=padim.run["parameters"]["profile"],
+        dataset=padim.run["dataset"]["name"],
+        seconds=run.seconds,
+        date=run.started,
+    ),
     display=False,
 )
 

@@ -15,7 +15,6 @@
 # results; these tables are read from those records.
 
 # %% tags=["parameters"]
-profile = "demo"  # the row of notebooks/profiles that this run belongs to
 upstream_dir = "_build/demo/results"  # folder of the other experiments' results
 results_dir = "_build/manual/10_provenance"  # folder to write the results to
 
@@ -92,6 +91,8 @@ glue("peak_gigabytes", f"{peak / 1e9:.1f}", display=False)
 glue("device", str(first["device"]), display=False)
 glue(
     "chapter_line",
-    chapter_line(profile=profile, dataset=first["dataset"]["name"], seconds=run.seconds, date=run.started),
+    chapter_line(
+        profile=first["parameters"]["profile"], dataset=first["dataset"]["name"], seconds=run.seconds, date=run.started
+    ),
     display=False,
 )

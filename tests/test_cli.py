@@ -1,11 +1,15 @@
+import signal
 import subprocess
 import sys
+import time
 
+import cv2
 import pytest
 
+from vadlib import cli
 from vadlib.errors import BusyError, ParameterError
 from vadlib.report.book import build_book
-from vadlib.report.storage import RunLock
+from vadlib.storage import RunLock
 
 
 def vadlib(*arguments, cwd):
@@ -30,6 +34,69 @@ def test_extract_writes_every_frame_by_label(tiny_world, tmp_path, project_root)
     for label, name in ((0, "normal"), (1, "abnormal")):
         written = [path for path in (tmp_path / "frames").rglob("*.jpg") if name in path.parts]
         assert len(written) == (table["label"] == label).sum()
+
+
+def test_extract_takes_size_split_and_format(tiny_world, tmp_path, project_root):
+    options = ("--size", "24", "40", "--split", "train", "--image-format", "png")
+    done = vadlib("extract", *options, "synthcampus", str(tiny_world), str(tmp_path / "frames"), cwd=project_root)
+    assert done.returncode == 0, done.stderr
+    pictures = list((tmp_path / "frames").rglob("*.png"))
+    assert pictures
+    assert {path.relative_to(tmp_path / "frames").parts[0] for path in pictures} == {"train"}
+    assert cv2.imread(str(pictures[0])).shape == (24, 40, 3)
+    done = vadlib("extract", "--split", "both", "synthcampus", str(tiny_world), str(tmp_path / "x"), cwd=project_root)
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert done.stderr.startswith("error: split: 'train', 'test' or None")
+
+
+@pytest.mark.parametrize(("flags", "expected"), [([], False), (["--skip-unreadable"], True)])
+def test_book_passes_skip_unreadable(monkeypatch, flags, expected):
+    given = {}
+
+    def build_book(profile, **options):
+        given.update(options)
+        return "index.html", True
+
+    monkeypatch.setattr("vadlib.report.book.build_book", build_book)
+    monkeypatch.setattr(sys, "argv", ["vadlib", "book", *flags])
+    with pytest.raises(SystemExit) as exit_:
+        cli.main()
+    assert exit_.value.code == 0
+    assert given["skip_unreadable"] is expected
+
+
+@pytest.mark.parametrize(
+    "arguments", [("nope",), ("extract",), ("extract", "--size", "24", "a", "b", "c"), ("book", "x")]
+)
+def test_wrong_usage_is_explained(arguments, project_root):
+    done = vadlib(*arguments, cwd=project_root)
+    assert done.returncode == 2
+    assert "Usage:" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_control_c_says_how_to_go_on(tiny_world, tmp_path, project_root):
+    out = tmp_path / "frames"
+    # Started from a background job, Python would ignore SIGINT: ask for it.
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from vadlib.cli import main; main()"
+    )
+    options = ("--split", "train", "--image-format", "png", "synthcampus", str(tiny_world), str(out))
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "extract", *options], cwd=project_root, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not (out / "extraction.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130, error
+    assert error.rstrip().endswith("interrupted; run the same command to go on")
+    assert "Traceback" not in error
+    assert not (out / "index.csv").exists()
+    done = vadlib("extract", *options, cwd=project_root)
+    assert done.returncode == 0, done.stderr
+    assert (out / "index.csv").is_file()
 
 
 def test_bad_input_is_one_line_and_no_traceback(tmp_path, project_root):
@@ -59,7 +126,7 @@ def test_two_builds_of_one_profile_do_not_mix(project_root, monkeypatch):
     holder = subprocess.Popen(
         [
             *(sys.executable, "-c"),
-            "import sys; from vadlib.report.storage import RunLock\n"
+            "import sys; from vadlib.storage import RunLock\n"
             "lock = RunLock(sys.argv[1]).acquire(); print('held', flush=True); sys.stdin.read()",
             str(project_root / "_build" / "ped2" / "book"),
         ],

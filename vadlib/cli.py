@@ -7,10 +7,26 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+import typer.core
 
 from vadlib.errors import VadError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+class _Commands(typer.core.TyperGroup):
+    """Says what to do after Ctrl-C, which Typer would take in silence."""
+
+    def invoke(self, ctx: typer.Context):
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            typer.echo("interrupted; run the same command to go on", err=True)
+            raise typer.Exit(130) from None  # 128 + SIGINT, as shells say it
+
+
+app = typer.Typer(
+    cls=_Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
+)
 
 
 @app.callback()
@@ -24,11 +40,14 @@ def book(
     root: Annotated[str, typer.Option(help="the data set's folder, instead of the profile's")] = "",
     weights: Annotated[str, typer.Option(help="network weights, instead of the profile's")] = "",
     cores: Annotated[str, typer.Option(help="how many cores to use, or all")] = "all",
+    skip_unreadable: Annotated[
+        bool, typer.Option("--skip-unreadable", help="leave out frames that cannot be read, and count them")
+    ] = False,
 ) -> None:
     """Run the notebooks that are out of date, and build the report."""
     from vadlib.report.book import build_book
 
-    index, changed = build_book(profile, root=root, weights=weights, cores=cores)
+    index, changed = build_book(profile, root=root, weights=weights, skip_unreadable=skip_unreadable, cores=cores)
     typer.echo(f"{'the report is at' if changed else 'nothing changed; the report is still at'} {index}")
 
 
@@ -52,11 +71,16 @@ def extract(
     dataset: Annotated[str, typer.Argument(help="shanghaitech, ucsd-ped1, ucsd-ped2 or synthcampus")],
     root: Annotated[Path, typer.Argument(help="the data set's folder")],
     out: Annotated[Path, typer.Argument(help="folder to write; a run that was interrupted goes on")],
+    size: Annotated[
+        tuple[int, int] | None, typer.Option(metavar="HEIGHT WIDTH", help="of the pictures, instead of the frames' own")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="train or test, instead of both")] = None,
+    image_format: Annotated[str, typer.Option(help="jpg or png")] = "jpg",
 ) -> None:
     """Write every frame as an image, sorted by label: the paper's Algorithm 1. The report itself needs no such copy."""
     from vadlib.data import extract_frames, open_dataset
 
-    path = extract_frames(open_dataset(dataset, root), out)
+    path = extract_frames(open_dataset(dataset, root), out, size=size, split=split, image_format=image_format)
     typer.echo(f"the frames are at {path}")
 
 
@@ -66,8 +90,6 @@ def main() -> None:
         app()
     except VadError as error:
         sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit("interrupted; the same command goes on from here")
 
 
 if __name__ == "__main__":

@@ -216,8 +216,8 @@ def interval_rows(rows: pd.DataFrame, *, xlabel: str = "AUROC") -> Figure:
     Parameters
     ----------
     rows : DataFrame
-        Index: what to write at the row. Columns ``estimate``, ``low``, ``high``, ``colour`` and ``note``, a text for
-        the right-hand edge.
+        Index: what to write at the row. Columns ``estimate``, ``low``, ``high`` (NaN: a dot without an interval),
+        ``colour`` and ``note``, a text for the right-hand edge.
     xlabel : str
     """
     figure, axis = plt.subplots(figsize=(7, 0.36 * len(rows) + 1.0))
@@ -227,7 +227,8 @@ def interval_rows(rows: pd.DataFrame, *, xlabel: str = "AUROC") -> Figure:
         axis.text(1.01, row, entry.note, transform=axis.get_yaxis_transform(), va="center", fontsize=8, color="0.35")
     axis.axvline(0.5, color=CHANCE, linestyle="--", linewidth=1)
     axis.set_yticks(range(len(rows)), rows.index)
-    axis.set(xlabel=xlabel, xlim=_auroc_limits(rows["low"], rows["high"]), ylim=(len(rows) - 0.5, -0.5))
+    limits = _auroc_limits(rows[["low", "estimate"]].min(axis=1), rows[["high", "estimate"]].max(axis=1))
+    axis.set(xlabel=xlabel, xlim=limits, ylim=(len(rows) - 0.5, -0.5))
     return figure
 
 

@@ -42,6 +42,21 @@ def cut_video(path: Path, n_frames: int) -> None:
     path.write_bytes(content[: start - 4])
 
 
+def damage_video(path: Path, n_frames: int) -> int:
+    """Zero 5 % of a video in the middle; gives the number of frames that a decoder still finds."""
+    content = bytearray(path.read_bytes())
+    start, end = content.index(b"movi"), content.rindex(b"idx1")
+    middle, width = (start + end) // 2, len(content) // 20
+    content[middle : middle + width] = bytes(width)
+    path.write_bytes(content)
+    capture, n_found = cv2.VideoCapture(str(path)), 0
+    while capture.grab():
+        n_found += 1
+    assert 0 < n_found < n_frames, "the damage must drop frames"
+    assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == n_frames, "the header must still promise them all"
+    return n_found
+
+
 def write_frames(folder: Path, n_frames: int, clip_number: int = 0, *, name="{:03d}.jpg", start: int = 0) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for frame in range(n_frames):
@@ -121,6 +136,7 @@ def write():
     return SimpleNamespace(
         video=write_video,
         cut=cut_video,
+        damage=damage_video,
         frames=write_frames,
         array=save,
         masks_for=masks_for,

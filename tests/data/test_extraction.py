@@ -143,11 +143,21 @@ def test_the_record(dataset, tmp_path):
 
 def test_two_runs_at_once(dataset, tmp_path):
     extract(dataset, tmp_path, split="test")
-    with (tmp_path / ".lock").open("w") as lock:
+    before = contents(tmp_path)
+    with (tmp_path / ".extraction.json.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(BusyError, match="another run is extracting into it"):
+        with pytest.raises(BusyError, match=r"extraction\.json is being written by another run"):
             extract(dataset, tmp_path)
-    extract(dataset, tmp_path)
+    extract(dataset, tmp_path, split="test")
+    assert contents(tmp_path) == before
+
+
+def test_the_lock_is_held_before_the_folder_is_claimed(dataset, tmp_path):
+    with (tmp_path / ".extraction.json.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(BusyError):
+            extract(dataset, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [".extraction.json.lock"]
 
 
 def test_a_corrupt_frame_leaves_no_half_clip(tmp_path, shanghaitech_root):
@@ -157,6 +167,20 @@ def test_a_corrupt_frame_leaves_no_half_clip(tmp_path, shanghaitech_root):
     with pytest.raises(UnreadableError, match=r"004\.jpg"):
         extract(dataset, tmp_path / "out", n_threads=1)
     assert [path.name for path in (tmp_path / "out").glob("*/*")] == ["01_001"]
+
+
+def test_a_damaged_test_video_is_refused(tmp_path, write, shanghaitech_root):
+    root = shutil.copytree(shanghaitech_root, tmp_path / "shanghaitech")
+    path = write.video(root / "testing/videos/02_0001.avi", 40, 5)
+    write.array(root / "testing/test_frame_mask/02_0001.npy", np.arange(40) // 20)
+    dataset = open_dataset("shanghaitech", root)
+    write.damage(path, 40)
+    with pytest.raises(UnreadableError, match=r"02_0001\.avi: decoding ended"):
+        extract(dataset, tmp_path / "out", split="test")
+    write.video(path, 41, 5)  # one more than when it was opened
+    with pytest.raises(UnreadableError, match=r"02_0001\.avi: 40 frames expected, 41 can be decoded"):
+        extract(dataset, tmp_path / "out", split="test")
+    assert not (tmp_path / "out/test/02_0001").exists()
 
 
 def test_clips_without_frames(tmp_path, shanghaitech_root):

@@ -251,6 +251,57 @@ class TestUnreadable:
             list(make_reader(damaged, table[table["clip"] == "01_0015"]))
 
 
+class TestDamageInTheMiddle:
+    """Of a video: the decoder drops frames and says nothing, so the next frames come under their numbers."""
+
+    N_FRAMES = 40
+
+    @pytest.fixture
+    def root(self, tmp_path, write, shanghaitech_root):
+        root = shutil.copytree(shanghaitech_root, tmp_path / "shanghaitech")
+        write.video(root / "testing/videos/02_0001.avi", self.N_FRAMES, 5)
+        write.video(root / "training/videos/02_001.avi", self.N_FRAMES, 2)
+        write.array(root / "testing/test_frame_mask/02_0001.npy", np.arange(self.N_FRAMES) // 20)
+        return root
+
+    def rows(self, root, clip_id, n_frames):
+        table = open_dataset("shanghaitech", root).frame_table()
+        return table[(table["clip"] == clip_id) & (table["frame"] < n_frames)]
+
+    @pytest.mark.parametrize("n_wanted", [2, 25, 40])
+    def test_a_test_video_is_refused(self, root, write, n_wanted):
+        rows, path = self.rows(root, "02_0001", n_wanted), root / "testing/videos/02_0001.avi"
+        dataset = open_dataset("shanghaitech", root)
+        assert len(collect(make_reader(dataset, rows))[1]) == n_wanted
+        n_found = write.damage(path, self.N_FRAMES)
+        reader = make_reader(open_dataset("shanghaitech", root), rows)
+        counts = rf"40 frames expected, {n_found} can be decoded" if n_wanted < n_found else "of the 40 expected"
+        with pytest.raises(UnreadableError, match=rf"02_0001\.avi: .*{counts}.*[Cc]opy the file again"):
+            list(reader)
+
+    def test_all_of_it_is_skipped_and_nothing_else(self, root, write):
+        write.damage(root / "testing/videos/02_0001.avi", self.N_FRAMES)
+        dataset = open_dataset("shanghaitech", root)
+        table = dataset.frame_table()
+        reader = make_reader(dataset, table, skip_unreadable=True)
+        with pytest.warns(UserWarning, match=r"02_0001\.avi: 40 frames expected"):
+            _, rows = collect(reader)
+        assert table.iloc[reader.skipped]["frame"].tolist() == list(range(self.N_FRAMES))
+        assert set(table.iloc[reader.skipped]["clip"]) == {"02_0001"}
+        assert len(rows) == len(table) - self.N_FRAMES
+
+    def test_of_a_training_video_only_missing_frames_are(self, root, write):
+        n_found = write.damage(root / "training/videos/02_001.avi", self.N_FRAMES)
+        dataset = open_dataset("shanghaitech", root)
+        assert len(collect(make_reader(dataset, self.rows(root, "02_001", n_found)))[1]) == n_found
+        with pytest.raises(UnreadableError, match="decoding ended"):
+            list(make_reader(dataset, self.rows(root, "02_001", n_found + 1)))
+
+    def test_figures_take_what_there_is(self, root, write):
+        write.damage(root / "testing/videos/02_0001.avi", self.N_FRAMES)
+        assert write.identify(read_frame(open_dataset("shanghaitech", root), "02_0001", 3)) == (3, 5)
+
+
 class TestParameters:
     @pytest.mark.parametrize("name", ["batch_size", "n_threads"])
     def test_at_least_one(self, dataset, table, name):

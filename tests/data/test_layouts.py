@@ -65,3 +65,16 @@ def test_renamed_folder(tmp_path, shanghaitech_root):
     shutil.copytree(shanghaitech_root / "training", tmp_path / "Trainings")
     with pytest.raises(LayoutError, match=r"The nearest match is 'Trainings': rename it to 'training'"):
         open_dataset("shanghaitech", tmp_path)
+
+
+@pytest.mark.parametrize("allow_missing", [False, True])
+class TestSyntheticDataNeverPassForReal:
+    def test_a_world_is_not_shanghaitech(self, tiny_world, allow_missing):
+        message = r"is not shanghaitech: it has world\.json and events\.csv.* open_dataset\(\"synthcampus\", root\)"
+        with pytest.raises(LayoutError, match=message):
+            open_dataset("shanghaitech", tiny_world, allow_missing=allow_missing)
+        assert len(open_dataset("synthcampus", tiny_world, allow_missing=allow_missing).events) > 0
+
+    def test_shanghaitech_is_not_a_world(self, shanghaitech_root, allow_missing):
+        with pytest.raises(LayoutError, match=r"is not synthcampus: events\.csv is expected.* use \"shanghaitech\""):
+            open_dataset("synthcampus", shanghaitech_root, allow_missing=allow_missing)

@@ -6,8 +6,8 @@ from vadlib.data import videos
 from vadlib.errors import LayoutError, UnreadableError
 
 
-def frames_of(path, frames, n_frames):
-    return list(videos.iterate_frames(path, frames, n_frames))
+def frames_of(path, frames, n_frames, **options):
+    return list(videos.iterate_frames(path, frames, n_frames, **options))
 
 
 @pytest.mark.parametrize("name", ["{}.jpg", "{:03d}.jpg", "frame{:04d}.jpg", "cam2_{}.jpg"])
@@ -98,6 +98,21 @@ def test_truncated_video_names_file_frame_and_count(tmp_path, write):
     assert 18 <= n_read <= 20  # FFmpeg holds the last frame or two back when the file breaks off
     assert [write.identify(image)[0] for image in images[:n_read]] == list(range(n_read))
     assert f"01_001.avi: decoding ended at frame {n_read} of the 40 expected" in str(errors[0])
+
+
+def test_exact_counts_to_the_end(tmp_path, write):
+    path = write.video(tmp_path / "01_0001.avi", 40)
+    assert len(frames_of(path, [0, 5], 40, exact=True)) == 2
+    videos.check_whole(path, 40)
+    for n_frames in (39, 41):  # more frames than the data set says are as wrong as fewer
+        message = rf"01_0001\.avi: {n_frames} frames expected, 40 can be decoded\. .*copy the file again"
+        first, last = frames_of(path, [0, 5], n_frames, exact=True)
+        assert write.identify(first)[0] == 0
+        with pytest.raises(UnreadableError, match=message):
+            raise last
+        with pytest.raises(UnreadableError, match=message):
+            videos.check_whole(path, n_frames)
+        assert all(isinstance(image, np.ndarray) for image in frames_of(path, [0, 5], n_frames))
 
 
 @pytest.mark.parametrize("content", [b"", b"no video at all" * 100])

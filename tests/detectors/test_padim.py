@@ -1,3 +1,4 @@
+import fcntl
 import json
 
 import numpy as np
@@ -6,9 +7,10 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from vadlib.detectors import Padim
+from vadlib.detectors.gaussian import CHUNK_FRAMES, PyramidGaussianField
 from vadlib.detectors.padim import _in_proportion
-from vadlib.errors import NotFittedError, ParameterError, ResultsError, WeightsError
-from vadlib.networks import resnet18
+from vadlib.errors import BusyError, NotFittedError, ParameterError, ResultsError, WeightsError
+from vadlib.networks import resnet18, tapped
 
 
 @pytest.fixture(scope="module")
@@ -105,12 +107,105 @@ def test_saved_and_loaded_scores_are_the_same(network, array_reader, make_frames
         Padim.load(tmp_path / "padim", network=resnet18("random", seed=2))
 
 
-def test_memory_of_the_field_does_not_grow_with_frames(network, array_reader, make_frames):
-    def numbers(n_frames):
-        field = Padim(network, 60, device="cpu").fit(array_reader(make_frames(n_frames, 0))).field
-        return sum(t.numel() for t in field.state().values()), len(field._pending)
+def test_frames_do_not_pile_up_while_fitting(network, array_reader, make_frames, monkeypatch):
+    held = []  # after each batch: frames' worth of memory that the field keeps beside its sums
 
-    assert numbers(10) == numbers(150)
+    def update(field, x, original=PyramidGaussianField.update):
+        original(field, x)
+        frame_bytes = 4 * field._cells[0] * field._rows[0]
+        held.append(sum(p.untyped_storage().nbytes() for p in field._pending) / frame_bytes)
+
+    monkeypatch.setattr(PyramidGaussianField, "update", update)
+    Padim(network, 20, device="cpu").fit(array_reader(make_frames(300, 0, size=(32, 32)), batch_size=24))
+    assert len(held) == 13
+    assert max(held) < CHUNK_FRAMES < 300 / 2
+    assert held[-1] == 300 % CHUNK_FRAMES
+
+
+def test_scores_in_bfloat16_stay_near_float32(network, array_reader, make_frames):
+    fit, test = make_frames(40, 0), make_frames(8, 1)
+    test[0, :, 16:40, 24:56] = 255
+
+    def columns(network):
+        return Padim(network, 60, device="cpu").fit(array_reader(fit)).score_columns(array_reader(test))
+
+    exact, rounded = columns(network), columns(resnet18("random", seed=1, precision="bfloat16"))
+    for name, scores in exact.items():
+        assert not np.array_equal(scores, rounded[name])
+        np.testing.assert_allclose(rounded[name], scores, rtol=0.02, err_msg=name)
+
+
+class TestPrecision:
+    """A fit knows its arithmetic, and is scored in the same."""
+
+    @pytest.fixture
+    def saved(self, array_reader, make_frames, tmp_path, monkeypatch):
+        """Fitted where bfloat16 is fast, then brought to where it is not."""
+        monkeypatch.setattr(tapped, "_bfloat16_is_fast", lambda device: True)
+        detector = Padim(resnet18("random", seed=1), 40, device="cpu").fit(array_reader(make_frames(8, 0)))
+        assert detector.network.precision == "bfloat16"
+        detector.save(tmp_path / "padim")
+        scores = detector.score(array_reader(make_frames(3, 1)))
+        monkeypatch.setattr(tapped, "_bfloat16_is_fast", lambda device: False)
+        assert detector.network.precision == "float32"
+        return tmp_path / "padim", scores
+
+    def test_it_is_kept(self, saved, array_reader, make_frames):
+        path, scores = saved
+        loaded = Padim.load(path, device="cpu")
+        assert loaded.network.precision == "bfloat16"
+        np.testing.assert_array_equal(loaded.score(array_reader(make_frames(3, 1))), scores)
+
+    def test_a_network_of_another_is_refused(self, saved, network):
+        with pytest.raises(WeightsError, match="fitted in bfloat16, but the network computes in float32 on cpu"):
+            Padim.load(saved[0], network=network, device="cpu")
+        Padim.load(saved[0], network=resnet18("random", seed=1, precision="bfloat16"), device="cpu")
+
+
+class TestSaving:
+    @pytest.fixture
+    def saved(self, network, array_reader, make_frames, tmp_path):
+        detector = Padim(network, 40, device="cpu").fit(array_reader(make_frames(4, 0)))
+        detector.save(tmp_path / "padim")
+        return detector, tmp_path / "padim"
+
+    def test_an_earlier_one_stays_until_the_new_one_is_whole(self, saved, monkeypatch):
+        detector, path = saved
+        before = {file.name: file.read_bytes() for file in path.iterdir()}
+
+        def full_disk(state, file):
+            file.write_bytes(b"half")
+            raise OSError("No space left on device")
+
+        monkeypatch.setattr("vadlib.detectors.detector.save_file", full_disk)
+        with pytest.raises(ResultsError, match="cannot be written .No space left"):
+            detector.save(path)
+        assert {file.name: file.read_bytes() for file in path.iterdir()} == before
+        assert [file.name for file in path.parent.iterdir()] == ["padim"]
+
+    def test_what_a_kill_left_aside_comes_back(self, saved, monkeypatch):
+        """Killed between the two renames: the earlier one is beside its place."""
+        detector, path = saved
+        path.rename(path.parent / ".padim.previous")
+        monkeypatch.setattr("vadlib.detectors.detector.save_file", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            detector.save(path)
+        assert Padim.load(path, device="cpu").parameters() == detector.parameters()
+
+    def test_one_at_a_time(self, saved):
+        detector, path = saved
+        with (path.parent / ".padim.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            with pytest.raises(BusyError, match="padim is being written by another run"):
+                detector.save(path)
+
+    def test_a_record_without_its_precision_is_refused(self, saved):
+        _, path = saved
+        record = json.loads((path / "detector.json").read_text())
+        del record["precision"]
+        (path / "detector.json").write_text(json.dumps(record))
+        with pytest.raises(ResultsError, match="holds no complete saved detector .*precision"):
+            Padim.load(path)
 
 
 def test_bad_input_says_what_and_why(network, array_reader, make_frames, tmp_path):

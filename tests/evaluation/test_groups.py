@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from vadlib.errors import ParameterError
-from vadlib.evaluation import auroc, auroc_by_group, event_of_frames, extreme_frames
+from vadlib.evaluation import anomalous_stretches, auroc, auroc_by_group, event_of_frames, extreme_frames
 
 
 @pytest.fixture
@@ -43,7 +43,11 @@ def test_group_is_judged_against_all_normal_frames_and_no_other_anomaly(table):
         kept = table[(table["label"] == 0) | table["clip"].isin(clips)]
         row = by_kind.loc[kind]
         assert row["estimate"] == pytest.approx(auroc(kept["label"], kept["score"]))
-        assert row["low"] <= row["estimate"] <= row["high"]
+        if len(clips) > 1:
+            assert row["low"] <= row["estimate"] <= row["high"]
+        else:  # one clip has no interval over clips
+            assert np.isnan(row["low"])
+            assert np.isnan(row["high"])
         assert (row["n_frames"], row["n_clips"]) == (10 * len(clips), len(clips))
 
 
@@ -61,3 +65,13 @@ def test_extreme_frames_are_of_the_class_one_a_clip_and_in_order(table):
     assert len(quiet) == 4
     assert quiet["score"].is_monotonic_increasing
     assert (quiet["label"] == 0).all()
+
+
+def test_stretches_are_the_events_again(table):
+    found = anomalous_stretches(table.sample(frac=1, random_state=0))
+    assert found[["clip", "first", "last"]].to_numpy().tolist() == EVENTS[["clip", "first", "last"]].to_numpy().tolist()
+
+
+def test_stretches_reach_both_ends_of_a_clip():
+    table = pd.DataFrame({"clip": "a", "frame": range(7), "label": np.array([1, 1, 0, 1, 0, 0, 1], dtype=np.int8)})
+    assert anomalous_stretches(table)[["first", "last"]].to_numpy().tolist() == [[0, 1], [3, 3], [6, 6]]

@@ -150,7 +150,7 @@ def test_run_notebook_refuses_before_anything_runs(project, background):
     background(
         """
         import time
-        from vadlib.report.storage import RunLock
+        from vadlib.storage import RunLock
         lock = RunLock("pages/x.ipynb").acquire()
         print("held", flush=True)
         time.sleep(60)

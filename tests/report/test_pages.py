@@ -2,7 +2,14 @@ import pytest
 
 from vadlib.evaluation import Interval
 from vadlib.networks import resnet18
-from vadlib.report.pages import against_chance, chapter_line, data_note, network_name, revision_name
+from vadlib.report.pages import (
+    against_chance,
+    chapter_line,
+    data_note,
+    difference_in_words,
+    network_name,
+    revision_name,
+)
 
 
 @pytest.mark.parametrize(
@@ -41,3 +48,9 @@ def test_revision_in_short():
     assert revision_name(None) == "not under git"
     assert revision_name({"revision": None, "dirty": True}) == "not under git"
     assert revision_name({"revision": "0123456789abcdef", "dirty": True}) == "0123456789 and uncommitted changes"
+
+
+def test_difference_is_told_only_where_its_interval_leaves_out_zero():
+    assert difference_in_words("a", "b", Interval(0.2, 0.1, 0.3)) == "a is better than b"
+    assert difference_in_words("a", "b", Interval(-0.2, -0.3, -0.1)) == "b is better than a"
+    assert difference_in_words("a", "b", Interval(0.2, -0.1, 0.3)) == "a and b cannot be told apart on these clips"

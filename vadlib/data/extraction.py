@@ -14,11 +14,11 @@ finished.
 
 from __future__ import annotations
 
-import fcntl
 import json
+import os
 import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -30,7 +30,8 @@ from vadlib.data.dataset import Clip, VideoDataset, check_has_frames
 from vadlib.data.frames import available_cores, check_size, resize
 from vadlib.data.prefetch import prefetch
 from vadlib.data.progress import progress_bar
-from vadlib.errors import BusyError, ParameterError, ResultsError, UnreadableError
+from vadlib.errors import ParameterError, ResultsError, UnreadableError
+from vadlib.storage import RunLock, write_atomically
 
 LABEL_FOLDERS = ("normal", "abnormal")  # labels 0 and 1
 IMAGE_FORMATS = {"jpg": [cv2.IMWRITE_JPEG_QUALITY, 95], "png": [cv2.IMWRITE_PNG_COMPRESSION, 3]}
@@ -77,7 +78,7 @@ def extract_frames(
     BusyError
         Another run is extracting into the folder.
     LayoutError, UnreadableError
-        Clips without frames; a frame that cannot be read. Finished clips stay.
+        Clips without frames; a frame that cannot be read; a test video with frames missing. Finished clips stay.
     """
     if image_format not in IMAGE_FORMATS:
         raise ParameterError(f"image_format: one of {', '.join(IMAGE_FORMATS)} is expected, not {image_format!r}.")
@@ -89,12 +90,14 @@ def extract_frames(
     if not clips:
         raise ParameterError(f"split: {dataset.name} in {dataset.root} has no clips of {split!r}.")
     check_has_frames(clips, dataset)
-    out = Path(out).expanduser()
+    out = Path(os.path.abspath(Path(out).expanduser()))
+    if out.exists() and not out.is_dir():
+        raise ResultsError(f"{out} is a file. Choose a folder.")
     settings = {"dataset": dataset.name, "fingerprint": dataset.fingerprint, "format": image_format}
     settings["size"] = None if size is None else [int(side) for side in size]
     try:
-        _claim(out, settings)
-        with _locked(out):
+        with RunLock(out / "extraction.json"):  # makes the folder
+            _claim(out, settings)
             todo = [clip for clip in clips if not _clip_folder(out, clip).is_dir()]
             jobs = [partial(_write_clip, dataset, clip, out, size, image_format) for clip in todo]
             n_frames = sum(clip.n_frames for clip in todo)
@@ -115,7 +118,7 @@ def _clip_folder(out: Path, clip: Clip) -> Path:
 
 
 def _claim(out: Path, settings: dict) -> None:
-    """Make the folder, or check that what is in it was extracted from the same data in the same way."""
+    """Record what the folder is to hold, or check that what it holds is of the same data, extracted in the same way."""
     record = out / "extraction.json"
     if record.is_file():
         try:
@@ -127,32 +130,9 @@ def _claim(out: Path, settings: dict) -> None:
                 f"{out} holds frames of another extraction ({found}; now asked for: {settings}). Choose another folder."
             )
         return
-    if out.exists() and not out.is_dir():
-        raise ResultsError(f"{out} is a file. Choose a folder.")
-    if out.is_dir() and any(map(videos.visible, out.iterdir())):
+    if any(map(videos.visible, out.iterdir())):
         raise ResultsError(f"{out} holds other files. Choose an empty folder, or one that does not exist yet.")
-    out.mkdir(parents=True, exist_ok=True)
-    _write_text(record, json.dumps(settings, indent=2))
-
-
-@contextmanager
-def _locked(out: Path) -> Iterator[None]:
-    """Hold the folder for one run; the system lets go of it when the run ends, however it ends."""
-    with (out / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BusyError(
-                f"{out}: another run is extracting into it. Wait for it, or choose another folder."
-            ) from None
-        yield
-
-
-def _write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    partial_path = path.with_name(f".{path.name}.partial")
-    partial_path.write_text(text, encoding="utf-8")
-    partial_path.replace(path)
+    write_atomically(record, json.dumps(settings, indent=2))
 
 
 def _write_clip(
@@ -165,7 +145,8 @@ def _write_clip(
     for name in LABEL_FOLDERS:
         (temporary / name).mkdir(parents=True)
     try:
-        images = videos.iterate_frames(clip.path, range(clip.n_frames), clip.n_frames, n_threads=1)
+        frames, exact = range(clip.n_frames), clip.split == "test"
+        images = videos.iterate_frames(clip.path, frames, clip.n_frames, n_threads=1, exact=exact)
         for frame, image in enumerate(images):
             if isinstance(image, UnreadableError):
                 raise image
@@ -198,5 +179,5 @@ def _write_index(dataset: VideoDataset, out: Path, image_format: str) -> Path:
         for frame in range(clip.n_frames)
     ]
     table.insert(0, "file", files)
-    _write_text(out / "index.csv", table.to_csv(index=False))
+    write_atomically(out / "index.csv", table.to_csv(index=False))
     return out / "index.csv"

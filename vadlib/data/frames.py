@@ -52,6 +52,12 @@ class FrameReader:
     files wanted. Threads decode several clips at a time, some way ahead of the caller; memory does not grow
     with the table. Leaving the loop early stops them.
 
+    Videos of the test split are decoded on to their end, and refused where the number of frames is not the clip's:
+    a decoder drops damaged frames in silence, and all later ones would get other frames' labels. Training clips
+    are normal throughout, so a shift cannot mislabel them, and headers in circulation can be off by a frame or
+    two; of those only a wanted frame that is missing is an error. What is not detected: bytes damaged inside a
+    picture that still decodes, in a video or a file of its own; compare checksums where that matters.
+
     Parameters
     ----------
     dataset : VideoDataset
@@ -67,7 +73,7 @@ class FrameReader:
         Decoding threads; the number of cores, at most 8, by default.
     skip_unreadable : bool
         Leave out frames that cannot be read, with a warning, and note them in `skipped`; by default they are an
-        error.
+        error. Of a test video with frames missing all are left out; to know in time, each is decoded twice.
     description : str
         In front of the progress bar.
 
@@ -84,7 +90,7 @@ class FrameReader:
     LayoutError
         Clips of which only the labels are there.
     UnreadableError
-        While iterating: a video that ends early, a corrupt picture.
+        While iterating: a video that ends early or (test split) has frames missing, a corrupt picture.
     """
 
     def __init__(
@@ -185,14 +191,21 @@ class FrameReader:
             step = FILES_PER_JOB if clip.path.is_dir() else len(group)
             for start in range(0, len(group), step):
                 part = group[start : start + step].tolist()
-                jobs.append(partial(_resized_frames, clip, part, self.size, n_threads_codec))
+                jobs.append(partial(_resized_frames, clip, part, self.size, n_threads_codec, self.skip_unreadable))
         return order, jobs
 
 
 def _resized_frames(
-    clip: Clip, frames: list[int], size: tuple[int, int], n_threads_codec: int
+    clip: Clip, frames: list[int], size: tuple[int, int], n_threads_codec: int, all_or_none: bool
 ) -> Iterator[np.ndarray | UnreadableError]:
-    for image in videos.iterate_frames(clip.path, frames, clip.n_frames, n_threads=n_threads_codec):
+    exact = clip.split == "test"
+    if exact and all_or_none and not clip.path.is_dir():
+        try:
+            videos.check_whole(clip.path, clip.n_frames, n_threads=n_threads_codec)
+        except UnreadableError as error:
+            yield from [error] * len(frames)
+            return
+    for image in videos.iterate_frames(clip.path, frames, clip.n_frames, n_threads=n_threads_codec, exact=exact):
         yield image if isinstance(image, UnreadableError) else resize(image, size)
 
 

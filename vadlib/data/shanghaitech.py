@@ -35,6 +35,7 @@ def is_home(folder: Path, name: str) -> bool:
 
 def open_home(name: str, home: Path, allow_missing: bool) -> VideoDataset:
     """Open the set in its own folder (see `vadlib.data.open_dataset`)."""
+    _check_name(name, home)
     sources = {split: _sources(home / folder) for split, folder in (("train", "training"), ("test", "testing"))}
     label_paths = {
         path.stem: path for path in sorted((home / "testing/test_frame_mask").glob("*.npy")) if videos.visible(path)
@@ -63,6 +64,21 @@ def open_home(name: str, home: Path, allow_missing: bool) -> VideoDataset:
     _check_masks(dataset)
     _check_events(dataset)
     return dataset
+
+
+def _check_name(name: str, home: Path) -> None:
+    """Tell the two sets of this layout apart, so that results on one never pass for the other's."""
+    has_events = (home / "events.csv").is_file()
+    if name == "shanghaitech" and has_events and (home / "world.json").is_file():
+        raise LayoutError(
+            f"{home} is not shanghaitech: it has world.json and events.csv, so it is a SynthCampus world, synthetic. "
+            'Use "synthcampus": open_dataset("synthcampus", root).'
+        )
+    if name == "synthcampus" and not has_events:
+        raise LayoutError(
+            f"{home} is not synthcampus: events.csv is expected in it, and is not there. "
+            'Write the world again, or use "shanghaitech" if this is a copy of ShanghaiTech Campus.'
+        )
 
 
 def _sources(folder: Path) -> dict[str, Path]:

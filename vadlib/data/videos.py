@@ -142,7 +142,7 @@ def _decode(path: Path, flag: int) -> np.ndarray:
 
 
 def iterate_frames(
-    path: Path, frames: Sequence[int], n_frames: int, *, n_threads: int | None = None
+    path: Path, frames: Sequence[int], n_frames: int, *, n_threads: int | None = None, exact: bool = False
 ) -> Iterator[np.ndarray | UnreadableError]:
     """Yield the wanted frames of a video file or of a folder of frames.
 
@@ -160,6 +160,10 @@ def iterate_frames(
         How many there should be.
     n_threads : int, optional
         Threads of the video codec; None leaves the choice to it.
+    exact : bool
+        Decode a video on to its end, and give an error in place of the last frame wanted where it has more or
+        fewer frames than `n_frames`: a decoder drops what is damaged in silence, and the frames after that are
+        not the ones that their numbers say. (A folder is always checked.)
 
     Yields
     ------
@@ -168,7 +172,7 @@ def iterate_frames(
     """
     if path.is_dir():
         return _iterate_folder(path, frames, n_frames)
-    return _iterate_video(path, frames, n_frames, n_threads)
+    return _iterate_video(path, frames, n_frames, n_threads, exact)
 
 
 def _iterate_folder(path: Path, frames: Sequence[int], n_frames: int) -> Iterator[np.ndarray | UnreadableError]:
@@ -186,13 +190,13 @@ def _iterate_folder(path: Path, frames: Sequence[int], n_frames: int) -> Iterato
 
 
 def _iterate_video(
-    path: Path, frames: Sequence[int], n_frames: int, n_threads: int | None
+    path: Path, frames: Sequence[int], n_frames: int, n_threads: int | None, exact: bool
 ) -> Iterator[np.ndarray | UnreadableError]:
     capture = None
     n_read = 0
     try:
         capture = _open_video(path, n_threads)
-        for image in _grab(capture, path, frames, n_frames):
+        for image in _grab(capture, path, frames, n_frames, exact):
             n_read += 1
             yield image
     except UnreadableError as error:  # the rest is behind it
@@ -203,7 +207,9 @@ def _iterate_video(
             capture.release()
 
 
-def _grab(capture: cv2.VideoCapture, path: Path, frames: Sequence[int], n_frames: int) -> Iterator[np.ndarray]:
+def _grab(
+    capture: cv2.VideoCapture, path: Path, frames: Sequence[int], n_frames: int, exact: bool
+) -> Iterator[np.ndarray]:
     position = 0  # the frame that the next grab brings
     for frame in frames:
         image = None
@@ -216,4 +222,27 @@ def _grab(capture: cv2.VideoCapture, path: Path, frames: Sequence[int], n_frames
                 f"{path}: decoding ended at frame {position} of the {n_frames} expected (frame {frame} was wanted). "
                 "Copy the file again, or leave out what cannot be read with skip_unreadable=True."
             )
+        if exact and frame == frames[-1]:
+            while capture.grab():
+                position += 1
+            _check_count(path, position, n_frames)
         yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def check_whole(path: Path, n_frames: int, *, n_threads: int | None = None) -> None:
+    """Decode a video from start to end, and raise UnreadableError where it has not `n_frames` frames."""
+    capture, n_found = _open_video(path, n_threads), 0
+    try:
+        while capture.grab():
+            n_found += 1
+    finally:
+        capture.release()
+    _check_count(path, n_found, n_frames)
+
+
+def _check_count(path: Path, n_found: int, n_frames: int) -> None:
+    if n_found != n_frames:
+        raise UnreadableError(
+            f"{path}: {n_frames} frames expected, {n_found} can be decoded. Frames after the damage would get other "
+            "frames' labels: copy the file again, or leave out the whole clip with skip_unreadable=True."
+        )

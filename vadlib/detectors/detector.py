@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,11 +10,13 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 import vadlib.networks
 from vadlib.errors import NotFittedError, ParameterError, ResultsError, WeightsError
 from vadlib.networks import TappedNetwork, resolve_device
+from vadlib.storage import RunLock, recover_folder, replace_folder
 
 
 class Detector(ABC):
@@ -86,34 +85,36 @@ class Detector(ABC):
     def save(self, path: str | Path) -> None:
         """Write the fitted detector as a folder: ``detector.json`` and ``state.safetensors``; whole or not at all.
 
+        An earlier one there goes only when the new one is in its place.
+
         Raises
         ------
         NotFittedError
             Before `fit`.
         ResultsError
             If something other than a saved detector is at ``path``, or it cannot be written.
+        BusyError
+            If another process is writing there.
         """
-        path, state = Path(path), self.state()
-        if path.exists() and not (path / "detector.json").is_file():
-            raise ResultsError(f"save: {path} exists and is no saved detector; choose another folder")
+        path, state = Path(path).expanduser().absolute(), self.state()
         description = {
             "detector": type(self).__name__,
             "parameters": self.parameters(),
             "weights": self.network.record.as_dict(),
+            "precision": self.network.precision,
         }
+
+        def fill(folder: Path) -> None:
+            save_file(state, folder / "state.safetensors")
+            (folder / "detector.json").write_text(json.dumps(description, indent=2) + "\n")
+
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-            try:
-                save_file(state, temporary / "state.safetensors")
-                (temporary / "detector.json").write_text(json.dumps(description, indent=2) + "\n")
-                os.chmod(temporary, 0o755)
-                if path.exists():
-                    shutil.rmtree(path)
-                temporary.rename(path)
-            finally:
-                shutil.rmtree(temporary, ignore_errors=True)
-        except OSError as error:
+            with RunLock(path):
+                recover_folder(path)
+                if path.exists() and not (path / "detector.json").is_file():
+                    raise ResultsError(f"save: {path} exists and is no saved detector; choose another folder")
+                replace_folder(path, fill)
+        except (OSError, SafetensorError) as error:
             raise ResultsError(f"save: {path} cannot be written ({error}); choose a folder with room") from error
 
     @classmethod
@@ -125,7 +126,7 @@ class Detector(ABC):
         path : str or Path
             The folder.
         network : TappedNetwork, optional
-            The network it was fitted with; without it, it is rebuilt from the recorded weights.
+            The network it was fitted with; without it, it is rebuilt from the recorded weights and precision.
         device : str
             As for the constructor.
 
@@ -134,11 +135,12 @@ class Detector(ABC):
         ResultsError
             If there is no such detector at ``path``.
         WeightsError
-            If the network's weights are not those of the fit, or cannot be had.
+            If the network's weights or precision are not those of the fit, or the weights cannot be had.
         """
         path = Path(path)
         try:
             description = json.loads((path / "detector.json").read_text())
+            recorded, precision = description["weights"], description["precision"]
             state = load_file(path / "state.safetensors")
         except Exception as error:
             raise ResultsError(
@@ -149,10 +151,10 @@ class Detector(ABC):
             raise ResultsError(
                 f"load: {path} holds a {description['detector']}, not a {cls.__name__}; load it with that"
             )
-        recorded = description["weights"]
         if network is None:
             build = getattr(vadlib.networks, recorded["architecture"])
-            network = build(recorded["source"], **({"seed": recorded["seed"]} if recorded["seed"] is not None else {}))
+            seed = {} if recorded["seed"] is None else {"seed": recorded["seed"]}
+            network = build(recorded["source"], precision=precision, **seed)
         found = network.record
         if (found.architecture, found.sha256, found.seed) != tuple(
             recorded[key] for key in ("architecture", "sha256", "seed")
@@ -163,6 +165,11 @@ class Detector(ABC):
                 "give the network of the fit"
             )
         detector = cls(network, device=device, **description["parameters"])
+        if network.precision != precision:  # known only on the detector's device
+            raise WeightsError(
+                f"load: {path} was fitted in {precision}, but the network computes in {network.precision} on "
+                f"{detector.device}: its scores would not be the fit's; build it with precision={precision!r}"
+            )
         detector.set_state(state)
         return detector
 

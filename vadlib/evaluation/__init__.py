@@ -1,6 +1,6 @@
 """Figures of merit and their intervals: arrays and data frames in, numbers out; nothing here knows a detector."""
 
-from vadlib.evaluation.groups import auroc_by_group, event_of_frames, extreme_frames
+from vadlib.evaluation.groups import anomalous_stretches, auroc_by_group, event_of_frames, extreme_frames
 from vadlib.evaluation.intervals import (
     Interval,
     RocBand,
@@ -22,6 +22,7 @@ from vadlib.evaluation.metrics import (
 __all__ = [
     "Interval",
     "RocBand",
+    "anomalous_stretches",
     "auroc",
     "auroc_by_group",
     "average_precision",

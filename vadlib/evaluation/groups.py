@@ -5,6 +5,7 @@ import pandas as pd
 
 from vadlib.errors import ParameterError
 from vadlib.evaluation.intervals import bootstrap_auroc
+from vadlib.evaluation.metrics import auroc
 
 
 def event_of_frames(table: pd.DataFrame, events: pd.DataFrame) -> np.ndarray:
@@ -29,6 +30,27 @@ def event_of_frames(table: pd.DataFrame, events: pd.DataFrame) -> np.ndarray:
     return names
 
 
+def anomalous_stretches(table: pd.DataFrame) -> pd.DataFrame:
+    """The unbroken runs of anomalous frames, for data sets that do not name their events.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``clip``, ``frame`` and ``label``, every frame of its clips.
+
+    Returns
+    -------
+    DataFrame
+        ``clip``, ``first``, ``last`` (0-based, inclusive), ``event``: always "unnamed".
+    """
+    rows = []
+    for clip, frames in table.sort_values(["clip", "frame"]).groupby("clip"):
+        edges = np.flatnonzero(np.diff(frames["label"].to_numpy(), prepend=0, append=0))
+        numbers = frames["frame"].to_numpy()
+        rows += [(clip, numbers[a], numbers[b - 1], "unnamed") for a, b in edges.reshape(-1, 2)]
+    return pd.DataFrame(rows, columns=["clip", "first", "last", "event"])
+
+
 def auroc_by_group(
     table: pd.DataFrame, score: str, groups: np.ndarray, *, n_resamples: int = 1000, level: float = 0.95, seed: int = 0
 ) -> pd.DataFrame:
@@ -50,7 +72,7 @@ def auroc_by_group(
     -------
     DataFrame
         Index: group; columns ``n_frames`` and ``n_clips`` (of its anomalous frames), ``estimate``, ``low``, ``high``;
-        the best found first.
+        the best found first. A group from a single clip has no interval over clips: its bounds are NaN.
 
     Raises
     ------
@@ -65,16 +87,14 @@ def auroc_by_group(
     for name in names:
         of_group = anomalous & (groups == name)
         kept = table[of_group | ~anomalous]
-        interval = bootstrap_auroc(
-            kept["label"], kept[score], clusters=kept["clip"], n_resamples=n_resamples, level=level, seed=seed
-        )
-        rows[name] = {
-            "n_frames": int(of_group.sum()),
-            "n_clips": int(table.loc[of_group, "clip"].nunique()),
-            "estimate": interval.estimate,
-            "low": interval.low,
-            "high": interval.high,
-        }
+        n_clips = int(table.loc[of_group, "clip"].nunique())
+        rows[name] = {"n_frames": int(of_group.sum()), "n_clips": n_clips, "low": np.nan, "high": np.nan}
+        rows[name]["estimate"] = auroc(kept["label"], kept[score])
+        if n_clips > 1:
+            interval = bootstrap_auroc(
+                kept["label"], kept[score], clusters=kept["clip"], n_resamples=n_resamples, level=level, seed=seed
+            )
+            rows[name] |= {"low": interval.low, "high": interval.high}
     return pd.DataFrame.from_dict(rows, orient="index").sort_values("estimate", ascending=False)
 
 

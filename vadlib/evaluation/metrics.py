@@ -9,7 +9,7 @@ so ties are exact everywhere. A case that is undefined (one class, no frame, a s
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
+from scipy.stats import gaussian_kde, rankdata
 
 from vadlib.errors import ParameterError
 
@@ -142,36 +142,41 @@ def fpr_at_tpr(labels, scores, *, tpr: float = 0.95) -> float:
     return float(fp[np.argmax(tp >= needed)] / fp[-1])
 
 
-def overlap_coefficient(labels, scores, *, n_bins: int = 50) -> float:
-    """Shared area of the two classes' score distributions: 1 if they are the same, 0 if they are apart.
+def overlap_coefficient(labels, scores, *, n_points: int = 2000) -> float:
+    """Shared area of the two classes' kernel density estimates: about 1 if they are the same, 0 if they are apart.
 
-    The bins hold equal numbers of frames, so that the value does not change under a monotone map of the scores and
-    one extreme score does not decide it.
+    The estimates are those that a plot of the densities shows: Gaussian kernels, Scott's bandwidth for each class.
+    Chance keeps two samples of one distribution a little apart: they share about 0.9 with 60 frames each, 0.95 with
+    600, 0.98 with 4,000.
 
     Parameters
     ----------
     labels, scores : (n,)
-    n_bins : int
-        At least 2. Fewer frames than bins make the value too small.
+    n_points : int
+        Points of the grid on which the smaller of the two densities is integrated.
 
     Returns
     -------
     float
-        In [0, 1]: the sum over bins of the smaller of the two shares.
+        In [0, 1].
 
     Raises
     ------
     ParameterError
-        As `auroc`; `n_bins` below 2.
+        As `auroc`; a class with fewer than two different scores, which has no density.
     """
-    if n_bins < 2:
-        raise ParameterError(f"n_bins must be at least 2; got {n_bins!r}.")
     labels, scores = check_labels_scores(labels, scores)
-    rank = rankdata(scores, method="max") - 1  # ties fall into one bin
-    bins = (rank * n_bins / len(scores)).astype(np.int64)
-    anomalous = np.bincount(bins[labels], minlength=n_bins) / labels.sum()
-    normal = np.bincount(bins[~labels], minlength=n_bins) / (~labels).sum()
-    return float(np.minimum(anomalous, normal).sum())
+    classes = scores[~labels], scores[labels]
+    for name, values in zip(("normal", "anomalous"), classes, strict=True):
+        if np.ptp(values) == 0:
+            raise ParameterError(
+                f"scores: all {len(values)} {name} frames score {values[0]}; a density needs two values."
+            )
+    kernels = [gaussian_kde(values) for values in classes]
+    width = max(float(np.sqrt(kernel.covariance[0, 0])) for kernel in kernels)
+    grid = np.linspace(scores.min() - 4 * width, scores.max() + 4 * width, n_points)
+    smaller = np.minimum(kernels[0](grid), kernels[1](grid))
+    return float(min(np.trapezoid(smaller, grid), 1.0))
 
 
 def summarize(table: pd.DataFrame, score: str) -> dict:

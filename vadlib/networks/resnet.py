@@ -11,7 +11,8 @@ from torchvision.models import resnet18 as torchvision_resnet18
 
 from vadlib.errors import WeightsError
 from vadlib.networks.tapped import TappedNetwork
-from vadlib.networks.weights import WeightsRecord, fetch_imagenet_resnet18, file_sha256, read_weights
+from vadlib.networks.weights import WeightsRecord, fetch_imagenet_resnet18, read_weights
+from vadlib.storage import file_sha256
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -49,7 +50,7 @@ def resnet18(weights: str | Path = "imagenet", *, seed: int = 0, precision: str 
         record = WeightsRecord("resnet18", "imagenet", "torchvision IMAGENET1K_V1", sha256)
     else:
         missing = _load(model, read_weights(weights), source=str(weights))
-        record = WeightsRecord("resnet18", str(weights), Path(weights).name, file_sha256(Path(weights)))
+        record = WeightsRecord("resnet18", str(weights), Path(weights).name, file_sha256(weights))
     return _tapped(model.eval(), record, missing, precision)
 
 

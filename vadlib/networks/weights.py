@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from safetensors.torch import load_file
 from torchvision.models import ResNet18_Weights
 
 from vadlib.errors import WeightsError
+from vadlib.storage import file_sha256
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,6 @@ class WeightsRecord:
     def as_dict(self) -> dict:
         """Plain dictionary, for JSON."""
         return asdict(self)
-
-
-def file_sha256(path: Path) -> str:
-    """Hex SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_weights(path: str | Path) -> dict[str, torch.Tensor]:

@@ -35,4 +35,5 @@ def __getattr__(name: str):
     """Import the module that a public name lives in."""
     if name not in _HOME:
         raise AttributeError(f"module 'vadlib.report' has no attribute {name!r}")
-    return getattr(import_module(f"vadlib.report.{_HOME[name]}"), name)
+    home = "vadlib.storage" if _HOME[name] == "storage" else f"vadlib.report.{_HOME[name]}"
+    return getattr(import_module(home), name)

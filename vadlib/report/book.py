@@ -11,14 +11,19 @@ from pathlib import Path
 import pandas as pd
 
 from vadlib.errors import ParameterError, ResultsError, VadError
-from vadlib.report.storage import RunLock, project_root
+from vadlib.storage import RunLock, project_root
 
 MAX_LOG_LINES = 40
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"  # of this very Python, wherever its scripts are
 
 
 def build_book(
-    profile: str = "demo", *, root: str | None = None, weights: str | None = None, cores: str = "all"
+    profile: str = "demo",
+    *,
+    root: str | None = None,
+    weights: str | None = None,
+    skip_unreadable: bool = False,
+    cores: str = "all",
 ) -> tuple[Path, bool]:
     """Run what is out of date and build the pages.
 
@@ -30,6 +35,8 @@ def build_book(
         Folder of the data set, instead of the profile's.
     weights : str, optional
         Network weights, instead of the profile's.
+    skip_unreadable : bool
+        Leave out frames that cannot be read, and count them in the run's record, instead of stopping.
     cores : str
         How many cores Snakemake may use; ``"all"`` or a number.
 
@@ -58,6 +65,8 @@ def build_book(
         overrides["dataset_root"] = _existing(root, "ROOT")
     if weights:
         overrides["weights"] = _weights(weights)
+    if skip_unreadable:
+        overrides["skip_unreadable"] = "True"
     index = project / "_build" / profile / "html" / "index.html"
     before = index.stat().st_mtime_ns if index.is_file() else None
     with RunLock(project / "_build" / profile / "book") as lock:

@@ -19,7 +19,7 @@ from vadlib.errors import ParameterError, ResultsError
 from vadlib.report import provenance
 from vadlib.report.parameters import notebook_parameters
 from vadlib.report.results import FORMAT, plain, write_json
-from vadlib.report.storage import (
+from vadlib.storage import (
     RunLock,
     check_replaceable,
     project_path,

@@ -10,13 +10,14 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
 from vadlib.errors import LayoutError, ParameterError, VadError
 from vadlib.report.papermill_handler import MARK, SCHEME, handler
 from vadlib.report.parameters import NotebookParameterError, Parameter, notebook_parameters
-from vadlib.report.storage import RunLock, project_root, write_atomically
+from vadlib.storage import RunLock, project_root, write_atomically
 
 __all__ = [
     "NotebookError",
@@ -117,8 +118,10 @@ def run_notebook(
     running = output.with_name(f".{output.stem}.running.ipynb")
     failed = output.with_name(f"{output.stem}.failed.ipynb")
     output.parent.mkdir(parents=True, exist_ok=True)
-    with RunLock(output):
+    with RunLock(output), TemporaryDirectory(prefix="kernel-") as sockets:
         running.unlink(missing_ok=True)
+        # Sockets in a folder of this run's own: no port that others could reach, nothing that two runs share.
+        transport = Config({"KernelManager": {"transport": "ipc", "ip": os.path.join(sockets, "k")}})
         try:
             papermill.execute_notebook(
                 f"{SCHEME}{_literal(source)}",
@@ -126,7 +129,7 @@ def run_notebook(
                 values,
                 cwd=project_root(),
                 progress_bar=progress_bar,
-                config=Config({"KernelManager": {"transport": "ipc"}}),  # no port that others could reach
+                config=transport,
             )
         except papermill.PapermillExecutionError as error:
             running.replace(failed)

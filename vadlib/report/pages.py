@@ -14,6 +14,8 @@ DATASET_NAMES = {
     "ucsd-ped2": "UCSD Ped2",
 }
 
+SCORE_NAMES = {"max": "maximum", "mean": "mean", "top1%": "mean of the top 1 %"}
+
 
 def chapter_line(
     *, profile: str, dataset: str, network: str = "none", n_fit: int = 0, n_test: int = 0, seconds: float, date: str
@@ -77,3 +79,12 @@ def against_chance(interval: Interval) -> str:
     if interval.low > 0.5:
         return "above chance"
     return "below chance" if interval.high < 0.5 else "not distinguishable from chance"
+
+
+def difference_in_words(first: str, second: str, difference: Interval) -> str:
+    """Which of two paired AUROCs is higher, or that the interval of their difference does not tell."""
+    if difference.low > 0:
+        return f"{first} is better than {second}"
+    if difference.high < 0:
+        return f"{second} is better than {first}"
+    return f"{first} and {second} cannot be told apart on these clips"

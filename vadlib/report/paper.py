@@ -13,7 +13,7 @@ import yaml
 
 from vadlib.errors import ParameterError, ResultsError
 from vadlib.report.results import Results
-from vadlib.report.storage import project_path
+from vadlib.storage import project_path
 
 PAPER_DATASET = "shanghaitech"
 SYNTHETIC_DATASET = "synthcampus"
@@ -124,11 +124,25 @@ def compare_with_paper(values: Mapping[str, PaperValue], results: Mapping[str, R
         An experiment was run but its results lack the value that the file points to.
     """
     columns = ["id", "claim", "kind", "paper", "where", "ours", "measured on", "verdict", "deviations"]
-    rows = [[value.id, *_row(value, results)] for value in values.values()]
+    other = _other_settings(values, results)
+    rows = [[value.id, *_row(value, results, other)] for value in values.values()]
     return pd.DataFrame(rows, columns=columns).set_index("id")
 
 
-def _row(value: PaperValue, results: Mapping[str, Results]) -> list[str]:
+def _other_settings(values: Mapping[str, PaperValue], results: Mapping[str, Results]) -> dict[str, str]:
+    """By experiment, why its results say nothing of the paper's even on the paper's data: weights, or settings."""
+    other = {}
+    for name, found in results.items():
+        settings = [v for v in values.values() if v.kind == "setting" and (v.ours or "").startswith(f"{name}:")]
+        differing = [v.claim for v in settings if _look_up(found, v.ours.partition(":")[2], v)[0] != v.value]
+        if not found.run.get("weights", {}).get("trained", True):
+            other[name] = "random weights: not comparable"
+        elif differing:
+            other[name] = f"another setting ({differing[0]}): not comparable"
+    return other
+
+
+def _row(value: PaperValue, results: Mapping[str, Results], other: Mapping[str, str]) -> list[str]:
     stated = _number(value.value, value.unit)
     start = [value.claim, value.kind, stated, value.where]
     if value.ours is None:
@@ -147,7 +161,10 @@ def _row(value: PaperValue, results: Mapping[str, Results]) -> list[str]:
     text = _number(ours, value.unit)
     if bounds:
         text += f" [{_number(bounds[0])}, {_number(bounds[1])}]"
-    return [*start, text, _measured_on(found), _verdict(value, ours, _dataset(found)), value.deviation]
+    verdict = _verdict(value, ours, _dataset(found))
+    if value.kind == "result" and "not comparable" not in verdict:
+        verdict = other.get(experiment, verdict)
+    return [*start, text, _measured_on(found), verdict, value.deviation]
 
 
 def _verdict(value: PaperValue, ours, dataset: str) -> str:

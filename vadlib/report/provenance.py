@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 import vadlib
+from vadlib.storage import file_sha256  # noqa: F401  (part of what this module offers)
 
 KEY_PACKAGES = (
     "vadlib",
@@ -149,22 +150,6 @@ def synchronize() -> None:
     cuda = _cuda_in_use()
     if cuda is not None:
         cuda.synchronize()
-
-
-def file_sha256(path: str | os.PathLike) -> str:
-    """Digest of a file's bytes.
-
-    Parameters
-    ----------
-    path : path-like
-
-    Returns
-    -------
-    str
-        64 hex digits.
-    """
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @cache

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from vadlib.errors import ParameterError, ResultsError
-from vadlib.report.storage import project_path
+from vadlib.storage import project_path
 
 FORMAT = 1  # of the folder; grows when a reader of old folders would go wrong
 

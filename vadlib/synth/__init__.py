@@ -1,7 +1,20 @@
 """SynthCampus: a procedural campus under fixed cameras, the project's embedded demo world."""
 
-from vadlib.synth.events import EVENT_KINDS
-from vadlib.synth.scenes import TEMPLATES, draw_place, render_scene
+from vadlib.synth.events import EVENT_KINDS, suits
+from vadlib.synth.scenes import TEMPLATES, Place, Scene, draw_place, render_scene
+from vadlib.synth.stills import Still, StillObject, render_still
 from vadlib.synth.write import write_world
 
-__all__ = ["EVENT_KINDS", "TEMPLATES", "draw_place", "render_scene", "write_world"]
+__all__ = [
+    "EVENT_KINDS",
+    "TEMPLATES",
+    "Place",
+    "Scene",
+    "Still",
+    "StillObject",
+    "draw_place",
+    "render_scene",
+    "render_still",
+    "suits",
+    "write_world",
+]

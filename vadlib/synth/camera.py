@@ -80,9 +80,11 @@ class Camera:
         scale = self.height / max(-ray[2], 1e-3)
         return float(ray[0] * scale), float(ray[1] * scale)
 
-    def sees(self, x: float, y: float, margin: float = 0.0) -> bool:
-        """Whether a person at (x, y) shows their body in the image, less `margin` of its width at the sides."""
-        uv, depth = self.project(np.array([x, y, 0.9]))
+    def sees(self, x, y, margin: float = 0.0):
+        """Whether a person at (x, y), numbers or arrays, shows their body in the image less `margin` of its sides."""
+        x, y = np.asarray(x, float), np.asarray(y, float)
+        uv, depth = self.project(np.stack([x, y, np.full(x.shape, 0.9)], axis=-1))
         height, width = self.size
-        inside = margin * width <= uv[0] <= (1 - margin) * width and uv[1] <= height * (1 - margin)
-        return bool(depth > 0.5 and inside and uv[1] >= 0)
+        u, v = uv[..., 0], uv[..., 1]
+        across = (margin * width <= u) & (u <= (1 - margin) * width)
+        return (depth > 0.5) & across & (v >= 0) & (v <= height * (1 - margin))

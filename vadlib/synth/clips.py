@@ -24,7 +24,7 @@ def write_scene(work: Path, place: Place, index: int) -> None:
 
 def _read_scene(work: Path, place: Place, index: int) -> Scene:
     files = {f.name: work / ".scenes" / f"{index:02d}_{f.name}.npy" for f in fields(Scenery)}
-    return Scene(place, Scenery(**{name: np.load(file, mmap_mode="r") for name, file in files.items()}))
+    return Scene(place, Scenery(**{name: np.asarray(np.load(file, mmap_mode="r")) for name, file in files.items()}))
 
 
 def write_clip(work: Path, parameters: WorldParameters, plan: ClipPlan, place: Place) -> list[tuple]:
@@ -38,11 +38,11 @@ def write_clip(work: Path, parameters: WorldParameters, plan: ClipPlan, place: P
 
 def _write_video(path: Path, frames, parameters: WorldParameters) -> None:
     height, width = parameters.size
-    video = cv2.VideoWriter(
-        str(path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*"XVID"), parameters.fps, (width, height)
-    )
+    video = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*"XVID"), parameters.fps, (width, height))
     if not video.isOpened():
-        raise UnreadableError(f"{path}: OpenCV cannot write MPEG-4 video here; install opencv-python-headless, which can")
+        raise UnreadableError(
+            f"{path}: OpenCV cannot write MPEG-4 video here; install opencv-python-headless, which can"
+        )
     try:
         for image, _, _ in frames:
             video.write(image)

@@ -1,7 +1,7 @@
 """Normal life: people who walk alone and in groups, stand and talk, and keep clear of one another.
 
-A social-force walk (Helbing and Molnar 1995) in its simplest form: each walker heads for a point a little further along its
-route and is pushed away by whoever comes close.
+A social-force walk (Helbing and Molnar 1995) in its simplest form: each walker heads for a point a little further along
+its route and is pushed away by whoever comes close.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _WALK, _STAND = ACTIONS.index("walk"), ACTIONS.index("stand")
 def visible_stretch(place: Place, route: Route, margin: float = 0.0) -> tuple[float, float] | None:
     """First and last distance along a route at which a person is in view, or None."""
     distance = np.arange(0, route.length + _STEP, _STEP)
-    seen = [place.camera.sees(x, y, margin) for x, y, _ in route.at(distance)]
-    inside = distance[np.array(seen)]
+    x, y, _ = route.at(distance).T
+    inside = distance[place.camera.sees(x, y, margin)]
     return (float(inside[0]), float(inside[-1])) if len(inside) else None
 
 
@@ -86,7 +86,9 @@ class Crowd:
         self.walkers: list[_Walker] = []
         self.done: list[Track] = []
         share = np.array([path.weight for path in self.paths])
-        self.rates = busy * share / share.sum() / np.array([path.length / 1.3 for path in self.paths]) / 1.5  # groups a second
+        self.rates = (
+            busy * share / share.sum() / np.array([path.length / 1.3 for path in self.paths]) / 1.5
+        )  # groups a second
 
     def run(self, n_frames: int) -> list[Track]:
         """Tracks of everybody who walks during frames 0 .. n_frames - 1."""
@@ -213,7 +215,7 @@ def free_spot(place: Place, rng: np.random.Generator, *, radius: float, depth=(9
 
 
 def standing_groups(place: Place, n_frames: int, fps: float, rng: np.random.Generator, taken) -> list[Track]:
-    """Some people who stand and talk throughout the clip; now and then a larger group, so that a crowd alone is normal."""
+    """People who stand and talk throughout the clip; now and then many, so that a crowd alone is normal."""
     tracks = []
     for _ in range(int(rng.choice([0, 1, 2], p=[0.3, 0.5, 0.2]))):
         n = int(rng.choice([2, 3, 6], p=[0.5, 0.3, 0.2]))
@@ -228,6 +230,8 @@ def standing_groups(place: Place, n_frames: int, fps: float, rng: np.random.Gene
             x, y = spot[0] + ring * np.cos(turn), spot[1] + ring * np.sin(turn)
             frames = range(-int(3 * fps), n_frames)
             tracks.append(
-                standing(draw_look(rng), x, y, turn + np.pi, frames, fps, rng.uniform(0, 40), float(rng.uniform(0.2, 1)))
+                standing(
+                    draw_look(rng), x, y, turn + np.pi, frames, fps, rng.uniform(0, 40), float(rng.uniform(0.2, 1))
+                )
             )
     return tracks

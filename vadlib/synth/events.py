@@ -1,7 +1,7 @@
 """What goes wrong on the campus: the kinds of event, how each unfolds, and when.
 
-Every script is written in its own time, frame 0 being its first labelled frame, so that moving it within a clip changes nothing
-else. `schedule` places scripts so that no position in a clip is likelier to be anomalous than another.
+Every script is written in its own time, frame 0 being its first labelled frame, so that moving it within a clip changes
+nothing else. `schedule` places scripts so that no position in a clip is likelier to be anomalous than another.
 """
 
 from __future__ import annotations
@@ -69,7 +69,9 @@ def _track(look, kind, start, xyh, phase, action, event, style=1.0, colour=(120,
     n = len(xyh)
     action = np.broadcast_to(np.asarray(action, np.int8), n).copy()
     event = np.where(np.broadcast_to(event, n), 0, NO_EVENT).astype(np.int16)
-    return Track(look, kind, start, xyh[:, 0], xyh[:, 1], xyh[:, 2], np.asarray(phase, float), action, event, style, colour)
+    return Track(
+        look, kind, start, xyh[:, 0], xyh[:, 1], xyh[:, 2], np.asarray(phase, float), action, event, style, colour
+    )
 
 
 def _pick_route(place: Place, kind: str, rng) -> tuple[Route, float, float, float]:
@@ -103,7 +105,9 @@ def _pass_through(kind: str, place: Place, fps: float, rng) -> Script:
     colour = tuple(map(float, PAINTS[rng.integers(len(PAINTS))]))
     if kind == "skateboard":
         phase = np.arange(length) / fps * 4.0
-    return Script(kind, [_track(draw_look(rng), kind, 0, route.at(distance, side), phase, 0, True, 1.0, colour)], length)
+    return Script(
+        kind, [_track(draw_look(rng), kind, 0, route.at(distance, side), phase, 0, True, 1.0, colour)], length
+    )
 
 
 def _change_of_gait(kind: str, place: Place, fps: float, rng) -> Script:
@@ -193,12 +197,13 @@ def _ways_out(place: Place, x: float, y: float, n: int, rng) -> list[tuple[float
     ways = []
     for attempt in range(200):
         turn = rng.uniform(0, 2 * np.pi)
-        reach = next(
-            (r for r in np.arange(1.0, 30.0, 0.5) if not place.camera.sees(x + r * np.cos(turn), y + r * np.sin(turn))), None
-        )
-        if reach is None or reach > 14 + attempt / 20:
+        steps = np.arange(1.0, 30.0, 0.5)
+        xs, ys = x + steps * np.cos(turn), y + steps * np.sin(turn)
+        hidden = np.flatnonzero(~place.camera.sees(xs, ys))
+        if not len(hidden) or steps[hidden[0]] > 14 + attempt / 20:
             continue
-        free = all(place.is_free(x + r * np.cos(turn), y + r * np.sin(turn), 0.4) for r in np.arange(1.0, reach, 0.5))
+        reach = steps[hidden[0]]
+        free = all(place.is_free(u, v, 0.4) for u, v in zip(xs[: hidden[0]], ys[: hidden[0]], strict=True))
         if free or attempt > 120:
             ways.append((turn, float(reach) + 0.7))
         if len(ways) == n:
@@ -271,12 +276,13 @@ def _hurrying(look, xs, ys, heading, action, inside, fps) -> Track:
     return _track(look, "person", 0, np.stack([xs, ys, np.unwrap(heading)], axis=1), phase, codes, inside, 0.9)
 
 
-def schedule(lengths: list[int], n_frames: int, fps: float, u: float, rng: np.random.Generator) -> list[int]:
+def schedule(lengths: list[int], n_frames: int, fps: float, turn: float, rng: np.random.Generator) -> list[int]:
     """First frames of a clip's events, so that every frame of the clip is equally likely to lie in one.
 
-    The clip is a window on a longer circle, on which the events are laid without overlap and which is then turned by a
-    uniform angle: an event may be in progress when the clip begins or cut by its end. At least half a second of each is
-    inside.
+    The clip is a window on a circle longer than it by the longest event. The events are laid on the circle without
+    overlap, and it is turned by a uniform angle: an event may be in progress when the clip begins, or be cut by its
+    end, and the shorter of two is now and then outside altogether. (Events that had to fit into the clip would make its
+    middle likelier.)
 
     Parameters
     ----------
@@ -285,33 +291,25 @@ def schedule(lengths: list[int], n_frames: int, fps: float, u: float, rng: np.ra
     n_frames : int
         Frames of the clip.
     fps : float
-    u : float
+    turn : float
         In [0, 1): how far the circle is turned; evenly spread over clips, it evens out a small world too.
     rng : numpy.random.Generator
+        Draws the order of events and the gaps between them.
 
     Returns
     -------
     list of int
-        First frame of each event; may be negative.
+        First frame of each event; may be negative, or `n_frames` or more.
     """
-    least = max(1, min(round(fps / 2), n_frames, *lengths)) if lengths else 0
     if not lengths:
         return []
-    if len(lengths) == 1:
-        return [round(-lengths[0] + least + u * (n_frames + lengths[0] - 2 * least))]
     gap = round(0.75 * fps)
-    circle = max(n_frames + max(lengths), sum(lengths) + len(lengths) * gap + 1)
-    for _ in range(200):
-        spare = circle - sum(lengths) - gap * len(lengths)
-        cuts = np.sort(rng.integers(0, spare + 1, len(lengths) - 1))
-        order = rng.permutation(len(lengths))
-        position, starts = u * circle, {}
-        for k, i in enumerate(order):
-            starts[int(i)] = position % circle
-            room = (cuts[k] if k < len(cuts) else spare) - (cuts[k - 1] if k else 0)
-            position += lengths[i] + gap + room
-        frames = [round(s - circle) if s + lengths[i] > circle else round(s) for i, s in sorted(starts.items())]
-        if all(min(f + n, n_frames) - max(f, 0) >= least for f, n in zip(frames, lengths, strict=True)):
-            return frames
-        u = rng.random()
-    return frames
+    circle = max(n_frames + max(lengths) - 1, sum(lengths) + gap * len(lengths))
+    spare = circle - sum(lengths) - gap * len(lengths) if len(lengths) > 1 else 0
+    cuts = np.diff([0, *np.sort(rng.integers(0, spare + 1, len(lengths) - 1)), spare])
+    starts, position = [0] * len(lengths), int(turn * circle)
+    for i, room in zip(rng.permutation(len(lengths)), cuts, strict=True):
+        # the stretch of the circle before frame 0 belongs to events in progress when the clip begins
+        starts[i] = position % circle - (circle - n_frames)
+        position += lengths[i] + gap + int(room)
+    return starts

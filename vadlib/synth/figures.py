@@ -1,7 +1,7 @@
 """Moving things as simple solids: what people and vehicles are made of, and how they become polygons.
 
-A `Figure` holds capsules (two spheres and what lies between them), hulls (the convex hull of several spheres) and plates
-(flat polygons), in world metres. `outlines` projects them; drawing them from far to near gives the picture.
+A `Figure` holds capsules (two spheres and what lies between them), hulls (the convex hull of several spheres) and
+plates (flat polygons), in metres. `outlines` projects them; drawing them from far to near gives the picture.
 """
 
 from __future__ import annotations
@@ -75,9 +75,9 @@ class Figure:
 
 @dataclass
 class Solids:
-    """A figure in the world: spheres (n, 3) with radii (n,), first of capsules (two each), then hulls, then plates.
+    """Figures in the world: spheres (n, 3) with radii (n,), of capsules (two each), then hulls, then plates.
 
-    `parts` has (number of spheres, colour, depth bias, shade of a plate or None) for each solid.
+    `parts` has (number of spheres, colour, depth bias, shade of a plate or None) for each solid, in the same order.
     """
 
     points: np.ndarray
@@ -86,15 +86,53 @@ class Solids:
     n_hulls: int
     parts: list[tuple]
 
+    @property
+    def sections(self) -> tuple[int, int]:
+        """Where the spheres of hulls and of plates begin."""
+        m = 2 * self.n_capsules
+        return m, m + sum(part[0] for part in self.parts[self.n_capsules : self.n_capsules + self.n_hulls])
+
+
+def _merge(figures: list[Solids]) -> tuple[Solids, list[list[int]], np.ndarray]:
+    """All figures as one, the positions of each one's parts in it, and the figure (n,) of each sphere.
+
+    One array for a whole frame: NumPy's cost a call would otherwise be paid for each actor.
+    """
+    cuts = [figure.sections for figure in figures]
+    slices = [
+        [(0, m) for m, _ in cuts],
+        list(cuts),
+        [(k, len(f.points)) for f, (_, k) in zip(figures, cuts, strict=True)],
+    ]
+    pieces = [(i, start, stop) for section in slices for i, (start, stop) in enumerate(section)]
+    parts, owned = [], [[] for _ in figures]
+    for section in range(3):
+        for i, figure in enumerate(figures):
+            n, k = figure.n_capsules, figure.n_capsules + figure.n_hulls
+            own = (figure.parts[:n], figure.parts[n:k], figure.parts[k:])[section]
+            owned[i].extend(range(len(parts), len(parts) + len(own)))
+            parts.extend(own)
+    merged = Solids(
+        np.concatenate([figures[i].points[start:stop] for i, start, stop in pieces]),
+        np.concatenate([figures[i].radii[start:stop] for i, start, stop in pieces]),
+        sum(figure.n_capsules for figure in figures),
+        sum(figure.n_hulls for figure in figures),
+        parts,
+    )
+    owner = np.repeat([i for i, *_ in pieces], [stop - start for _, start, stop in pieces])
+    return merged, owned, owner
+
 
 def _outlines(uv: np.ndarray, r: np.ndarray, solids: Solids, lit: np.ndarray | None = None):
     """Fixed-point polygons of solids whose spheres project to circles uv (n, 2), r (n,).
 
-    With a direction `lit` in the image, also the polygons of their lit sides: capsules thinner and moved that way, hulls smaller.
+    With a direction `lit` in the image, also the polygons of their lit sides: capsules thinner and moved that way,
+    hulls smaller.
     """
     n, m = solids.n_capsules, 2 * solids.n_capsules
     stops = np.cumsum([m, *(part[0] for part in solids.parts[n:])]).tolist()
     last = stops[solids.n_hulls]
+    first_of_hull = stops[: solids.n_hulls]
     ends, radii = uv[:m].reshape(n, 2, 2), r[:m].reshape(n, 2)
     delta = ends[:, 1] - ends[:, 0]
     turn = np.arctan2(delta[:, 1], delta[:, 0])[:, None] + _ANGLES  # (n, 10)
@@ -110,12 +148,12 @@ def _outlines(uv: np.ndarray, r: np.ndarray, solids: Solids, lit: np.ndarray | N
     polygons = list(fixed[: 10 * n].reshape(n, 10, 2))
     bright = list(fixed[-10 * n :].reshape(n, 10, 2)) if lit is not None and n else []
     start = 10 * n
-    for first, stop in zip(stops[: solids.n_hulls], stops[1 : solids.n_hulls + 1], strict=True):
+    for first, stop in zip(first_of_hull, stops[1 : solids.n_hulls + 1], strict=True):
         hull = cv2.convexHull(fixed[start : start + 8 * (stop - first)].reshape(-1, 1, 2))[:, 0]
         start += 8 * (stop - first)
         polygons.append(hull)
         if lit is not None:
-            middle = hull.mean(axis=0)
+            middle = hull.sum(axis=0) / len(hull)
             step = lit * (0.3 * (1 << SHIFT) * r[first])
             bright.append((middle + (hull - middle) * 0.78 + step).astype(np.int32))
     for first, stop in zip(stops[solids.n_hulls : -1], stops[solids.n_hulls + 1 :], strict=True):
@@ -124,52 +162,67 @@ def _outlines(uv: np.ndarray, r: np.ndarray, solids: Solids, lit: np.ndarray | N
     return polygons, bright
 
 
-def _box(uv: np.ndarray, r: np.ndarray) -> tuple[float, float, float, float]:
-    """Least u, least v, greatest u, greatest v of circles."""
-    return (*(uv - r[:, None]).min(axis=0).tolist(), *(uv + r[:, None]).max(axis=0).tolist())
+def _boxes(uv: np.ndarray, r: np.ndarray, owner: np.ndarray) -> list[list[float]]:
+    """For each figure: least u, least v, greatest u, greatest v of its circles."""
+    order = np.argsort(owner, kind="stable")
+    starts = np.flatnonzero(np.diff(owner[order], prepend=-1))
+    low = np.minimum.reduceat((uv - r[:, None])[order], starts)
+    return np.concatenate([low, np.maximum.reduceat((uv + r[:, None])[order], starts)], axis=1).tolist()
 
 
-def outlines(solids: Solids, camera: Camera, light: tuple[float, float]) -> tuple[list[tuple], tuple]:
-    """Polygons of a figure, from far to near.
+def outlines(
+    figures: list[Solids], camera: Camera, light: tuple[float, float]
+) -> list[tuple[list[tuple], list[float]]]:
+    """Polygons of each figure, from far to near.
 
     Parameters
     ----------
-    solids : Solids
+    figures : list of Solids
     camera : Camera
     light : (float, float)
-        Direction in the image from which the light comes; capsules and hulls get a second, brighter polygon on that side,
-        unless they are too small for it to show.
+        Direction in the image from which the light comes; capsules and hulls get a second, brighter polygon on that
+        side, unless the figure is too small for it to show.
 
     Returns
     -------
-    polygons : list of (corners int32 (n, 2) with `SHIFT` fractional bits, colour, brightness)
-        Brightness multiplies the colour: below one for the side in shade, one for the lit side.
-    box : (float, float, float, float)
-        Least u and v, greatest u and v of the figure.
+    list of (polygons, box), one for each figure
+        Polygons are (corners int32 (n, 2) with `SHIFT` fractional bits, colour, brightness); brightness multiplies the
+        colour: below one for the side in shade, one for the lit side. The box is least u and v, greatest u and v.
     """
-    uv, depth = camera.project(solids.points)
-    r = solids.radii * (camera.focal_px / depth)
-    counts = np.array([part[0] for part in solids.parts])
+    if not figures:
+        return []
+    merged, owned, owner = _merge(figures)
+    uv, depth = camera.project(merged.points)
+    r = merged.radii * (camera.focal_px / depth)
+    counts = np.array([part[0] for part in merged.parts])
     starts = np.cumsum(counts) - counts
-    key = np.add.reduceat(depth, starts) / counts + np.array([part[2] for part in solids.parts])
-    small = r.max() < 1.6
-    shade, lit = _outlines(uv, r, solids, None if small else np.asarray(light))
-    drawn = []
-    for i in np.argsort(-key, kind="stable").tolist():
-        _, colour, _, own = solids.parts[i]
-        if own is not None:
-            drawn.append((shade[i], colour, own))
-        elif small:
-            drawn.append((shade[i], colour, 0.9))
-        else:
-            drawn.append((shade[i], colour, 0.78))
-            drawn.append((lit[i], colour, 1.0))
-    return drawn, _box(uv, r)
+    key = np.add.reduceat(depth, starts) / counts + np.array([part[2] for part in merged.parts])
+    rank = np.argsort(np.argsort(-key, kind="stable"), kind="stable").tolist()
+    shade, lit = _outlines(uv, r, merged, np.asarray(light))
+    found = []
+    for parts, box in zip(owned, _boxes(uv, r, owner), strict=True):
+        small, drawn = box[3] - box[1] < 34, []
+        for i in sorted(parts, key=rank.__getitem__):
+            _, colour, _, own = merged.parts[i]
+            if own is not None or small:
+                drawn.append((shade[i], colour, 0.9 if own is None else own))
+            else:
+                drawn.append((shade[i], colour, 0.78))
+                drawn.append((lit[i], colour, 1.0))
+        found.append((drawn, box))
+    return found
 
 
-def shadow_outlines(solids: Solids, camera: Camera, sun: np.ndarray) -> tuple[list[np.ndarray], tuple]:
-    """Polygons and box (as `outlines` gives them) of the figure's shadow on flat ground, lit from `sun` (3,)."""
-    down = solids.points - sun * (solids.points[:, 2:] / sun[2])
+def shadow_outlines(
+    figures: list[Solids], camera: Camera, sun: np.ndarray
+) -> list[tuple[list[np.ndarray], list[float]]]:
+    """Polygons and box (as `outlines` gives them) of each figure's shadow on flat ground, lit from `sun` (3,)."""
+    if not figures:
+        return []
+    merged, owned, owner = _merge(figures)
+    down = merged.points - sun * (merged.points[:, 2:] / sun[2])
     uv, depth = camera.project(down)
-    r = solids.radii * (0.75 * camera.focal_px / depth)
-    return _outlines(uv, r, solids)[0], _box(uv, r)
+    r = merged.radii * (0.75 * camera.focal_px / depth)
+    polygons, _ = _outlines(uv, r, merged)
+    boxes = _boxes(uv, r, owner)
+    return [([polygons[i] for i in parts], box) for parts, box in zip(owned, boxes, strict=True)]

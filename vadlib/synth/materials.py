@@ -1,7 +1,7 @@
 """Surfaces of the static world: functions from metres on a surface to albedo (BGR, 0..255).
 
-Every material takes `a`, `b` (float32 arrays: metres along the surface), `blur` (metres one pixel covers, so that detail
-too small to be seen fades out instead of flickering) and the scene's `Noise`, and returns float32 (n, 3).
+Every material takes `a`, `b` (float32 arrays: metres along the surface), `blur` (metres one pixel covers, so that
+detail too small to be seen fades out instead of flickering) and the scene's `Noise`, and returns float32 (n, 3).
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def asphalt(a, b, blur, noise, colour=(98, 97, 96)):
     return _colour(colour, shade * (1 + 0.12 * noise.at(a, b, 5.0, "grain") * _fade(0.03, blur)))
 
 
-def grass(a, b, blur, noise, colour=(62, 112, 92)):
+def grass(a, b, blur, noise, colour=(66, 108, 94)):
     """Lawn: tufts, patches of yellower and darker green."""
     patches = noise.at(a, b, 19.0)
     shade = 1 + 0.16 * patches + 0.16 * noise.at(a, b, 2.3) + 0.22 * noise.at(a, b, 6.0, "grain") * _fade(0.06, blur)
@@ -134,17 +134,15 @@ def plain(a, b, blur, noise, colour=(120, 120, 120)):
     return _colour(colour, 1 + 0.03 * noise.at(a, b, 3.0))
 
 
-MATERIALS = {
-    f.__name__: f for f in (paving, asphalt, grass, gravel, concrete, brick, wood, hedge, plain)
-}
+MATERIALS = {f.__name__: f for f in (paving, asphalt, grass, gravel, concrete, brick, wood, hedge, plain)}
 
 
 @dataclass(frozen=True)
 class Facade:
     """A wall with storeys of windows.
 
-    `base` names the wall's material; bays and storeys are in metres; `doors` are (from, to, height) along the wall, shown as
-    dark openings; `glass` is the colour the panes reflect.
+    `base` names the wall's material; bays and storeys are in metres; `doors` are (from, to, height) along the wall,
+    shown as dark openings; `glass` is the colour the panes reflect.
     """
 
     base: str = "brick"

@@ -175,8 +175,9 @@ def _skate(phase: float, _: float) -> Pose:
     """Sideways on the board, knees bent, arms out, rocking gently."""
     rock = sin(0.5 * phase)
     return Pose(
-        hip=(0.32, 0.32), knee=(0.62 + 0.12 * rock, 0.62 - 0.12 * rock), spread=(0.34, 0.34), lean=0.26, sway=0.1 * rock,
-        shoulder=(0.25, 0.15), abduct=(0.85 + 0.2 * rock, 0.8 - 0.2 * rock), elbow=(0.5, 0.4), lift=0.13,
+        hip=(0.32, 0.32), knee=(0.62 + 0.12 * rock, 0.62 - 0.12 * rock), spread=(0.34, 0.34), lean=0.26,
+        sway=0.1 * rock, shoulder=(0.25, 0.15), abduct=(0.85 + 0.2 * rock, 0.8 - 0.2 * rock),
+        elbow=(0.5, 0.4), lift=0.13,
     )  # fmt: skip
 
 
@@ -235,7 +236,9 @@ def dress(look: Look, j: dict[str, np.ndarray]) -> Figure:
     bare = look.bottom_style != "trousers"
     for side in ("left", "right"):
         hip, knee, ankle, toe = (j[f"{side}_{part}"] for part in ("hip", "knee", "ankle", "toe"))
-        figure.capsule(hip, knee, 0.052 * h * b, 0.036 * h * b, look.bottom if look.bottom_style != "skirt" else look.skin)
+        figure.capsule(
+            hip, knee, 0.052 * h * b, 0.036 * h * b, look.bottom if look.bottom_style != "skirt" else look.skin
+        )
         figure.capsule(knee, ankle, 0.034 * h * b, 0.024 * h, look.skin if bare else look.bottom)
         figure.capsule(ankle - (0, 0, 0.012 * h), toe, 0.024 * h, 0.018 * h, look.shoes)
         shoulder, elbow, hand = (j[f"{side}_{part}"] for part in ("shoulder", "elbow", "hand"))
@@ -294,11 +297,15 @@ def _bag(figure: Figure, look: Look, j: dict[str, np.ndarray]) -> None:
         figure.hull(corners, [0.045 * h] * 4, look.bag_colour)
     elif look.bag == "shoulder":
         at = j["left_hip"] + (0, 0.06 * h, -0.02 * h)
-        figure.hull([at + (-0.06 * h, 0, 0), at + (0.06 * h, 0, 0), at + (0, 0, -0.06 * h)], [0.03 * h] * 3, look.bag_colour)
+        figure.hull(
+            [at + (-0.06 * h, 0, 0), at + (0.06 * h, 0, 0), at + (0, 0, -0.06 * h)], [0.03 * h] * 3, look.bag_colour
+        )
         figure.capsule(j["right_shoulder"] + (0, 0.03 * h, 0.02 * h), at, 0.008 * h, 0.008 * h, look.bag_colour, -0.06)
     elif look.bag == "hand":
         at = j["right_hand"] + (0, 0, -0.11 * h)
-        figure.hull([at + (-0.05 * h, 0, 0), at + (0.05 * h, 0, 0), at + (0, 0, -0.07 * h)], [0.02 * h] * 3, look.bag_colour)
+        figure.hull(
+            [at + (-0.05 * h, 0, 0), at + (0.05 * h, 0, 0), at + (0, 0, -0.07 * h)], [0.02 * h] * 3, look.bag_colour
+        )
 
 
 def person(look: Look, action: str, phase: float, style: float = 1.0) -> Figure:

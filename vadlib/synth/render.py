@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from vadlib.synth.figures import SHIFT, outlines, shadow_outlines
+from vadlib.synth.painting import FAR
 from vadlib.synth.scenes import Scene
 from vadlib.synth.tracks import NO_EVENT, Track
 
@@ -59,6 +60,7 @@ class FrameRenderer:
         height, width = self.camera.size
         noise = rng.normal(0, 1.7, (height + 64, width + 64, 1)) + rng.normal(0, 0.6, (height + 64, width + 64, 3))
         self.noise = np.clip(np.rint(noise + 128), 0, 255).astype(np.uint8)
+        self.drawn: list[tuple] = []  # of the latest frame: (track, position in it, box in the image), from far to near
         self.cover = np.zeros(self.camera.size, np.uint8)
         self.smallest = max(1, round(_SMALLEST_PX * height * width / (480 * 856)))
 
@@ -76,13 +78,15 @@ class FrameRenderer:
                     present.append((depth, track, i, track.figure(i)))
         present.sort(key=lambda item: -item[0])
         if cloud < 0.9:
-            for _, track, i, figure in present:
-                if self._sunlight(track.x[i], track.y[i]) > 0.1:
-                    self._shadow(image, figure, k, (1 - cloud) * 0.92, gain)
+            sunlit = [figure for _, track, i, figure in present if self._sunlight(track.x[i], track.y[i]) > 0.1]
+            for shadow in shadow_outlines(sunlit, self.camera, self.scene.place.layout.sun):
+                self._shadow(image, *shadow, k, (1 - cloud) * 0.92, gain)
         labelled = any(track.event[i] != NO_EVENT for _, track, i, _ in present)
         mask = np.zeros(image.shape[:2], np.uint8) if labelled else None
-        for depth, track, i, figure in present:
-            self._actor(image, mask, figure, depth, track, i, k, cloud, gain)
+        pictures = outlines([figure for *_, figure in present], self.camera, self.lit_side)
+        self.drawn = [(track, i, box) for (_, track, i, _), (_, box) in zip(present, pictures, strict=True)]
+        for (depth, track, i, _), (drawn, box) in zip(present, pictures, strict=True):
+            self._actor(image, mask, drawn, box, depth, track, i, k, cloud, gain)
         if mask is not None and cv2.countNonZero(mask) < self.smallest:
             mask = None
         image = cv2.GaussianBlur(image, (3, 3), 0.55)
@@ -104,9 +108,8 @@ class FrameRenderer:
         right, bottom = min(int(box[2]) + 3, width), min(int(box[3]) + 3, height)
         return None if left >= right or top >= bottom else (slice(top, bottom), slice(left, right))
 
-    def _shadow(self, image, figure, k: int, strength: float, gain: float) -> None:
+    def _shadow(self, image, polygons, box, k: int, strength: float, gain: float) -> None:
         """Darken sunlit ground to the light of the sky alone, where the figure's shadow falls."""
-        polygons, box = shadow_outlines(figure, self.camera, self.scene.place.layout.sun)
         region = self._region(box)
         if region is None:
             return
@@ -114,14 +117,14 @@ class FrameRenderer:
             cv2.fillConvexPoly(self.cover, corners, 255, cv2.LINE_8, SHIFT)
         cover = cv2.blur(self.cover[region], (3, 3))
         self.cover[region] = 0
-        cover[~self.scene.scenery.ground[region]] = 0
+        cover[~self.scene.scenery.ground[region] | (self.scene.scenery.depth[k][region] != FAR)] = 0
         weight = (cover * np.float32(strength / 255))[..., None]
         part = image[region]
         shade = self.scene.scenery.cloudy[k][region] * np.float32(_SHADE * gain)
         part[:] = part + (np.minimum(shade, part) - part) * weight
 
-    def _actor(self, image, mask, figure, depth, track, i, k, cloud, gain) -> None:
-        drawn, box = outlines(figure, self.camera, self.lit_side)
+    def _actor(self, image, mask, drawn, box, depth, track, i, k, cloud, gain) -> None:
+        """Draw one actor, where nothing static hides it, and mark it in the mask if anomalous."""
         region = self._region(box)
         if region is None:
             return

@@ -1,79 +1,26 @@
 """The static world of one camera: ray-cast once, then only copied.
 
-Ground, boxes (buildings, benches, planters) and their sharp and soft shadows are cast per pixel at twice the image's size;
-posts, parked bicycles and trees are painted over with a depth test. Trees are painted once for each of `N_SWAY` moments of a
+Ground, boxes (buildings, benches, planters) and their shadows are cast per pixel at twice the image's size; posts,
+parked bicycles and trees are painted over with a depth test. Trees are painted once for each of `N_SWAY` moments of a
 closed sway, in sunlight and under a cloud, so that a frame of video begins as a blend of two ready pictures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from vadlib.synth.camera import Camera
-from vadlib.synth.figures import SHIFT, Figure, Solids, outlines, shadow_outlines
+from vadlib.synth.figures import SHIFT, Figure, shadow_outlines
+from vadlib.synth.layout import Box, Layout
 from vadlib.synth.materials import MATERIALS, Facade, Noise
+from vadlib.synth.painting import FAR, Painter, tree_parts
 
-N_SWAY = 12
-FAR = 65535  # depth, in centimetres, of ground and sky: they never hide anybody
+N_SWAY = 8
 _OVER = 2  # oversampling
 _STILL_M = 50.0  # trees farther away do not sway visibly
-
-
-@dataclass
-class Box:
-    """A box on (or over) the ground: centre x, y, size along its own axes, bottom and top, turned by `turn` radians."""
-
-    x: float
-    y: float
-    width: float
-    length: float
-    bottom: float
-    top: float
-    turn: float
-    material: str | Facade
-    colour: tuple
-    roof: tuple | None = None  # colour of the top; None: the material goes on
-
-    def local(self, x, y):
-        """Coordinates along the box's own axes."""
-        c, s = np.cos(self.turn), np.sin(self.turn)
-        return (x - self.x) * c + (y - self.y) * s, -(x - self.x) * s + (y - self.y) * c
-
-    def distance(self, x, y):
-        """Distance from ground position to the box's footprint, 0 inside."""
-        u, v = self.local(np.asarray(x), np.asarray(y))
-        return np.hypot(np.maximum(np.abs(u) - self.width / 2, 0), np.maximum(np.abs(v) - self.length / 2, 0))
-
-
-@dataclass
-class Tree:
-    """A tree: where, trunk and crown in metres, leaf colour BGR."""
-
-    x: float
-    y: float
-    trunk: float
-    crown: float
-    colour: tuple
-    seed: int
-
-
-@dataclass
-class Layout:
-    """What stands where: everything that `render_scenery` draws."""
-
-    camera: Camera
-    sun: np.ndarray  # (3,) unit vector towards the sun
-    sky: tuple  # (zenith colour, horizon colour), BGR
-    warmth: tuple  # colour of direct light, BGR multipliers
-    haze: float  # metres
-    ground: Callable  # (x, y, blur, noise) -> albedo (n, 3)
-    boxes: list[Box] = field(default_factory=list)
-    trees: list[Tree] = field(default_factory=list)
-    things: list[tuple[float, float, Solids]] = field(default_factory=list)  # x, y, figure
 
 
 @dataclass
@@ -87,7 +34,7 @@ class Scenery:
     depth : uint16 (N_SWAY, H, W)
         Centimetres to what may hide an actor; `FAR` for ground and sky.
     ground : bool (H, W)
-        Where shadows of actors fall.
+        Where shadows of actors fall, unless a tree moves in front.
     sunlight : float32 (H, W)
         Share of the sun that reaches a pixel, 0..1.
     """
@@ -220,18 +167,18 @@ class _Caster:
         layout = self.layout
         leaves, solid = (np.zeros(layout.camera.size, np.uint8) for _ in range(2))
         for tree in layout.trees:
-            wood, clumps = _tree_parts(tree, 260)
+            wood, clumps = tree_parts(tree, 260)
             crown = Figure(capsules=[(c[:3], c[:3], 1.25 * c[3], 1.25 * c[3], None, 0.0) for c in clumps]).place()
-            _fill(leaves, shadow_outlines(crown, layout.camera, layout.sun))
-            _fill(solid, shadow_outlines(wood, layout.camera, layout.sun))
+            _fill(leaves, shadow_outlines([crown], layout.camera, layout.sun))
+            _fill(solid, shadow_outlines([wood], layout.camera, layout.sun))
         for _, _, figure in layout.things:
-            _fill(solid, shadow_outlines(figure, layout.camera, layout.sun))
+            _fill(solid, shadow_outlines([figure], layout.camera, layout.sun))
         soft = cv2.GaussianBlur(leaves, (0, 0), layout.camera.size[1] / 400).astype(np.float32) * (0.74 / 255)
         return np.maximum(soft, cv2.GaussianBlur(solid, (0, 0), 0.9).astype(np.float32) * (0.85 / 255))
 
 
-def _fill(image: np.ndarray, shadow: tuple[list[np.ndarray], np.ndarray]) -> None:
-    for corners in shadow[0]:
+def _fill(image: np.ndarray, shadows: list[tuple[list[np.ndarray], list[float]]]) -> None:
+    for corners in shadows[0][0]:
         cv2.fillConvexPoly(image, corners, 255, cv2.LINE_8, SHIFT)
 
 
@@ -259,94 +206,6 @@ def _sky(rays: np.ndarray, layout: Layout, noise: Noise) -> np.ndarray:
     return (zenith * mix + horizon * (1 - mix)) * (1 - cloud) + 240 * cloud
 
 
-def _tree_parts(tree: Tree, n_clumps: int):
-    """Trunk and branches as a figure, and leaf clumps float (n, 6): centre, radius, brightness, phase."""
-    rng = np.random.default_rng(tree.seed)
-    wood = Figure()
-    bark = (52, 66, 82)
-    top = np.array([tree.x + rng.normal(0, 0.1), tree.y, tree.trunk])
-    wood.capsule((tree.x, tree.y, 0.0), top, 0.16, 0.1, bark)
-    lobes = [top + (0, 0, tree.crown * 0.75)]
-    for k in range(6):
-        turn = 2 * np.pi * k / 6 + rng.uniform(0, 0.8)
-        lobe = top + np.array([np.cos(turn), np.sin(turn), 0.0]) * tree.crown * rng.uniform(0.4, 0.6)
-        lobe = lobe + (0, 0, tree.crown * rng.uniform(0.2, 0.9))
-        lobes.append(lobe)
-        wood.capsule(top - (0, 0, 0.3), lobe, 0.07, 0.03, bark)
-    lobes = np.array(lobes)
-    pick = rng.integers(len(lobes), size=n_clumps)
-    direction = rng.standard_normal((n_clumps, 3))
-    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    radius = tree.crown * 0.62 * rng.uniform(0.35, 1, n_clumps) ** 0.6
-    centre = lobes[pick] + direction * radius[:, None] * (1, 1, 0.85)
-    size = rng.uniform(0.6, 1.15, n_clumps) * tree.crown * (1.6 / n_clumps**0.5)
-    return wood.place(), np.column_stack([centre, size, rng.uniform(-1, 1, n_clumps), rng.uniform(0, 6.28, n_clumps)])
-
-
-class _Painter:
-    """Paints solids over the cast picture, minding depth."""
-
-    def __init__(self, layout: Layout, sunny, cloudy, depth):
-        self.layout, self.sunny, self.cloudy, self.depth = layout, sunny, cloudy, depth
-
-    def paint(self, polygons, sunny_colours, cloudy_colours, depth_m: float) -> None:
-        """Paint fixed-point polygons that all lie at one depth, smoothly: at twice the size, then averaged."""
-        corners = np.concatenate(polygons) / (1 << SHIFT)
-        rows, columns = self.depth.shape
-        low = np.clip(np.floor(corners.min(axis=0)).astype(int) - 2, 0, (columns, rows))
-        high = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 2, 0, (columns, rows))
-        if (low >= high).any():
-            return
-        region = slice(low[1], high[1]), slice(low[0], high[0])
-        free = self.depth[region] >= depth_m * 100
-        offset = (low << SHIFT).astype(np.int32)
-        size = (int(high[0] - low[0]), int(high[1] - low[1]))
-        for target, colours in ((self.sunny, sunny_colours), (self.cloudy, cloudy_colours)):
-            large = cv2.resize(target[region], (size[0] * 2, size[1] * 2), interpolation=cv2.INTER_NEAREST)
-            for shape, colour in zip(polygons, colours, strict=True):
-                cv2.fillConvexPoly(large, (shape - offset) * 2, colour, cv2.LINE_8, SHIFT)
-            small = cv2.resize(large, size, interpolation=cv2.INTER_AREA)
-            np.copyto(target[region], small, where=free[..., None])
-        mask = np.zeros(free.shape, np.uint8)
-        for shape in polygons:
-            cv2.fillConvexPoly(mask, shape - offset, 255, cv2.LINE_8, SHIFT)
-        self.depth[region][(mask > 0) & free] = np.uint16(min(depth_m * 100, FAR - 1))
-
-    def figure(self, x: float, y: float, figure: Solids, sunlit: float) -> None:
-        """Paint a figure that stands at (x, y), `sunlit` 0..1."""
-        drawn, _ = outlines(figure, self.layout.camera, (-self.layout.sun[0], -0.7))
-        warm = np.asarray(self.layout.warmth)
-        sunny = [tuple((np.asarray(c) * b * (0.62 + 0.42 * sunlit * warm)).tolist()) for _, c, b in drawn]
-        cloudy = [tuple((np.asarray(c) * (0.75 + 0.15 * b) * 0.72).tolist()) for _, c, b in drawn]
-        self.paint([p for p, *_ in drawn], sunny, cloudy, self.layout.camera.depth_of(x, y))
-
-    def tree(self, tree: Tree, moment: float) -> None:
-        """Paint a tree at `moment` (radians) of its sway."""
-        layout, camera = self.layout, self.layout.camera
-        wood, clumps = _tree_parts(tree, int(np.clip(14_000 / camera.depth_of(tree.x, tree.y), 180, 950)))
-        self.figure(tree.x, tree.y, wood, 0.4)
-        centre = clumps[:, :3].copy()
-        amount = 0.045 * np.clip(centre[:, 2] / 5, 0, 1.5)
-        centre[:, 0] += amount * np.sin(moment + clumps[:, 5] * 0.5 + tree.x)
-        centre[:, 2] += 0.4 * amount * np.cos(moment + clumps[:, 5])
-        middle = np.array([tree.x, tree.y, tree.trunk + tree.crown * 0.6])
-        outwards = (centre - middle) / tree.crown
-        lit = np.clip(outwards @ layout.sun, -1, 1) * 0.5 + 0.5
-        inner = np.clip(np.linalg.norm(outwards, axis=1), 0.3, 1)
-        uv, depth = camera.project(centre)
-        order = np.argsort(-depth)
-        shape = np.random.default_rng(tree.seed + 1).uniform(0.55, 1.25, (len(clumps), 7))
-        turn = np.arange(7) * 2 * np.pi / 7 + clumps[:, 5:6]
-        leaf = np.stack([np.cos(turn), np.sin(turn) * 0.8], axis=-1) * shape[..., None]
-        polygons = uv[:, None] + leaf * (clumps[:, 3] * camera.focal_px / depth)[:, None, None]
-        base = np.asarray(tree.colour, float)
-        bright = (0.5 + 0.75 * lit) * (0.62 + 0.4 * inner) * (1 + 0.16 * clumps[:, 4])
-        sunny = np.clip(base * (bright[:, None] * np.asarray(layout.warmth) + (0.0, 0.02, 0.06) * clumps[:, 4:5]), 8, 250)
-        cloudy = np.clip(base * (0.5 + 0.22 * inner + 0.16 * outwards[:, 2] + 0.08 * clumps[:, 4])[:, None], 8, 250)
-        fixed = np.rint(polygons[order] * (1 << SHIFT)).astype(np.int32)
-        self.paint(list(fixed), sunny[order].tolist(), cloudy[order].tolist(), camera.depth_of(tree.x, tree.y))
-
-
 def render_scenery(layout: Layout, rng: np.random.Generator, *, n_sway: int = N_SWAY) -> Scenery:
     """Cast and paint the static world.
 
@@ -369,12 +228,11 @@ def render_scenery(layout: Layout, rng: np.random.Generator, *, n_sway: int = N_
         caster.cast_box(box)
     seen = caster.sunlight()
     sunny, cloudy = _shade(caster, seen)
-    height, width = layout.camera.size
     depth = np.minimum(caster.depth * 100, FAR - 1).astype(np.uint16)
     depth[caster.is_ground | caster.is_sky] = FAR
     depth = depth.reshape(caster.shape)[::_OVER, ::_OVER].copy()
     ground = caster.is_ground.reshape(caster.shape)[::_OVER, ::_OVER]
-    painter = _Painter(layout, sunny, cloudy, depth)
+    painter = Painter(layout, sunny, cloudy, depth)
     for x, y, figure in sorted(layout.things, key=lambda item: -layout.camera.depth_of(item[0], item[1])):
         painter.figure(x, y, figure, _at(seen, layout.camera, x, y))
     trees = sorted(layout.trees, key=lambda tree: -layout.camera.depth_of(tree.x, tree.y))
@@ -383,7 +241,7 @@ def render_scenery(layout: Layout, rng: np.random.Generator, *, n_sway: int = N_
         painter.tree(tree, 0.0)
     made = []
     for k in range(n_sway):
-        moment = _Painter(layout, sunny.copy(), cloudy.copy(), depth.copy())
+        moment = Painter(layout, sunny.copy(), cloudy.copy(), depth.copy())
         for tree in trees[len(still) :]:
             moment.tree(tree, 2 * np.pi * k / n_sway)
         made.append((moment.sunny, moment.cloudy, moment.depth))
@@ -406,7 +264,7 @@ def _shade(caster: _Caster, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     sky = _sky(caster.rays[caster.is_sky], layout, caster.noise)
     far = (1 - np.exp(-caster.depth / layout.haze))[:, None]
     pictures = []
-    for light, veil in ((0.54 * cool + 0.52 * direct, 1.0), (np.full(3, 0.74, np.float32), 0.86)):
+    for light, veil in ((0.54 * cool + 0.52 * direct, 1.0), (np.full(3, 0.80, np.float32), 0.86)):
         image = caster.albedo * light
         image *= 1 - far
         image += far * (np.asarray(layout.sky[1], np.float32) * veil)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from vadlib.synth.scenes import Builder
+from vadlib.synth.builder import Builder, Ground
 
 _SLABS = [(176, 178, 180), (164, 172, 182), (186, 186, 182), (158, 162, 170)]
 
@@ -16,7 +16,7 @@ def _slab_colour(rng):
 
 
 def _grass_colour(rng):
-    return tuple((np.array((58, 110, 90)) * rng.uniform(0.88, 1.1) + (0, 0, rng.uniform(-8, 18))).tolist())
+    return tuple((np.array((66, 108, 94)) * rng.uniform(0.88, 1.1) + (0, 0, rng.uniform(-8, 18))).tolist())
 
 
 def _arrow(ground, x, y, heading, scale=1.0):
@@ -57,7 +57,7 @@ def walkway(b: Builder, rng) -> None:
     y = rng.uniform(19, 23)
     b.route([(-34, y - 1), (0, y), (34, y + 1.5)], 2.4, weight=0.8)
     heading = float(np.arctan2(*(far - near)[::-1]))
-    b.ground = b.ground.__class__("grass", colour=_grass_colour(rng))
+    b.ground = Ground("grass", colour=_grass_colour(rng))
     b.ground.strip(b.routes[1].points, 1.35, "gravel")
     b.ground.strip(way, width / 2 + 0.75, "concrete", colour=(150, 154, 156))
     b.ground.strip(way, width / 2 + 0.55, "paving", turn=heading, colour=_slab_colour(rng))
@@ -90,7 +90,7 @@ def plaza(b: Builder, rng) -> None:
     b.route([(-30, cy + 4), (0, cy + 4.5), (30, cy + 5)], 3.2, drive=True)
     b.route([(-13, 5), (2, cy + 2), (9, wall - 3), (22, wall - 4)], 2.6)
     b.route([(12, 5), (-1, cy + 1), (-8, wall + 1.5)], 2.6)
-    b.ground = b.ground.__class__("paving", colour=_slab_colour(rng), length=0.9, width=0.9, offset=0.0)
+    b.ground = Ground("paving", colour=_slab_colour(rng), length=0.9, width=0.9, offset=0.0)
     dark = tuple(0.74 * c for c in _slab_colour(rng))
     for k in range(-4, 5):
         b.ground.strip([(k * 6.0, 0), (k * 6.0, wall)], 0.28, "paving", colour=dark, length=0.3)
@@ -99,7 +99,15 @@ def plaza(b: Builder, rng) -> None:
     for radius, colour in ((4.6, dark), (4.1, _slab_colour(rng)), (2.6, (110, 128, 168)), (2.1, _slab_colour(rng))):
         b.ground.disc(0.5, cy, radius, "paving", colour=colour, length=0.45, width=0.25)
     b.facade(rng.uniform(-6, 0), wall + 6, 60, 12, rng.uniform(10, 14), doors=((20.5, 23.5, 2.6), (40.5, 43.5, 2.6)))
-    for x, y in ((-8, cy - 1), (8.5, cy - 2), (-10.5, cy + 9.5), (11.5, cy + 10), (0.5, cy + 10.5), (-17, cy + 9), (18, cy)):
+    for x, y in (
+        (-8, cy - 1),
+        (8.5, cy - 2),
+        (-10.5, cy + 9.5),
+        (11.5, cy + 10),
+        (0.5, cy + 10.5),
+        (-17, cy + 9),
+        (18, cy),
+    ):
         b.planter(x + rng.uniform(-0.6, 0.6), y + rng.uniform(-0.5, 0.5), rng.uniform(1.8, 2.3))
     for x, y in ((-5.5, cy + 7.6), (5.5, cy + 7.6), (-12, cy), (13, cy + 2)):
         b.bench(x, y, rng.uniform(-0.1, 0.1))
@@ -116,7 +124,7 @@ def entrance(b: Builder, rng) -> None:
     b.route([(door, wall + 2.2), (door, wall - 3), (rng.uniform(-5, -2), 5)], 2.4, weight=1.4)
     b.route([(door, wall + 2.2), (door, wall - 2.5), (8, wall - 6), (26, wall - 7)], 2.4, weight=1.2)
     b.route([(-26, 13), (0, rng.uniform(12.5, 14)), (26, rng.uniform(11, 12))], 3.2, drive=True, weight=1.4)
-    b.ground = b.ground.__class__("paving", colour=_slab_colour(rng), length=0.6, width=0.4)
+    b.ground = Ground("paving", colour=_slab_colour(rng), length=0.6, width=0.4)
     b.ground.rectangle(-40, 40, wall - 2.2, wall + 1, "paving", colour=(118, 134, 164), length=0.24, width=0.12)
     b.ground.rectangle(-40, 40, wall - 2.35, wall - 2.2, "concrete", colour=(196, 198, 198))
     side = rng.choice([-1, 1])
@@ -143,7 +151,6 @@ def entrance(b: Builder, rng) -> None:
     b.lamp(side * 7.2, 9.8, np.pi if side > 0 else 0)
     b.bench(-side * 6.2, 16.6, 0.0)
     b.bin(-side * 8.6, 16.8)
-    _ = turn
 
 
 def crossing(b: Builder, rng) -> None:
@@ -156,7 +163,7 @@ def crossing(b: Builder, rng) -> None:
     b.route([(zx + 1, 5.5), (zx, near), (zx, far + 1.0), (zx - 1.5, far + 3), (zx + 5, 58)], 2.4, weight=1.4)
     b.route([(-34, near + road * 0.28), (34, near + road * 0.28)], 2.4, drive=True, weight=0.0)
     b.route([(34, near + road * 0.72), (-34, near + road * 0.72)], 2.4, drive=True, weight=0.0)
-    b.ground = b.ground.__class__("grass", colour=_grass_colour(rng))
+    b.ground = Ground("grass", colour=_grass_colour(rng))
     b.ground.strip(b.routes[2].points[2:], 1.5, "paving", colour=_slab_colour(rng))
     b.ground.rectangle(-90, 90, -20, far + 3.4, "paving", colour=_slab_colour(rng), length=0.5, width=0.3)
     for edge in (near, far):
@@ -198,7 +205,7 @@ def courtyard(b: Builder, rng) -> None:
         smooth = smooth[::-1]
     b.route(smooth, 3.0, one_way=True, drive=True, weight=3.0)
     b.route([(side * -4, 5), (side * 2, 12.5), (side * 26, 15)], 2.2, drive=True, weight=0.9)
-    b.ground = b.ground.__class__("grass", colour=_grass_colour(rng))
+    b.ground = Ground("grass", colour=_grass_colour(rng))
     surface = ("gravel", "paving")[rng.integers(2)]
     for route in b.routes:
         b.ground.strip(route.points, route.width / 2 + 0.5, "concrete", colour=(160, 164, 166))
@@ -228,7 +235,13 @@ def _spline(points: np.ndarray, turn: np.ndarray) -> np.ndarray:
     pieces = []
     for p0, p1, p2, p3 in zip(points, points[1:], points[2:], points[3:], strict=False):
         pieces.append(
-            0.5 * (2 * p1 + (p2 - p0) * turn + (2 * p0 - 5 * p1 + 4 * p2 - p3) * turn**2 + (3 * p1 - p0 - 3 * p2 + p3) * turn**3)
+            0.5
+            * (
+                2 * p1
+                + (p2 - p0) * turn
+                + (2 * p0 - 5 * p1 + 4 * p2 - p3) * turn**2
+                + (3 * p1 - p0 - 3 * p2 + p3) * turn**3
+            )
         )
     return np.concatenate([piece[:-1] for piece in pieces] + [points[-2:-1]])
 
@@ -241,10 +254,12 @@ def bike_yard(b: Builder, rng) -> None:
     b.route([(-30, rng.uniform(20, 21)), (30, rng.uniform(20, 21))], 2.8, drive=True, weight=1.2)
     door = side * rng.uniform(1.5, 4)
     b.route([(door, wall + 2.2), (door, wall - 2), (side * 2.5, 16), (-side * 6, 5)], 2.2, weight=1.2)
-    b.ground = b.ground.__class__("asphalt", colour=(122, 122, 120))
-    b.ground.rectangle(-60, 60, wall - 4.2, wall + 1, "paving", colour=_slab_colour(rng), length=0.4, width=0.4, offset=0)
+    b.ground = Ground("asphalt", colour=(122, 122, 120))
+    b.ground.rectangle(
+        -60, 60, wall - 4.2, wall + 1, "paving", colour=_slab_colour(rng), length=0.4, width=0.4, offset=0
+    )
     b.ground.rectangle(-60, 60, wall - 4.35, wall - 4.2, "concrete", colour=(188, 190, 190))
-    x0 = side * 5.2
+    x0 = side * 3.9
     for k in range(9):
         x = x0 + side * k * 1.3
         b.ground.rectangle(x - 0.05, x + 0.05, 13.8, 17.2, "plain", strength=0.75, colour=(206, 214, 216))
@@ -253,12 +268,12 @@ def bike_yard(b: Builder, rng) -> None:
     _manhole(b.ground, -side * 3, 17.5)
     at = 33 + door
     b.facade(0, wall + 5, 66, 10, rng.uniform(9, 13), doors=((at - 1.4, at + 1.4, 2.5),))
-    shelter = [x0 + side * 1.0, x0 + side * 11.0]
+    shelter = [x0 + side * 0.3, x0 + side * 9.3]
     for x in (*shelter, sum(shelter) / 2):
         for y in (14.2, 16.6):
             b.box(x, y, 0.1, 0.1, 0, 2.3, "plain", (92, 96, 96))
-    b.box(sum(shelter) / 2, 15.4, 10.6, 3.0, 2.3, 2.42, "plain", (150, 146, 132), roof=(168, 164, 150))
-    b.bicycles(min(shelter) + 0.5, 15.4, 0.0, 15)
+    b.box(sum(shelter) / 2, 15.4, 9.6, 3.0, 2.3, 2.42, "plain", (150, 146, 132), roof=(168, 164, 150))
+    b.bicycles(min(shelter) + 0.4, 15.4, 0.0, 14)
     b.bicycles(-side * 12 - 2, wall - 2.4, 0.0, 9)
     b.hedge(-side * 17, wall - 1.0, 14, 0.9, 1.0)
     for x, y in ((-side * 9.5, 16), (-side * 13, 24), (-side * 18, 16.5), (side * 17, 23.5), (side * 9.5, 24)):
@@ -272,6 +287,4 @@ def bike_yard(b: Builder, rng) -> None:
         b.bollard(-side * (4 + 1.5 * k), 18.3)
 
 
-BUILDERS: dict[str, Callable] = {
-    f.__name__: f for f in (walkway, plaza, entrance, crossing, courtyard, bike_yard)
-}
+BUILDERS: dict[str, Callable] = {f.__name__: f for f in (walkway, plaza, entrance, crossing, courtyard, bike_yard)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import acos, atan2, cos, hypot, pi, sin
 
 import numpy as np
@@ -23,7 +24,7 @@ def _spoked_wheel(figure: Figure, x: float, radius: float, angle: float) -> None
     """Thin wheel of a bicycle: a rim of short tubes and turning spokes."""
     turn = np.arange(13) * 2 * pi / 12
     rim = [(x + radius * cos(t), 0.0, radius + radius * sin(t)) for t in turn]
-    for a, b in zip(rim, rim[1:], strict=False):
+    for a, b in pairwise(rim):
         figure.capsule(a, b, 0.024, 0.024, _TYRE)
     for k in range(3):
         t = angle + k * pi / 3
@@ -165,7 +166,7 @@ def _extrude(figure, profile, low_half, high_half, colour, glass=(), bias=0.0):
 
     for side in (-1, 1):
         figure.plate([(x, side * half(z), z) for x, z in profile], colour, bias, 0.85)
-    for i, ((xa, za), (xb, zb)) in enumerate(zip(profile, profile[1:], strict=False)):
+    for i, ((xa, za), (xb, zb)) in enumerate(pairwise(profile)):
         corners = [(xa, -half(za), za), (xa, half(za), za), (xb, half(zb), zb), (xb, -half(zb), zb)]
         steep = abs(zb - za) / hypot(xb - xa, zb - za)
         figure.plate(corners, _GLASS if i in glass else colour, bias, 1.05 - 0.3 * steep)

@@ -1,8 +1,8 @@
 """Processes that write a world's parts.
 
-Each worker is a Python process of its own that reads one task a line and answers with one line. Unlike a pool of the standard
-library it needs no main guard in the caller's script, works the same in notebooks, tests and commands, never forks a process
-that has threads, and ends by itself when the caller is gone.
+Each worker is a Python process of its own that reads one task a line and answers with one line. Unlike a pool of the
+standard library it needs no main guard in the caller's script, works the same in notebooks, tests and commands, never
+forks a process that has threads, and ends by itself when the caller is gone.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ class Workers:
         self.processes: list[subprocess.Popen] = []
 
     def __enter__(self) -> Workers:
+        """Start the processes."""
         if self.n_workers == 1:
             self.threads, self.here = cv2.getNumThreads(), _Worker(self.setup)
             cv2.setNumThreads(1)
@@ -60,6 +61,7 @@ class Workers:
         return self
 
     def __exit__(self, *_) -> None:
+        """End them, whatever they are doing."""
         if self.n_workers == 1:
             cv2.setNumThreads(self.threads)
         for process in self.processes:
@@ -148,4 +150,3 @@ def serve() -> None:
         except (errors.VadError, OSError) as error:
             answer = {"error": type(error).__name__, "message": str(error)}
         print(json.dumps(answer), flush=True)
-

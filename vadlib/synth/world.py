@@ -1,7 +1,7 @@
 """SynthCampus, planned: which clip shows which scene, how long, and what happens in it.
 
-The plan follows from a world's parameters alone, and every clip's content from (seed, clip id) alone, so that worlds are the same
-bit for bit however many processes write them.
+The plan follows from a world's parameters alone, and every clip's content from (seed, clip id) alone, so that worlds
+are the same bit for bit however many processes write them.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ class WorldParameters:
     size: tuple[int, int]
 
     def __post_init__(self):
+        """Refuse what no world can have."""
         for name in ("n_train_clips", "n_test_clips"):
             if getattr(self, name) < 0:
                 raise ParameterError(f"{name}: expected 0 or more; got {getattr(self, name)}")
@@ -107,11 +108,13 @@ def plan_world(parameters: WorldParameters, places: list[Place]) -> list[ClipPla
     chosen = _choose_kinds(_n_events(n, rng), scenes, places, rng)
     turns = np.zeros(n)
     for count in (1, 2):
-        same = rng.permutation([i for i in range(n) if len(chosen[i]) == count])
+        same = rng.permutation(np.array([i for i in range(n) if len(chosen[i]) == count], int))
         turns[same] = (np.arange(len(same)) + rng.random(len(same))) / max(1, len(same))
     for i in range(n):
         scene, number = scenes[i], i // parameters.n_scenes
-        plan = ClipPlan(f"{scene + 1:02d}_{number + 1:04d}", "test", f"{scene + 1:02d}", frames(), chosen[i], turns[i])
+        plan = ClipPlan(
+            f"{scene + 1:02d}_{number + 1:04d}", "test", f"{scene + 1:02d}", frames(), chosen[i], float(turns[i])
+        )
         plans.append(plan)
     return plans
 
@@ -165,7 +168,7 @@ def play(parameters: WorldParameters, plan: ClipPlan, place: Place) -> list[Trac
             tracks.append(track)
     taken = [(float(track.x[len(track.x) // 2]), float(track.y[len(track.x) // 2])) for track in tracks]
     tracks += standing_groups(place, plan.n_frames, fps, rng, taken)
-    busy = float(rng.uniform(4.0, 8.5))
+    busy = float(rng.uniform(3.5, 7.5))
     tracks += Crowd(place, fps, rng, list(tracks), busy).run(plan.n_frames)
     return tracks
 

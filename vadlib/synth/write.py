@@ -16,7 +16,7 @@ from vadlib.errors import LayoutError, ParameterError
 from vadlib.synth.workers import Workers
 from vadlib.synth.world import WorldParameters, draw_places, plan_world
 
-_FORMAT = 1  # raised whenever the same parameters give other bytes
+_FORMAT = 2  # raised whenever the same parameters give other bytes
 
 
 def write_world(
@@ -35,10 +35,10 @@ def write_world(
     """Write a SynthCampus world, whole or not at all.
 
     The layout is ShanghaiTech's: `training/videos/SS_NNN.avi`, `testing/frames/SS_NNNN/000.jpg`,
-    `testing/test_frame_mask/SS_NNNN.npy` (uint8 (T,)), `testing/test_pixel_mask/SS_NNNN.npy` (uint8 (T, H, W), a sparse file:
-    only rows with anomalous pixels take room on disk); beside it `events.csv` (clip, first, last, event; frames from 0,
-    inclusive, one row for each unbroken stretch in view) and `world.json`. A world that is already there with the same
-    parameters is left alone.
+    `testing/test_frame_mask/SS_NNNN.npy` (uint8 (T,)), `testing/test_pixel_mask/SS_NNNN.npy` (uint8 (T, H, W), a sparse
+    file: only rows with anomalous pixels take room on disk); beside it `events.csv` (clip, first, last, event;
+    frames from 0, inclusive, one row for each unbroken stretch in view) and `world.json`. A world that is already
+    there with the same parameters is left alone.
 
     Parameters
     ----------
@@ -104,14 +104,15 @@ def _is_there(root: Path, record: dict) -> bool:
         return False
     try:
         found = json.loads((root / "world.json").read_text())
-    except (OSError, ValueError):
+        has = found["parameters"] | {}
+    except (OSError, ValueError, KeyError, TypeError):
         raise LayoutError(
             f"{root}: expected nothing or a SynthCampus world (with world.json); found something else. "
             "It was left alone: give another folder, or remove it"
         ) from None
     if found == record:
         return True
-    wanted, has = record["parameters"], found.get("parameters", {})
+    wanted = record["parameters"]
     differ = [f"{key} {has.get(key)} instead of {wanted[key]}" for key in wanted if has.get(key) != wanted[key]]
     if not differ:
         differ = [f"format {found.get('format')} of vadlib {found.get('vadlib')} instead of {_FORMAT} of {__version__}"]

@@ -1,6 +1,7 @@
 """Folders that are written whole or not at all, by one run at a time."""
 
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -113,7 +114,7 @@ class RunLock:
                 os.close(descriptor)
                 raise BusyError(
                     f"{self.path} is being written by another run ({holder or 'unknown process'}). "
-                    "Wait for it, stop it, or give this run another results_dir."
+                    "Wait for it, stop it, or choose another folder (for a chapter: another results_dir)."
                 ) from None
             try:  # the last holder may have removed the file between our open and our lock
                 if os.stat(self.file).st_ino == os.fstat(descriptor).st_ino:
@@ -235,6 +236,22 @@ def write_atomically(path: Path, text: str) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def file_sha256(path: str | os.PathLike) -> str:
+    """Digest of a file's bytes.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    str
+        64 hex digits.
+    """
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _beside(folder: Path) -> tuple[Path, Path]:

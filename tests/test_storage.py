@@ -1,7 +1,7 @@
 import pytest
 
 from vadlib.errors import BusyError, ResultsError
-from vadlib.report.storage import (
+from vadlib.storage import (
     RunLock,
     check_replaceable,
     project_path,
@@ -12,7 +12,7 @@ from vadlib.report.storage import (
 
 HOLD = """
     import sys, time
-    from vadlib.report.storage import RunLock
+    from vadlib.storage import RunLock
     lock = RunLock("results").acquire()
     print("held", flush=True)
     time.sleep(60)

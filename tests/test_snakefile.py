@@ -1,0 +1,94 @@
+"""What runs again when something changes: Snakemake's own plan, on a copy of the project with nothing to compute."""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+
+CHAPTERS = {"01_dataset", "02_padim", "05_comparison", "10_provenance"}
+
+
+@pytest.fixture(scope="module")
+def finished(project_root, tmp_path_factory):
+    """A copy of the project in which every output of the demo is there and newer than what it is made from."""
+    root = tmp_path_factory.mktemp("project")
+    for name in ("book", "notebooks", "vadlib"):
+        shutil.copytree(project_root / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("Snakefile", "_config.yml", "_toc.yml", "pyproject.toml"):
+        shutil.copy(project_root / name, root)
+    past = time.time() - 3600
+    for path in root.rglob("*"):
+        os.utime(path, (past, past))
+    out = root / "_build" / "demo"
+    for path in ("data/world.json", *(f"notebooks/{name}.ipynb" for name in sorted(CHAPTERS)), "html/index.html"):
+        (out / path).parent.mkdir(parents=True, exist_ok=True)
+        (out / path).write_text("{}")
+    for name in CHAPTERS:
+        (out / "results" / name).mkdir(parents=True)
+        (out / "results" / name / "run.json").write_text("{}")
+    done = snakemake(root, "--touch")
+    assert done.returncode == 0, done.stderr
+    return root
+
+
+def snakemake(root, *arguments):
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--nolock", "--config", "profile=demo"]
+    return subprocess.run([*command, *arguments], cwd=root, capture_output=True, text=True, check=False)
+
+
+def planned(root):
+    """Chapters and other rules that would run now."""
+    done = snakemake(root, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    text = done.stdout + done.stderr
+    rules = set(re.findall(r"^(?:local)?rule (\w+):", text, re.MULTILINE))
+    return set(re.findall(r"name=(\w+)", text)) | (rules - {"notebook"})
+
+
+def touch(path):
+    path.write_text(path.read_text() + "\n")
+    future = time.time() + 5
+    os.utime(path, (future, future))
+
+
+def test_nothing_changed_nothing_runs(finished):
+    assert planned(finished) == set()
+
+
+@pytest.mark.parametrize(
+    ("changed", "runs"),
+    [
+        ("book/rebuild.md", {"book"}),
+        ("notebooks/10_provenance.py", {"10_provenance", "book"}),
+        ("notebooks/02_padim.py", {"02_padim", "05_comparison", "10_provenance", "book"}),
+        ("notebooks/01_dataset.py", {"01_dataset", "05_comparison", "10_provenance", "book"}),
+        ("book/paper_values.yml", CHAPTERS | {"book"}),
+        ("vadlib/detectors/padim.py", CHAPTERS | {"book"}),
+        ("vadlib/synth/render.py", CHAPTERS | {"world", "book"}),
+        ("notebooks/profiles/demo.yml", CHAPTERS | {"book"}),
+    ],
+)
+def test_a_change_runs_what_depends_on_it_and_no_more(finished, changed, runs):
+    path = finished / changed
+    before, times = path.read_text(), path.stat()
+    try:
+        touch(path)
+        assert planned(finished) == runs
+    finally:
+        path.write_text(before)
+        os.utime(path, (times.st_atime, times.st_mtime))
+
+
+def test_every_result_that_a_notebook_reads_is_declared(project_root):
+    text = (project_root / "Snakefile").read_text()
+    upstream = ast.literal_eval(re.search(r"UPSTREAM = (\{.*?\n\})", text, re.DOTALL)[1])
+    assert set(upstream) == CHAPTERS
+    for name, declared in upstream.items():
+        source = (project_root / "notebooks" / f"{name}.py").read_text()
+        read = {other for other in CHAPTERS - {name} if f'"{other}"' in source}
+        assert read == set(declared), name
