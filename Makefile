@@ -42,5 +42,5 @@ $(INSTALLED): pyproject.toml constraints.txt tools/check_machine.py
 	@$(PYTHON) tools/check_machine.py .venv
 	@echo "installing into .venv (some minutes, once)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[book,test]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[book,test,offline]'
 	@touch $@

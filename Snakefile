@@ -3,6 +3,7 @@
 # `make book` calls this through `vadlib book`; a cluster's executor plugins work as usual.
 import os
 import sys
+from glob import glob
 
 import yaml
 
@@ -15,13 +16,24 @@ with open(PROFILE_FILE) as file:
 # What the command line changes of the profile: another folder for the data set, another file of weights.
 OVERRIDES = {name: config[name] for name in ("dataset_root", "weights", "skip_unreadable") if config.get(name)}
 WEIGHTS_FILE = [name for name in (OVERRIDES.get("weights", PARAMETERS["weights"]),) if os.path.isfile(name)]
+BUNDLED = [path for path in glob("vadlib/networks/bundled/**", recursive=True) if os.path.isfile(path)]
 PAGES = [f"book/{path}" for path in glob_wildcards("book/{path,.*[^~]}").path]
 
 UPSTREAM = {
     "01_dataset": [],
     "02_padim": [],
-    "05_comparison": ["01_dataset", "02_padim"],
-    "10_provenance": ["01_dataset", "02_padim", "05_comparison"],
+    "03_gradcam_ssim": [],
+    "04_clip_prototypes": [],
+    "05_comparison": ["01_dataset", "02_padim", "03_gradcam_ssim", "04_clip_prototypes"],
+    "06_limitations": ["02_padim", "03_gradcam_ssim", "04_clip_prototypes"],
+    "10_provenance": [
+        "01_dataset",
+        "02_padim",
+        "03_gradcam_ssim",
+        "04_clip_prototypes",
+        "05_comparison",
+        "06_limitations",
+    ],
 }
 LIBRARY = sorted(glob_wildcards("vadlib/{path,[^.]+}.py").path)
 LIBRARY = [f"vadlib/{path}.py" for path in LIBRARY if path not in ("cli", "report/book")]
@@ -49,7 +61,7 @@ rule notebook:
         profile=PROFILE_FILE,
         library=LIBRARY,
         paper="book/paper_values.yml",
-        weights=WEIGHTS_FILE,
+        weights=WEIGHTS_FILE + BUNDLED,
         data=[OUT + "/data/world.json"] if MAKES_WORLD else [],
         upstream=lambda wildcards: [f"{OUT}/results/{name}" for name in UPSTREAM[wildcards.name]],
     output:

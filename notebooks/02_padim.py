@@ -25,7 +25,8 @@
 profile = "demo"  # the row of notebooks/profiles that this run belongs to
 dataset = "synthcampus"  # name of the data set
 dataset_root = "_build/demo/data"  # its folder
-weights = "random"  # of ResNet-18: imagenet, random, or a file (paper: ImageNet)
+backbone = "resnet18"  # network that gives the features: resnet18 or efficientnet_lite0 (paper: ResNet-18)
+weights = "random"  # its weights: imagenet, bundled, random, or a file (paper: ImageNet)
 seed = 0  # of the draw, the projection, random weights and the bootstrap
 image_size = 224  # pixels, height and width of the network's input
 batch_size = 32  # frames
@@ -36,9 +37,11 @@ n_components = 300  # dimensions kept of 448 (paper: 300)
 epsilon = 0.01  # on the covariances' diagonals
 blur_sigma = 4.0  # pixels, of the heatmap's blur
 frame_score = "max"  # of the heatmap: max, mean or top1% (paper: not said)
+n_localised = 120  # anomalous frames whose heatmaps are held against their masks
 n_resamples = 1000  # of the bootstrap over clips
 skip_unreadable = False  # leave out frames that cannot be read, and count them, instead of stopping
 device = "auto"  # cpu, cuda, or auto
+save_detector = True  # keep the fitted detector beside the results, for `vadlib score`
 results_dir = "_build/manual/02_padim"  # folder to write the results to
 
 # %% tags=["hide-input"]
@@ -46,6 +49,7 @@ import numpy as np
 import pandas as pd
 from myst_nb import glue
 
+from vadlib import networks
 from vadlib.data import FrameReader, draw, open_dataset, read_frame
 from vadlib.detectors import Padim
 from vadlib.evaluation import (
@@ -66,14 +70,15 @@ from vadlib.figures import (
     roc,
     use_house_style,
 )
-from vadlib.networks import resnet18
 from vadlib.report import Experiment, load_paper_values, project_path
+from vadlib.report.chapters import localise, table_of_merit
 from vadlib.report.pages import (
     SCORE_NAMES,
     against_chance,
     chapter_line,
     data_note,
     difference_in_words,
+    interval_or_none,
     network_name,
 )
 from vadlib.synth import EVENT_KINDS
@@ -89,7 +94,7 @@ run = Experiment.from_notebook("02_padim", globals())
 # per spatial location" (section 3.1.2). Which frame score follows from the heatmap, the paper does not say.
 # :::
 #
-# ResNet-18's first three layers describe every patch of the frame by 448 numbers, which a random projection brings
+# The first three layers of the network (the paper's is ResNet-18) describe every patch of the frame by {glue:text}`n_channels` numbers, which a random projection brings
 # to {glue:text}`n_components`. Over normal frames, each position $p$ gets a mean $\mu_p$ and a covariance $\Sigma_p$; a new frame's patch
 # $x_p$ is as anomalous as its Mahalanobis distance
 #
@@ -111,7 +116,7 @@ split = draw(
 )
 size = (image_size, image_size)
 reading = {"size": size, "batch_size": batch_size, "skip_unreadable": skip_unreadable}
-network = resnet18(weights, seed=seed)
+network = getattr(networks, backbone)(weights, seed=seed)
 detector = Padim(
     network,
     n_components,
@@ -197,21 +202,7 @@ run.figure("densities", density_figure, caption="Densities of PaDiM's frame scor
 # {glue:text}`mean_minus_max`: {glue:text}`mean_verdict`.
 
 # %% tags=["hide-input"]
-figures_of_merit = pd.DataFrame(
-    {
-        f"{name} of the heatmap": {
-            "micro AUROC [95 %]": f"{intervals[name]:.3f}",
-            "macro AUROC": "none"
-            if summaries[name]["macro_auroc"] is None
-            else f"{summaries[name]['macro_auroc']:.3f}",
-            "average precision": f"{summaries[name]['average_precision']:.3f}",
-            "equal error rate": f"{summaries[name]['eer']:.3f}",
-            "FPR at 95 % TPR": f"{summaries[name]['fpr_at_95_tpr']:.3f}",
-        }
-        for name in columns
-    }
-).T
-figures_of_merit
+table_of_merit(intervals, summaries, names={name: f"{name} of the heatmap" for name in columns})
 
 # %% [markdown]
 # ## What it sees and what it misses
@@ -227,7 +218,13 @@ names = [f"{kind} ({EVENT_KINDS[kind]})" if kind in EVENT_KINDS else kind for ki
 kinds_figure = interval_rows(by_kind.set_axis(names))
 run.figure("kinds", kinds_figure, caption="AUROC of PaDiM by kind of event, or by clip.")
 
+# %% tags=["hide-input", "remove-output"]
+with run.stage("localise"):
+    located = localise(detector, videos, scores, n=n_localised, seed=seed, **reading)
+
 # %% tags=["remove-cell"]
+if save_detector:
+    run.attach("detector", detector.save)
 run.metrics(
     {
         **summaries[frame_score],
@@ -235,6 +232,8 @@ run.metrics(
         "overlap": overlap_coefficient(scores["label"], scores[frame_score]),
         "mean_minus_max": mean_minus_max,
         "n_fit_frames": n_fitted,
+        "n_parameters": network.n_parameters,
+        "localisation": located,
         "frame_scores": {name: {"micro_auroc": intervals[name], **summaries[name]} for name in columns},
         "by_kind": {
             kind: {name: None if pd.isna(value) else value for name, value in row.items()}
@@ -259,7 +258,10 @@ glue("best_kind", f"{best} ({by_kind.loc[best, 'estimate']:.3f})", display=False
 glue("worst_kind", f"{worst} ({by_kind.loc[worst, 'estimate']:.3f})", display=False)
 glue("fit_seconds", f"{run.stages['fit']['seconds']:.0f}", display=False)
 glue("milliseconds", f"{1000 * run.stages['score']['seconds'] / len(scores):.0f}", display=False)
-glue("data_note", data_note(dataset, trained=network.record.trained), display=False)
+glue("pointing", interval_or_none(located and located["pointing"]), display=False)
+glue("pointing_chance", interval_or_none(located and located["mask_share"]), display=False)
+glue("n_channels", sum(network.channels[layer] for layer in detector.layers), display=False)
+glue("data_note", data_note(dataset, network.record), display=False)
 glue(
     "chapter_line",
     chapter_line(
@@ -280,6 +282,8 @@ glue(
 # - With the maximum as the frame's score the AUROC is {glue:text}`max_auroc`, with the mean of the same heatmaps
 #   {glue:text}`mean_auroc`: {glue:text}`mean_verdict`.
 # - It is best at {glue:text}`best_kind` and worst at {glue:text}`worst_kind`.
+# - In the frames with a ground-truth mask, the hottest pixel lies inside the mask in a share of {glue:text}`pointing` of
+#   them; a pixel picked blindly would in {glue:text}`pointing_chance`.
 # - Fitting took {glue:text}`fit_seconds` s and scoring {glue:text}`milliseconds` ms a frame, decoding included.
 #
 # ## What this does not show

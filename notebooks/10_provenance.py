@@ -26,7 +26,8 @@ from vadlib.report import Experiment, load_results
 from vadlib.report.pages import chapter_line, revision_name
 
 run = Experiment.from_notebook("10_provenance", globals())
-names = ("01_dataset", "02_padim", "05_comparison")
+detectors = ("02_padim", "03_gradcam_ssim", "04_clip_prototypes")
+names = ("01_dataset", *detectors, "05_comparison", "06_limitations")
 records = {name: load_results(f"{upstream_dir}/{name}").run for name in names}
 first = records["02_padim"]
 
@@ -49,10 +50,16 @@ runs = pd.DataFrame(
 runs
 
 # %% [markdown]
-# ## Stages of PaDiM
+# ## Stages of the detectors
 
 # %% tags=["hide-input"]
-stages = pd.DataFrame(first["stages"]).T[["seconds"]].map("{:.1f}".format)
+stages = pd.DataFrame(
+    [
+        {"experiment": name, "stage": stage, "seconds": f"{found['seconds']:.1f}"}
+        for name in detectors
+        for stage, found in records[name]["stages"].items()
+    ]
+).set_index(["experiment", "stage"])
 stages
 
 # %% [markdown]
@@ -64,13 +71,23 @@ pd.Series(
         "data set": first["dataset"]["name"],
         "its fingerprint": first["dataset"]["fingerprint"][:16],
         "clips": first["dataset"]["n_clips"],
-        "network": first["weights"]["architecture"],
-        "weights": first["weights"]["name"],
-        "SHA-256 of the weights file": first["weights"]["sha256"] or "no file: drawn from the seed",
-        "arithmetic": first["precision"],
     },
     name="value",
 ).to_frame()
+
+# %% tags=["hide-input"]
+weights = pd.DataFrame(
+    {
+        name: {
+            "network": records[name]["weights"]["architecture"],
+            "weights": records[name]["weights"]["name"],
+            "SHA-256 of the weights file": records[name]["weights"]["sha256"] or "no file: drawn from the seed",
+            "arithmetic": records[name]["precision"],
+        }
+        for name in detectors
+    }
+).T
+weights
 
 # %% [markdown]
 # ## Machine and versions

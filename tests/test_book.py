@@ -21,7 +21,8 @@ from vadlib.report import load_results
 from vadlib.report.book import assemble, build_pages
 from vadlib.report.notebooks import NotebookError, notebook_parameters, run_notebook
 
-NOTEBOOKS = ("01_dataset", "02_padim", "05_comparison", "10_provenance")
+DETECTORS = ("02_padim", "03_gradcam_ssim", "04_clip_prototypes")
+NOTEBOOKS = ("01_dataset", *DETECTORS, "05_comparison", "06_limitations", "10_provenance")
 
 
 @pytest.fixture(scope="session")
@@ -31,9 +32,13 @@ def tiny_profile(tiny_world, tmp_path_factory):
         "profile": "tiny",
         "dataset_root": str(tiny_world),
         "image_size": 64,
+        "weights": "random",
         "n_fit_frames": 60,
         "n_fit_frames_gradcam": 20,
         "n_fit_frames_clip": 20,
+        "n_prototypes": 5,
+        "n_neighbours": 10,
+        "n_localised": 12,
         "n_test_normal": 50,
         "n_test_abnormal": 50,
         "n_resamples": 100,
@@ -49,7 +54,11 @@ def tiny_book(tiny_profile, tmp_path_factory, project_root):
     out = tmp_path_factory.mktemp("book")
     for name in NOTEBOOKS:
         declared = notebook_parameters(project_root / "notebooks" / f"{name}.py")
-        folders = {"results_dir": str(out / "results" / name), "upstream_dir": str(out / "results")}
+        folders = {
+            "results_dir": str(out / "results" / name),
+            "upstream_dir": str(out / "results"),
+            "cache_dir": str(out / "embeddings"),
+        }
         run_notebook(
             project_root / "notebooks" / f"{name}.py",
             out / "notebooks" / f"{name}.ipynb",

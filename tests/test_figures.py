@@ -65,13 +65,40 @@ def test_interval_rows_and_forest_show_chance_and_every_interval():
     assert axis.get_xlim()[1] >= 0.9
     assert [label.get_text() for label in axis.get_yticklabels()] == ["car", "running"]
     detectors = pd.DataFrame(
-        {"paper": [0.603, 0.797], "estimate": [0.55, np.nan], "low": [0.3, np.nan], "high": [0.7, np.nan]},
+        {"paper": [0.603, 0.797], "estimate": [0.55, np.nan], "low": [0.3, np.nan], "high": [0.7, np.nan]}
+        | {"colour": "#000000"},
         index=["PaDiM", "CLIP prototypes"],
     )
     texts = [text.get_text() for text in figures.forest(detectors).axes[0].texts]
     assert "here 0.550" in texts
     assert sum(text.startswith("here") for text in texts) == 1
     assert sum(text.startswith("paper") for text in texts) == 2
+
+
+def test_roc_panels_show_all_together_and_each_alone():
+    grid = np.linspace(0, 1, 11)
+    curve = (RocBand(grid, grid, grid, grid), Interval(0.5, 0.4, 0.6), "#009E73")
+    axes = [axis for axis in figures.roc_panels({"a": curve, "b": curve, "c": curve}).axes if axis.lines]
+    assert [axis.get_title(loc="left") for axis in axes] == ["all", "a", "b", "c"]
+    assert [len(axis.get_legend().get_texts()) - 1 for axis in axes] == [3, 1, 1, 1]
+
+
+def test_map_grid_gives_each_row_its_scale():
+    maps = {"map": [np.zeros((4, 4)), np.ones((4, 4))], "similarity": [np.ones((4, 4)), np.zeros((4, 4))]}
+    limits = {"map": (0, 1), "similarity": (-1, 1)}
+    figure = figures.map_grid(
+        maps, ["layer2", "layer3"], limits=limits, labels={n: n for n in limits}, backgrounds={"map": frames(1)[0]}
+    )
+    axes = shown_axes(figure)
+    assert [axis.images[-1].get_clim() for axis in axes[:4]] == [(0, 1)] * 2 + [(-1, 1)] * 2
+    assert [len(axis.images) for axis in axes[:4]] == [2, 2, 1, 1]
+
+
+def test_density_panels_draw_a_constant_score_as_a_line():
+    labels = np.repeat([0, 1], 50)
+    figure = figures.density_panels({"a": (labels, np.arange(100.0), "s"), "b": (labels, labels * 1.0, "s")})
+    assert [axis.get_title(loc="left") for axis in figure.axes] == ["a", "b"]
+    assert [line.get_xdata()[0] for line in figure.axes[1].lines] == [0, 1]
 
 
 def test_densities_have_area_one_each():

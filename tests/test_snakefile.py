@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-CHAPTERS = {"01_dataset", "02_padim", "05_comparison", "10_provenance"}
+DETECTORS = {"02_padim", "03_gradcam_ssim", "04_clip_prototypes"}
+CHAPTERS = {"01_dataset", *DETECTORS, "05_comparison", "06_limitations", "10_provenance"}
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,7 @@ def test_nothing_changed_nothing_runs(finished):
     [
         ("book/rebuild.md", {"book"}),
         ("notebooks/10_provenance.py", {"10_provenance", "book"}),
-        ("notebooks/02_padim.py", {"02_padim", "05_comparison", "10_provenance", "book"}),
+        ("notebooks/02_padim.py", {"02_padim", "05_comparison", "06_limitations", "10_provenance", "book"}),
         ("notebooks/01_dataset.py", {"01_dataset", "05_comparison", "10_provenance", "book"}),
         ("book/paper_values.yml", CHAPTERS | {"book"}),
         ("vadlib/detectors/padim.py", CHAPTERS | {"book"}),

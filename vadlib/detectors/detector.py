@@ -71,7 +71,7 @@ class Detector(ABC):
         """
         columns: dict[str, np.ndarray] = {}
         for batch in reader:
-            for name, values in self.score_batch(batch.images).items():
+            for name, values in self._scores_of(batch, reader).items():
                 column = columns.setdefault(name, np.full(reader.n_frames, np.nan, dtype=np.float32))
                 column[batch.rows] = values.float().cpu().numpy()
         if not columns:
@@ -172,6 +172,10 @@ class Detector(ABC):
             )
         detector.set_state(state)
         return detector
+
+    def _scores_of(self, batch: Any, reader: Iterable) -> dict[str, torch.Tensor]:
+        """Scores of a batch, for detectors that need to know more of its frames than their pixels."""
+        return self.score_batch(batch.images)
 
     def _require_fitted(self, fitted: bool) -> None:
         if not fitted:

@@ -1,5 +1,6 @@
 """Figures of merit and their intervals: arrays and data frames in, numbers out; nothing here knows a detector."""
 
+from vadlib.evaluation.factors import rank_correlation_within, share_explained
 from vadlib.evaluation.groups import anomalous_stretches, auroc_by_group, event_of_frames, extreme_frames
 from vadlib.evaluation.intervals import (
     Interval,
@@ -9,6 +10,7 @@ from vadlib.evaluation.intervals import (
     bootstrap_roc_band,
     delong_auroc,
 )
+from vadlib.evaluation.localisation import bootstrap_mean, localisation
 from vadlib.evaluation.metrics import (
     auroc,
     average_precision,
@@ -28,13 +30,17 @@ __all__ = [
     "average_precision",
     "bootstrap_auroc",
     "bootstrap_difference",
+    "bootstrap_mean",
     "bootstrap_roc_band",
     "delong_auroc",
     "equal_error_rate",
     "event_of_frames",
     "extreme_frames",
     "fpr_at_tpr",
+    "localisation",
     "overlap_coefficient",
+    "rank_correlation_within",
     "roc_curve",
+    "share_explained",
     "summarize",
 ]

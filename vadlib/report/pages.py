@@ -6,6 +6,7 @@ from datetime import datetime
 
 from vadlib.evaluation import Interval
 from vadlib.networks import TappedNetwork
+from vadlib.networks.weights import WeightsRecord
 
 DATASET_NAMES = {
     "synthcampus": "SynthCampus (synthetic)",
@@ -55,8 +56,15 @@ def revision_name(git: dict | None) -> str:
     return git["revision"][:10] + (" and uncommitted changes" if git["dirty"] else "")
 
 
-def data_note(dataset: str, *, trained: bool = True) -> str:
-    """What the numbers of a page can and cannot say, by data set and by whether the network is trained."""
+def data_note(dataset: str, weights: WeightsRecord | dict | None = None) -> str:
+    """What the numbers of a page can and cannot say, by data set and by where the network's weights come from.
+
+    Parameters
+    ----------
+    dataset : str
+    weights : WeightsRecord or dict, optional
+        Of the chapter's network, as it is or as `run.json` has it.
+    """
     if dataset == "synthcampus":
         first = "Synthetic data: these numbers show the method, not the world."
     elif dataset == "shanghaitech":
@@ -66,7 +74,12 @@ def data_note(dataset: str, *, trained: bool = True) -> str:
             f"Real data, but {DATASET_NAMES.get(dataset, dataset)}, not the data set of the paper: its numbers and "
             "these do not compare."
         )
-    if trained:
+    if weights is None:
+        return first
+    weights = weights if isinstance(weights, dict) else weights.as_dict()
+    if weights["source"] == "bundled":
+        return f"{first} The network was trained on synthetic pictures too, of other places than these."
+    if weights["trained"]:
         return first
     return (
         f"{first} The network has random weights, no training at all: what it finds, colours and edges alone can show. "
@@ -88,3 +101,11 @@ def difference_in_words(first: str, second: str, difference: Interval) -> str:
     if difference.high < 0:
         return f"{second} is better than {first}"
     return f"{first} and {second} cannot be told apart on these clips"
+
+
+def interval_or_none(interval: Interval | dict | None) -> str:
+    """An interval with two decimals, as text; "not measured" where there is none."""
+    if interval is None:
+        return "not measured"
+    interval = Interval(**interval) if isinstance(interval, dict) else interval
+    return f"{interval:.2f}"

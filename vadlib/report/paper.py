@@ -17,6 +17,7 @@ from vadlib.storage import project_path
 
 PAPER_DATASET = "shanghaitech"
 SYNTHETIC_DATASET = "synthcampus"
+PAPER_NETWORKS = {"02_padim": "resnet18", "03_gradcam_ssim": "resnet18", "04_clip_prototypes": "clip_vision"}
 NOT_MEASURED = "not measured in this build"
 KINDS = ("result", "data", "setting", "statement")
 
@@ -135,8 +136,11 @@ def _other_settings(values: Mapping[str, PaperValue], results: Mapping[str, Resu
     for name, found in results.items():
         settings = [v for v in values.values() if v.kind == "setting" and (v.ours or "").startswith(f"{name}:")]
         differing = [v.claim for v in settings if _look_up(found, v.ours.partition(":")[2], v)[0] != v.value]
-        if not found.run.get("weights", {}).get("trained", True):
+        weights = found.run.get("weights", {})
+        if not weights.get("trained", True):
             other[name] = "random weights: not comparable"
+        elif weights.get("source") == "bundled" or weights.get("architecture") not in (None, PAPER_NETWORKS.get(name)):
+            other[name] = "another network: not comparable"
         elif differing:
             other[name] = f"another setting ({differing[0]}): not comparable"
     return other

@@ -1,0 +1,396 @@
+"""One embedding a frame, kept on disk so that another k, score or protocol embeds nothing again.
+
+The cache is a folder of shards: one folder for each identity of what was embedded (weights, precision, data set, image
+size), in it safetensors files named by the digest of their content. Shards are only ever added, each in one step, so
+that several processes can share a cache and a killed one leaves nothing half-written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+import warnings
+from abc import abstractmethod
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.numpy import load, save
+
+from vadlib.data import FrameReader
+from vadlib.detectors.detector import Detector
+from vadlib.errors import ParameterError, ResultsError, WeightsError
+from vadlib.storage import write_atomically
+
+FORMAT = 1  # part of the identity: raise it where decoding, resizing or the files change
+SHARD_FRAMES = 512  # a killed run loses about this many, and the clip that it was in
+ABANDONED_S = 3600  # partial files older than this belong to nobody
+CHUNK_ROWS = 8192  # scored at a time
+
+
+def embed_frames(network, reader: Iterable, *, cache: str | Path | None = None) -> np.ndarray:
+    """Embed every frame of a reader's table; with a cache, read and embed only those that it lacks.
+
+    Parameters
+    ----------
+    network : network with `embed`
+        Any embedding network: ``embed(uint8 (B, 3, H, W)) -> float32 (B, D)``, ``embedding_size``, ``record``,
+        ``precision``. It stays on its device.
+    reader : FrameReader
+        Without a cache, any reader of `Batch` with `n_frames` serves.
+    cache : str or Path, optional
+        Folder of the cache; made where it is not there. A damaged file in it is removed with a warning, and its
+        frames are embedded again. Frames of a clip are kept once the reader is through with the clip: only then
+        is a test video known to be whole.
+
+    Returns
+    -------
+    float32 (n_frames, D)
+        In the table's order, not normalised. A frame that the reader was told to skip, and did, is a row of NaN;
+        such rows are never cached. `reader.skipped` says which, as after an iteration.
+
+    Raises
+    ------
+    ParameterError
+        If the network embeds nothing, or the cache cannot know what network or frames it has before it.
+    WeightsError
+        If an embedding is not finite, or not of the promised size.
+    ResultsError
+        If the cache cannot be read or written.
+    UnreadableError
+        As the reader does.
+
+    Notes
+    -----
+    Embeddings that were computed in batches of another composition, or on another device, may differ in their last
+    bits from those computed now; the cache does not tell them apart.
+    """
+    return embed_labelled_frames(network, reader, cache=cache)[0]
+
+
+def embed_labelled_frames(
+    network, reader: Iterable, *, cache: str | Path | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """`embed_frames`, and the frames' labels int8 (n_frames,): 0 where the reader has none."""
+    require_embed(network)
+    embeddings = np.full((reader.n_frames, network.embedding_size), np.nan, np.float32)  # (n_frames, D)
+    if cache is not None:
+        _embed_missing(network, reader, EmbeddingCache(cache, network, reader), embeddings)
+        return embeddings, reader.table["label"].to_numpy(np.int8)
+    labels = np.zeros(reader.n_frames, np.int8)
+    for batch in reader:
+        embeddings[batch.rows] = checked_embeddings(network, batch.images).cpu().numpy()
+        labels[batch.rows] = getattr(batch, "labels", 0)
+    return embeddings, labels
+
+
+def _embed_missing(network, reader: FrameReader, cache: EmbeddingCache, embeddings: np.ndarray) -> None:
+    """Fill `embeddings` from the cache, and from the frames where it lacks them, which it then gets."""
+    missing = np.flatnonzero(~cache.fill(embeddings))
+    reader.skipped = np.empty(0, np.int64)
+    if not len(missing):
+        return
+    clips = reader.table["clip"].to_numpy()
+    rest, finished = _subreader(reader, missing), False
+    pending = np.empty(0, np.int64)  # embedded and not yet in the cache
+    try:
+        for batch in rest:
+            rows = missing[batch.rows]
+            embeddings[rows] = checked_embeddings(network, batch.images).cpu().numpy()
+            pending = np.concatenate([pending, rows])
+            n_known_whole = np.count_nonzero(clips[pending] != clips[pending[-1]])
+            if n_known_whole >= SHARD_FRAMES:
+                cache.add(pending[:n_known_whole], embeddings)
+                pending = pending[n_known_whole:]
+        finished = True
+    finally:  # an error or an interrupt keeps what is sound
+        if len(pending) and not finished:
+            pending = pending[clips[pending] != clips[pending[-1]]]
+        if len(pending):
+            cache.add(pending, embeddings)
+    reader.skipped = missing[rest.skipped]
+
+
+def _subreader(reader: FrameReader, rows: np.ndarray) -> FrameReader:
+    return FrameReader(
+        reader.dataset,
+        reader.table.iloc[rows],
+        reader.size,
+        reader.batch_size,
+        progress=reader.progress,
+        n_threads=reader.n_threads,
+        skip_unreadable=reader.skip_unreadable,
+        description=reader.description,
+    )
+
+
+class EmbeddingCache:
+    """Embeddings on disk of the frames of one reader's table, by one network.
+
+    Parameters
+    ----------
+    folder : str or Path
+        May hold the embeddings of any number of networks and data sets.
+    network : network with `embed`
+    reader : FrameReader
+
+    Raises
+    ------
+    ParameterError
+        If the reader has no data set and table, or the network's weights have neither digest nor seed.
+    ResultsError
+        If the folder cannot be made.
+    """
+
+    def __init__(self, folder: str | Path, network, reader: FrameReader):
+        if not all(hasattr(reader, name) for name in ("dataset", "table", "size")):
+            raise ParameterError(
+                f"cache: a FrameReader is expected, which knows its data set, table and image size, not a "
+                f"{type(reader).__name__}; give one, or cache=None"
+            )
+        record = network.record
+        if record.sha256 is None and record.seed is None:
+            raise ParameterError(
+                f"cache: the weights {record.name!r} of {record.architecture} have neither digest nor seed, so their "
+                "embeddings cannot be told from another network's; load them from a file, or give cache=None"
+            )
+        identity = {
+            "format": FORMAT,
+            "architecture": record.architecture,
+            "sha256": record.sha256,
+            "seed": record.seed,
+            "precision": network.precision,
+            "embedding_size": network.embedding_size,
+            "dataset": reader.dataset.fingerprint,
+            "image_size": list(reader.size),
+        }
+        text = json.dumps(identity, indent=2) + "\n"
+        self.folder = Path(folder).expanduser().absolute() / hashlib.sha256(text.encode()).hexdigest()[:32]
+        self._clips = reader.table["clip"].to_numpy()
+        self._frames = reader.table["frame"].to_numpy(np.int64)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if not (self.folder / "identity.json").is_file():
+                write_atomically(self.folder / "identity.json", text)
+            for partial in self.folder.glob(".*.partial"):
+                if time.time() - partial.stat().st_mtime > ABANDONED_S:
+                    partial.unlink(missing_ok=True)
+        except FileNotFoundError:  # a partial file that its own process has just moved into place
+            pass
+        except OSError as error:
+            raise ResultsError(
+                f"cache: {folder} cannot be used ({error}); give a folder that can be written, or cache=None"
+            ) from error
+
+    def fill(self, embeddings: np.ndarray) -> np.ndarray:
+        """Write into `embeddings` (n_frames, D) the rows that are cached; gives which those are, bool (n_frames,)."""
+        codes, names = pd.factorize(self._clips)
+        names, frames = pd.Index(names), pd.Index(_keys(codes, self._frames))
+        known = np.zeros(len(embeddings), bool)
+        for path in sorted(self.folder.glob("*.safetensors")):
+            if known.all():
+                break
+            shard = self._read(path)
+            if shard is None:
+                continue
+            clips = json.loads(shard["clip_names"].tobytes())
+            # A clip outside the table has number -1, hence a negative key, which is not found.
+            keys = _keys(names.get_indexer(clips)[shard["clip_numbers"]], shard["frames"])
+            rows = frames.get_indexer(keys)
+            found = rows >= 0
+            embeddings[rows[found]] = shard["embeddings"][found]
+            known[rows[found]] = True
+        return known
+
+    def add(self, rows: np.ndarray, embeddings: np.ndarray) -> None:
+        """Keep some rows of `embeddings` (n_frames, D), in one new file; whole or not at all."""
+        names, numbers = np.unique(self._clips[rows].astype(str), return_inverse=True)
+        content = save(
+            {
+                "embeddings": np.ascontiguousarray(embeddings[rows], np.float32),
+                "frames": self._frames[rows],
+                "clip_numbers": numbers.astype(np.int64),
+                "clip_names": np.frombuffer(json.dumps(names.tolist()).encode(), np.uint8),
+            }
+        )
+        digest = _digest(content)
+        partial = self.folder / f".{digest}.{os.getpid()}.partial"
+        try:
+            with open(partial, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(self.folder / f"{digest}.safetensors")
+        except OSError as error:
+            raise ResultsError(
+                f"cache: {self.folder} cannot be written ({error}); make room, or give another folder, or cache=None"
+            ) from error
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def _read(self, path: Path) -> dict[str, np.ndarray] | None:
+        """Read a shard; None where it is gone, or was damaged, which removes it."""
+        try:
+            content = path.read_bytes()
+            if _digest(content) == path.stem:
+                return load(content)
+            path.unlink(missing_ok=True)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise ResultsError(
+                f"cache: {path} cannot be read ({error}); delete it, or give another folder, or cache=None"
+            ) from error
+        warnings.warn(f"cache: {path} was damaged and is removed; its frames are embedded again", stacklevel=2)
+        return None
+
+
+def _keys(clip_numbers: np.ndarray, frames: np.ndarray) -> np.ndarray:
+    return clip_numbers.astype(np.int64) * 2**32 + frames  # one number for (clip, frame)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:32]
+
+
+def require_embed(network) -> None:
+    """Raise ParameterError unless the network gives embeddings."""
+    if not hasattr(network, "embed"):
+        raise ParameterError(
+            f"network: {network.record.architecture} has no embed; expected a network that gives one embedding a "
+            "frame, such as clip_vision or resnet18"
+        )
+
+
+def checked_embeddings(network, images: torch.Tensor) -> torch.Tensor:
+    """Embeddings float32 (B, D) of uint8 frames (B, 3, H, W), on the network's device.
+
+    Raises
+    ------
+    WeightsError
+        If one is not finite, or they are not ``network.embedding_size`` long.
+    """
+    embeddings = network.embed(images).float()
+    if tuple(embeddings.shape) != (len(images), network.embedding_size):
+        raise WeightsError(
+            f"network: {network.record.architecture} promises embeddings of shape "
+            f"{(len(images), network.embedding_size)} and gives {tuple(embeddings.shape)}"
+        )
+    n_broken = int((~torch.isfinite(embeddings).all(dim=1)).sum())
+    if n_broken:
+        raise WeightsError(
+            f"network: {network.record.name} ({network.precision}) gives NaN or infinity for {n_broken} of "
+            f"{len(images)} frames; fetch the weights again, or use precision='float32'"
+        )
+    return embeddings
+
+
+def unit_rows(x: torch.Tensor) -> torch.Tensor:
+    """Rows float32 (n, D) scaled to length 1; a row of zeros, which has no direction, stays zeros."""
+    x = x.double()  # squares of float32 neither overflow nor vanish
+    return (x / torch.linalg.vector_norm(x, dim=1, keepdim=True).clamp_min(1e-300)).float()
+
+
+class EmbeddingDetector(Detector):
+    """A detector that sees a frame as one embedding of length 1.
+
+    Parameters
+    ----------
+    network : network with `embed`
+        See `embed_frames`.
+    device : str
+        As for `Detector`.
+    cache : str or Path, optional
+        Folder of embeddings for `fit` and `score` (see `embed_frames`). It is no part of the detector: it is not saved,
+        and may be set at any time.
+
+    Raises
+    ------
+    ParameterError
+        If the network gives no embeddings.
+    """
+
+    def __init__(self, network, *, device: str = "auto", cache: str | Path | None = None):
+        require_embed(network)
+        super().__init__(network, device=device)
+        self.cache = cache
+
+    @abstractmethod
+    def require_fitted(self) -> None:
+        """Raise NotFittedError before `fit`."""
+
+    @abstractmethod
+    def score_unit_rows(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Scores float32 (B,) by name, of embeddings of length 1 (or 0), float32 (B, D), on the detector's device."""
+
+    def score_batch(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Every score of uint8 RGB frames (B, 3, H, W), float32 (B,) each, by name."""
+        self.require_fitted()
+        with torch.inference_mode():
+            return self.score_unit_rows(unit_rows(checked_embeddings(self.network, images)))
+
+    def score_columns(self, reader: Iterable) -> dict[str, np.ndarray]:
+        """Every score of a reader's frames, embedding only those that the cache lacks; see `Detector.score_columns`."""
+        self.require_fitted()
+        embeddings = embed_frames(self.network, reader, cache=self.cache)
+        if not np.isfinite(embeddings).any():
+            raise ParameterError("score: the reader gave no frame; give it a table with at least one")
+        return self.score_embeddings(embeddings)
+
+    def score_embeddings(self, embeddings: np.ndarray) -> dict[str, np.ndarray]:
+        """Every score of embeddings as `embed_frames` gives them.
+
+        Parameters
+        ----------
+        embeddings : float32 (n, D)
+            Of any length.
+
+        Returns
+        -------
+        dict of str to numpy float32 (n,)
+            NaN where a row is all NaN (a frame that was skipped).
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ParameterError
+            If they are not as long as the network's, or a row holds infinity or some NaN.
+        """
+        self.require_fitted()
+        embeddings = np.asarray(embeddings)
+        readable = self.readable_rows(embeddings)
+        columns: dict[str, np.ndarray] = {}
+        with torch.inference_mode():
+            for start in range(0, max(len(embeddings), 1), CHUNK_ROWS):
+                rows = start + np.flatnonzero(readable[start : start + CHUNK_ROWS])
+                for name, values in self.score_unit_rows(self.to_unit_rows(embeddings[rows])).items():
+                    column = columns.setdefault(name, np.full(len(embeddings), np.nan, np.float32))
+                    column[rows] = values.float().cpu().numpy()
+        return columns
+
+    def readable_rows(self, embeddings: np.ndarray) -> np.ndarray:
+        """Which rows of (n, D) are embeddings and which all NaN, bool (n,); anything else is a ParameterError."""
+        size = self.network.embedding_size
+        if np.ndim(embeddings) != 2 or np.shape(embeddings)[1] != size:
+            raise ParameterError(
+                f"embeddings: expected (n, {size}), as {self.network.record.architecture} gives them, found "
+                f"{np.shape(embeddings)}"
+            )
+        finite = np.isfinite(embeddings)
+        readable = finite.all(axis=1)
+        broken = np.flatnonzero(~readable & ~np.isnan(embeddings).all(axis=1))
+        if len(broken):
+            raise ParameterError(
+                f"embeddings: row {broken[0]} (and {len(broken) - 1} more) holds infinity or some NaN; expected "
+                "finite rows, or rows all NaN for frames that were skipped"
+            )
+        return readable
+
+    def to_unit_rows(self, embeddings: np.ndarray) -> torch.Tensor:
+        """Embeddings (n, D) of length 1, on the detector's device."""
+        return unit_rows(torch.from_numpy(np.asarray(embeddings, np.float32)).to(self.device))

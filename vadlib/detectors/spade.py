@@ -1,0 +1,302 @@
+"""SPADE: how far a frame is from its nearest normal frames (Cohen and Hoshen 2020, the paper's reference [4])."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+
+from vadlib.detectors.detector import Detector
+from vadlib.detectors.heatmaps import smoothed_resize
+from vadlib.errors import ParameterError, WeightsError
+from vadlib.networks import TappedNetwork
+
+CHUNK_FRAMES = 8  # whose neighbours' features are in memory at a time: with 5 neighbours, 56 MB at 224 pixels
+
+
+class SpadeKnn(Detector):
+    """Nearest neighbours among normal frames: of the whole frame for its score, of its positions for its heatmap.
+
+    Parameters
+    ----------
+    network : TappedNetwork
+    k : int
+        Nearest normal frames that a frame's score averages over (50 in the original).
+    seed : int
+        Draws the frames that are kept, where ``max_fit_frames`` is fewer than there are; nothing else is drawn.
+    device : str
+        ``"auto"``, ``"cpu"``, ``"cuda"`` …
+    layers : sequence of str
+        Feature pyramid of the heatmap.
+    pooled : str or None
+        What describes a whole frame. None: the network's own embedding, its last pooled features, as in the original.
+        A layer's name: that layer's mean over positions, for weights that end early.
+    heatmap_k : int
+        Nearest normal frames among whose positions the heatmap searches; as many as there are, where fewer are fitted
+        (50 in the original: ten times the work for a little lower distances).
+    max_fit_frames : int or None
+        Frames to keep at most, drawn at random; None: all of them.
+    sigma : float
+        Standard deviation of the heatmap's blur, pixels of the frame as given (4 in the original).
+
+    Raises
+    ------
+    ParameterError
+        If a parameter is outside its rule.
+    WeightsError
+        If the weights lack a part that the layers, or the embedding, need.
+
+    Notes
+    -----
+    The frames themselves are kept, 147 KiB each at 224 pixels, and so are they in a saved detector: mind the data
+    set's terms before you pass one on. Their features would take nine times as much, and are computed again for the
+    few frames that a heatmap needs.
+
+    The original brings coarse layers to the finest grid by interpolation; here each of their positions is repeated,
+    as PaDiM does. Coarse distances are then shared, which costs a sixth and changes nothing else.
+    """
+
+    main_score: ClassVar[str] = "knn"
+
+    def __init__(
+        self,
+        network: TappedNetwork,
+        k: int = 50,
+        seed: int = 0,
+        device: str = "auto",
+        *,
+        layers: Sequence[str] = ("layer1", "layer2", "layer3"),
+        pooled: str | None = None,
+        heatmap_k: int = 5,
+        max_fit_frames: int | None = None,
+        sigma: float = 4.0,
+    ):
+        super().__init__(network, device=device)
+        network.check_layers(layers)
+        if pooled is None:
+            _require_embedding(network, layers)
+        else:
+            network.check_layers([pooled])
+        for name, value in (("k", k), ("heatmap_k", heatmap_k), ("max_fit_frames", max_fit_frames)):
+            if value is not None and (value < 1 or value != int(value)):
+                raise ParameterError(f"{name}: expected a whole number, at least 1, found {value}")
+        if max_fit_frames is not None and max_fit_frames < k:
+            raise ParameterError(f"max_fit_frames: expected at least k = {k}, found {max_fit_frames}")
+        if not sigma >= 0:
+            raise ParameterError(f"sigma: expected pixels, 0 or more, found {sigma}")
+        self.k, self.seed, self.layers, self.pooled = int(k), int(seed), tuple(layers), pooled
+        self.heatmap_k, self.sigma = int(heatmap_k), float(sigma)
+        self.max_fit_frames = None if max_fit_frames is None else int(max_fit_frames)
+        self._embeddings: torch.Tensor | None = None  # float32 (n, D)
+        self._frames: torch.Tensor | None = None  # uint8 (n, 3, H, W), on the CPU
+
+    def fit(self, reader: Iterable) -> Self:
+        """Keep normal frames and their embeddings.
+
+        Parameters
+        ----------
+        reader : FrameReader
+            Normal frames, all of one size.
+
+        Raises
+        ------
+        ParameterError
+            With fewer frames than ``k``, or frames of several sizes.
+        """
+        wanted = self._drawn_rows(reader) if self.max_fit_frames is not None else None
+        embeddings, frames = [], []
+        for batch in reader:
+            images = batch.images if wanted is None else batch.images[torch.from_numpy(np.isin(batch.rows, wanted))]
+            if len(images):
+                embeddings.append(self._embed(images))
+                frames.append(images.cpu().contiguous())
+        sizes = {tuple(part.shape[2:]) for part in frames}
+        if len(sizes) > 1:
+            raise ParameterError(f"fit: expected frames of one size, found {sorted(sizes)}")
+        n_frames = sum(map(len, frames))
+        if n_frames < self.k:
+            raise ParameterError(
+                f"k: {self.k} nearest normal frames asked for, {n_frames} fitted on; fit on more, or ask for fewer"
+            )
+        self._embeddings, self._frames = torch.cat(embeddings), torch.cat(frames)
+        return self
+
+    def score_batch(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Mean Euclidean distance to the ``k`` nearest normal frames, ``knn``, float32 (B,).
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ParameterError
+            If the frames' size is not the fit's.
+        """
+        return {"knn": self._nearest_frames(images, self.k).values.mean(dim=1)}
+
+    def heatmap(self, images: torch.Tensor) -> np.ndarray:
+        """Distance of each position to the nearest one, wherever, of the nearest normal frames.
+
+        Bilinear to the frames' size, then blurred.
+
+        Parameters
+        ----------
+        images : uint8 (B, 3, H, W)
+            RGB frames of the size that the detector was fitted on.
+
+        Returns
+        -------
+        numpy float32 (B, H, W)
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ParameterError
+            If the frames' size is not the fit's, or does not fit the layers' strides.
+        """
+        nearest = self._nearest_frames(images, min(self.heatmap_k, self._n_fitted())).indices.cpu()  # (B, heatmap_k)
+        maps = []
+        with torch.inference_mode():
+            for part, rows in zip(images.split(CHUNK_FRAMES), nearest.split(CHUNK_FRAMES), strict=True):
+                used, of_each = rows.unique(return_inverse=True)  # (u,), (b, heatmap_k)
+                gallery = self._pyramid(self._frames[used])
+                queries = self._pyramid(part)
+                for index, chosen in enumerate(of_each.tolist()):
+                    query = [layer[index] for layer in queries]
+                    found = [nearest_position_distances(query, [layer[row] for layer in gallery]) for row in chosen]
+                    maps.append(torch.stack(found).amin(dim=0))
+            heat = smoothed_resize(torch.stack(maps), tuple(images.shape[2:]), sigma=self.sigma)
+        return heat.cpu().numpy()
+
+    def parameters(self) -> dict[str, Any]:
+        """Constructor arguments, but for network and device."""
+        names = ("k", "seed", "pooled", "heatmap_k", "max_fit_frames", "sigma")
+        return {"layers": list(self.layers)} | {name: getattr(self, name) for name in names}
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Frames and embeddings."""
+        self._n_fitted()
+        return {"embeddings": self._embeddings.cpu().contiguous(), "frames": self._frames}
+
+    def set_state(self, state: dict[str, torch.Tensor]) -> None:
+        """Take over saved frames and embeddings."""
+        self._embeddings, self._frames = state["embeddings"].to(self.device), state["frames"]
+
+    def _drawn_rows(self, reader: Iterable) -> np.ndarray:
+        n_kept = min(self.max_fit_frames, reader.n_frames)
+        return np.random.default_rng(self.seed).choice(reader.n_frames, n_kept, replace=False)
+
+    def _n_fitted(self) -> int:
+        self._require_fitted(self._embeddings is not None)
+        return len(self._embeddings)
+
+    def _embed(self, images: torch.Tensor) -> torch.Tensor:
+        if self.pooled is None:
+            return self.network.embed(images)
+        return self.network.taps(images, [self.pooled])[self.pooled].mean(dim=(2, 3))
+
+    def _nearest_frames(self, images: torch.Tensor, k: int):
+        """Distances to the nearest fitted frames and their rows, nearest first, (B, k) each."""
+        self._n_fitted()
+        if images.shape[1:] != self._frames.shape[1:]:
+            height, width = self._frames.shape[2:]
+            raise ParameterError(
+                f"images: expected frames of {height}x{width} pixels, as at fit, found {tuple(images.shape[2:])}; "
+                "read frames in the size of the fit"
+            )
+        with torch.inference_mode():
+            # Differences, not products: those would lose the small distances of near neighbours.
+            distances = torch.cdist(
+                self._embed(images), self._embeddings, compute_mode="donot_use_mm_for_euclid_dist"
+            )  # (B, n)
+            return distances.topk(k, dim=1, largest=False)
+
+    def _pyramid(self, images: torch.Tensor) -> list[torch.Tensor]:
+        """Features at the layers' own resolutions, coarse to fine: float32 (B, H_layer, W_layer, C_layer)."""
+        taps = self.network.taps(images, self.layers).values()
+        return sorted((tap.permute(0, 2, 3, 1).contiguous() for tap in taps), key=lambda tap: tap.shape[1])
+
+
+def nearest_position_distances(query: Sequence[torch.Tensor], gallery: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Distance of each position of one frame to the nearest position of another (Cohen and Hoshen 2020, section 3.3).
+
+    Positions are those of the finest layer; their features are all layers', coarser ones repeated, concatenated.
+
+    Parameters
+    ----------
+    query, gallery : sequences of float32 (h, w, C)
+        A layer each, coarse to fine, each grid a multiple of the one before.
+
+    Returns
+    -------
+    float32 (H, W)
+        On the finest grid, Euclidean.
+
+    Raises
+    ------
+    ParameterError
+        If the grids do not divide each other.
+    """
+    _check_grids(query)
+    # Far from the origin, products would lose the small differences between near neighbours.
+    centres = [layer.mean(dim=(0, 1)) for layer in gallery]
+    query, gallery = ([x - centre for x, centre in zip(side, centres, strict=True)] for side in (query, gallery))
+    squares = [(layer * layer).sum(dim=2).flatten() for layer in gallery]  # (h * w,) each
+    nearest = []
+    for row in range(len(query[0])):  # one strip, a row of the coarsest layer, at a time: it stays in the cache
+        distances = coarser = None
+        for layer, other, square in zip(query, gallery, squares, strict=True):
+            factor = len(layer) // len(query[0])
+            strip = layer[row * factor : (row + 1) * factor]  # (factor, w, C)
+            # Squared, less the strip's own squares, which do not move the minimum.
+            own = torch.addmm(square, strip.flatten(0, 1), other.flatten(0, 1).T, alpha=-2)  # (factor * w, h * w)
+            if distances is not None:
+                _add_repeated(own, distances, (strip, other), coarser)
+            distances, coarser = own, (strip, other)
+        nearest.append(distances.argmin(dim=1))
+    return _distances_to(query, gallery, torch.cat(nearest))
+
+
+Grids = tuple[torch.Tensor, torch.Tensor]  # of a strip of the query, of the gallery
+
+
+def _add_repeated(fine: torch.Tensor, coarse: torch.Tensor, finer: Grids, coarser: Grids) -> None:
+    """Add to distances between fine positions, in place, those between the coarse positions that they lie in."""
+    (rows, columns), (height, width) = coarser[0].shape[:2], coarser[1].shape[:2]
+    down, right = finer[1].shape[0] // height, finer[1].shape[1] // width
+    repeated = coarse.view(-1, height, 1, width, 1).expand(-1, -1, down, -1, right)  # over the gallery's positions
+    fine.view(rows, down, columns, right, -1).add_(repeated.reshape(rows, 1, columns, 1, -1))
+
+
+def _distances_to(
+    query: Sequence[torch.Tensor], gallery: Sequence[torch.Tensor], nearest: torch.Tensor
+) -> torch.Tensor:
+    """Distance of each finest position to a given one, float32 (H, W): by differences, so that near ones stay exact."""
+    height, width = query[-1].shape[:2]
+    here = torch.arange(height * width, device=nearest.device)
+    squared = torch.zeros(height * width, device=nearest.device)
+    for layer, other in zip(query, gallery, strict=True):
+        h, w = layer.shape[:2]
+        cells = ((at // width * h // height) * w + at % width * w // width for at in (here, nearest))
+        at_query, at_gallery = (x.flatten(0, 1)[i] for x, i in zip((layer, other), cells, strict=True))  # (H * W, C)
+        squared += (at_query - at_gallery).square().sum(dim=1)
+    return squared.sqrt_().view(height, width)
+
+
+def _check_grids(layers: Sequence[torch.Tensor]) -> None:
+    for coarse, fine in pairwise(tuple(layer.shape[:2]) for layer in layers):
+        if fine[0] % coarse[0] or fine[1] % coarse[1]:
+            raise ParameterError(
+                f"layers: expected every grid to divide the finer ones, found {coarse[0]}x{coarse[1]} and "
+                f"{fine[0]}x{fine[1]}; choose an image size that is a multiple of the coarsest layer's stride"
+            )
+
+
+def _require_embedding(network: TappedNetwork, layers: Sequence[str]) -> None:
+    try:
+        network.require_embedding()
+    except WeightsError as error:
+        raise WeightsError(f"{error}; here, pooled={layers[-1]!r} does that") from error

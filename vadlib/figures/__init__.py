@@ -1,0 +1,43 @@
+"""Every plot of the report: arrays and tables in, a matplotlib Figure out. Nothing here reads, computes or writes."""
+
+from vadlib.figures.curves import densities, density_panels, roc, roc_panels, score_by_factor
+from vadlib.figures.frames import contact_sheet, heatmap_sheet, map_grid
+from vadlib.figures.intervals import forest, interval_rows
+from vadlib.figures.labels import class_balance, label_calendar
+from vadlib.figures.style import (
+    ANOMALOUS,
+    BLIND,
+    CHANCE,
+    CLASS_COLOURS,
+    CLASS_NAMES,
+    DETECTOR_COLOURS,
+    HEAT,
+    NORMAL,
+    use_house_style,
+)
+from vadlib.figures.timelines import timeline
+
+__all__ = [
+    "ANOMALOUS",
+    "BLIND",
+    "CHANCE",
+    "CLASS_COLOURS",
+    "CLASS_NAMES",
+    "DETECTOR_COLOURS",
+    "HEAT",
+    "NORMAL",
+    "class_balance",
+    "contact_sheet",
+    "densities",
+    "density_panels",
+    "forest",
+    "heatmap_sheet",
+    "interval_rows",
+    "label_calendar",
+    "map_grid",
+    "roc",
+    "roc_panels",
+    "score_by_factor",
+    "timeline",
+    "use_house_style",
+]

@@ -1,0 +1,65 @@
+"""Estimates with their intervals, a row each."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from vadlib.figures.style import CHANCE
+
+_AT_MARK = {"textcoords": "offset points", "va": "center", "fontsize": 8.5, "color": "0.25"}
+
+
+def interval_rows(rows: pd.DataFrame, *, xlabel: str = "AUROC") -> Figure:
+    """One dot with its interval a row, beside the line of chance.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Index: what to write at the row. Columns ``estimate``, ``low``, ``high`` (NaN: a dot without an interval),
+        ``colour`` and ``note``, a text for the right-hand edge.
+    xlabel : str
+    """
+    figure, axis = plt.subplots(figsize=(7, 0.36 * len(rows) + 1.0))
+    for row, entry in enumerate(rows.itertuples()):
+        axis.plot([entry.low, entry.high], [row, row], color=entry.colour, linewidth=2.2, solid_capstyle="round")
+        axis.plot(entry.estimate, row, "o", color=entry.colour, markersize=7)
+        axis.text(1.01, row, entry.note, transform=axis.get_yaxis_transform(), va="center", fontsize=8, color="0.35")
+    axis.axvline(0.5, color=CHANCE, linestyle="--", linewidth=1)
+    axis.set_yticks(range(len(rows)), rows.index)
+    limits = _auroc_limits(rows[["low", "estimate"]].min(axis=1), rows[["high", "estimate"]].max(axis=1))
+    axis.set(xlabel=xlabel, xlim=limits, ylim=(len(rows) - 0.5, -0.5))
+    return figure
+
+
+def forest(rows: pd.DataFrame) -> Figure:
+    """The paper's AUROCs as hollow marks, ours as dots with intervals, chance as a line.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Index: what to write at the row. Columns ``colour``; ``paper`` (NaN where the paper has none); ``estimate``,
+        ``low``, ``high`` (NaN where this build did not measure it).
+    """
+    figure, axis = plt.subplots(figsize=(7, 0.55 * len(rows) + 1.1))
+    for row, entry in enumerate(rows.itertuples()):
+        if np.isfinite(entry.paper):
+            axis.plot(entry.paper, row - 0.14, "D", markerfacecolor="white", markeredgecolor=entry.colour, markersize=8)
+            axis.annotate(f"paper {entry.paper:.3f}", (entry.paper, row - 0.14), (9, 0), **_AT_MARK)
+        if np.isfinite(entry.estimate):
+            axis.plot([entry.low, entry.high], [row + 0.18] * 2, color=entry.colour, linewidth=2.4)
+            axis.plot(entry.estimate, row + 0.18, "o", color=entry.colour, markersize=8)
+            axis.annotate(f"here {entry.estimate:.3f}", (entry.high, row + 0.18), (9, 0), **_AT_MARK)
+    axis.axvline(0.5, color=CHANCE, linestyle="--", linewidth=1)
+    axis.text(0.5, -0.62, " chance", color=CHANCE, fontsize=8, va="bottom")
+    axis.set_yticks(range(len(rows)), rows.index)
+    marks = rows[["paper", "estimate", "low", "high"]]
+    low, high = _auroc_limits(marks.min(axis=1), marks.max(axis=1))
+    axis.set(xlabel="AUROC, all frames pooled", xlim=(low, min(high + 0.08, 1.08)), ylim=(len(rows) - 0.5, -0.65))
+    return figure
+
+
+def _auroc_limits(lows: pd.Series, highs: pd.Series) -> tuple[float, float]:
+    """Axis limits that hold every interval and always 0.5."""
+    low = min(0.45, float(np.floor(20 * np.nanmin(lows)) / 20))
+    return low, max(0.7, min(1.0, float(np.ceil(20 * np.nanmax(highs)) / 20)))

@@ -1,0 +1,227 @@
+"""CLIP (Radford et al. 2021; paper section 3.3): frames and texts as vectors in one space."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from torch import nn
+
+from vadlib.errors import ParameterError, WeightsError
+from vadlib.networks.tapped import PRECISIONS, bfloat16_is_fast
+from vadlib.networks.weights import BUNDLED, WeightsRecord, check_finite, unavailable
+from vadlib.storage import file_sha256
+
+MEAN = (0.48145466, 0.4578275, 0.40821073)
+STD = (0.26862954, 0.26130258, 0.27577711)
+OPENAI = "openai/clip-vit-base-patch32"
+
+
+class ClipVision(nn.Module):
+    """A frozen CLIP: `embed` for frames, `embed_text` for texts.
+
+    Parameters
+    ----------
+    model : transformers.CLIPModel
+    tokenizer : transformers tokenizer or None
+        Without one there are no embeddings of texts.
+    record : WeightsRecord
+    precision : {"auto", "float32", "bfloat16"}
+        As in `TappedNetwork`.
+
+    Attributes
+    ----------
+    embedding_size : int
+        D, the length of the embeddings.
+    logit_scale : float
+        What CLIP multiplies cosine similarities with before its softmax.
+    has_text : bool
+        Whether texts can be embedded.
+    """
+
+    def __init__(self, model: nn.Module, tokenizer, *, record: WeightsRecord, precision: str = "auto"):
+        super().__init__()
+        if precision not in PRECISIONS:
+            raise ParameterError(f"precision: expected one of {', '.join(PRECISIONS)}, found {precision!r}")
+        self.model, self.tokenizer, self.record = model, tokenizer, record
+        self.requested_precision = precision
+        self.embedding_size = int(model.config.projection_dim)
+        self.image_size = int(model.config.vision_config.image_size)
+        self.has_text = tokenizer is not None
+        mean, std = torch.tensor(MEAN), torch.tensor(STD)
+        self.register_buffer("_scale", (1 / (255 * std)).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("_offset", (-mean / std).view(1, 3, 1, 1), persistent=False)
+        self.eval().requires_grad_(False)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return self._scale.device
+
+    @property
+    def precision(self) -> str:
+        """The arithmetic in use on the present device: ``float32`` or ``bfloat16``."""
+        if self.requested_precision != "auto":
+            return self.requested_precision
+        return "bfloat16" if bfloat16_is_fast(self.device) else "float32"
+
+    @property
+    def logit_scale(self) -> float:
+        """Factor of the cosine similarities, about 100 in OpenAI's."""
+        return math.exp(float(self.model.logit_scale))
+
+    @property
+    def n_parameters(self) -> int:
+        """Numbers that training set, in both towers."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    @torch.inference_mode()
+    def embed(self, images: torch.Tensor) -> torch.Tensor:
+        """Projected embeddings of frames, not normalised: float32 (B, D).
+
+        Parameters
+        ----------
+        images : uint8 (B, 3, H, W)
+            RGB frames of any size. The whole frame is brought to the network's square, bicubic: CLIP's own transform
+            would cut off the sides, where things happen too.
+
+        Raises
+        ------
+        ParameterError
+            If images are not uint8 RGB.
+        """
+        if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
+            raise ParameterError(
+                f"images: expected uint8 (B, 3, H, W), RGB, found {images.dtype} {tuple(images.shape)}; "
+                "normalisation happens inside the network"
+            )
+        x = images.to(self.device).float()
+        if x.shape[2:] != (self.image_size, self.image_size):
+            size = (self.image_size, self.image_size)
+            x = nn.functional.interpolate(x, size=size, mode="bicubic", antialias=True).clamp_(0, 255)
+        with self._arithmetic():
+            pooled = self.model.vision_model(pixel_values=x * self._scale + self._offset).pooler_output
+            return self.model.visual_projection(pooled).float()
+
+    @torch.inference_mode()
+    def embed_text(self, texts: Sequence[str]) -> torch.Tensor:
+        """Projected embeddings of texts, not normalised: float32 (n, D).
+
+        Raises
+        ------
+        WeightsError
+            If the weights came without a tokenizer.
+        """
+        if not self.has_text:
+            raise WeightsError(
+                f"embed_text: {self.record.name} has no tokenizer, so texts cannot be read; use trained weights"
+            )
+        tokens = self.tokenizer(list(texts), padding=True, truncation=True, return_tensors="pt").to(self.device)
+        with self._arithmetic():
+            pooled = self.model.text_model(
+                input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"]
+            ).pooler_output
+            return self.model.text_projection(pooled).float()
+
+    def _arithmetic(self) -> torch.autocast:
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16")
+
+
+def clip_vision(weights: str | Path = "openai", *, seed: int = 0, precision: str = "auto") -> ClipVision:
+    """A CLIP in evaluation mode, on the CPU.
+
+    Parameters
+    ----------
+    weights : str or Path
+        ``"openai"``: ViT-B/32 as published, by transformers' own download and cache. ``"bundled"``: the small one that
+        comes with the project, trained on synthetic pictures. ``"random"``: a small one without a tokenizer, from
+        ``seed``. Anything else: a folder as `CLIPModel.save_pretrained` writes it.
+    seed : int
+        Of random weights.
+    precision : {"auto", "float32", "bfloat16"}
+        See `ClipVision`.
+
+    Raises
+    ------
+    WeightsError
+        If the weights are not there or are not a CLIP's.
+    """
+    from transformers import AutoTokenizer, CLIPConfig, CLIPModel
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # a line for every network would stand in the report
+
+    if weights == "random":
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = CLIPModel(CLIPConfig(**_RANDOM))
+        record = WeightsRecord("clip_vision", "random", f"random, seed {seed}", None, seed, False)
+        return ClipVision(model, None, record=record, precision=precision)
+    if weights == "openai":
+        folder, name = _openai_folder(), OPENAI
+    else:
+        folder = BUNDLED / "clip" if weights == "bundled" else Path(weights)
+        name = "bundled, trained on synthetic pictures" if weights == "bundled" else folder.name
+    if weights == "bundled" and not (folder / "config.json").is_file():
+        raise unavailable("clip_vision", "bundled", f"no {folder / 'config.json'}")
+    files = [folder / part for part in ("model.safetensors", "pytorch_model.bin") if (folder / part).is_file()]
+    if not files or not (folder / "config.json").is_file():
+        raise WeightsError(
+            f"weights: {folder} holds no CLIP; expected config.json and model.safetensors, as save_pretrained "
+            "writes them"
+        )
+    try:
+        model = CLIPModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
+        raise WeightsError(
+            f"weights: {folder} cannot be read as a CLIP ({str(error).splitlines()[0]}); fetch or copy it again"
+        ) from error
+    check_finite(model.state_dict(), str(folder))
+    record = WeightsRecord("clip_vision", str(weights), name, file_sha256(files[0]))
+    return ClipVision(model, tokenizer, record=record, precision=precision)
+
+
+def _openai_folder() -> Path:
+    """The folder of OpenAI's weights in the cache; downloaded into it where they are not there yet."""
+    from huggingface_hub import snapshot_download
+
+    wanted = ["config.json", "model.safetensors", "*token*", "vocab.json", "merges.txt", "preprocessor_config.json"]
+    try:
+        return Path(snapshot_download(OPENAI, allow_patterns=wanted, local_files_only=True))
+    except Exception:
+        pass  # not in the cache
+    try:
+        return Path(snapshot_download(OPENAI, allow_patterns=wanted, etag_timeout=5))
+    except Exception as error:  # the hub raises many kinds; all mean that the weights are not to be had
+        raise unavailable(
+            "clip_vision", "openai", str(error).splitlines()[0][:120] if str(error) else repr(error)
+        ) from error
+
+
+_RANDOM = {
+    "projection_dim": 128,
+    "vision_config": {
+        "hidden_size": 128,
+        "intermediate_size": 512,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 4,
+        "image_size": 112,
+        "patch_size": 16,
+        "projection_dim": 128,
+    },
+    "text_config": {
+        "vocab_size": 64,
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "projection_dim": 128,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+        "pad_token_id": 0,
+    },
+}

@@ -1,0 +1,278 @@
+"""What several chapters do alike with a fitted detector and its scores."""
+
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from vadlib.data import FrameReader, VideoDataset
+from vadlib.detectors import Detector
+from vadlib.errors import ResultsError
+from vadlib.evaluation import Interval, bootstrap_mean, localisation
+from vadlib.report.pages import difference_in_words
+from vadlib.report.paper import PaperValue
+from vadlib.report.results import Results
+
+
+def table_of_merit(
+    intervals: Mapping[str, Interval], summaries: Mapping[str, Mapping], *, names: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """One row a score: its AUROC with interval, and the other figures of merit, as text.
+
+    Parameters
+    ----------
+    intervals : mapping of str to Interval
+        Micro AUROC by score.
+    summaries : mapping of str to mapping
+        From `vadlib.evaluation.summarize`, by score.
+    names : mapping of str to str, optional
+        What to write for a score.
+    """
+    columns = {
+        "macro AUROC": "macro_auroc",
+        "average precision": "average_precision",
+        "equal error rate": "eer",
+        "FPR at 95 % TPR": "fpr_at_95_tpr",
+    }
+    rows = {
+        (names or {}).get(score, score): {"micro AUROC [95 %]": f"{interval:.3f}"}
+        | {title: _three(summaries[score][key]) for title, key in columns.items()}
+        for score, interval in intervals.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def localise(
+    detector: Detector,
+    dataset: VideoDataset,
+    scores: pd.DataFrame,
+    *,
+    n: int,
+    seed: int,
+    size: tuple[int, int],
+    batch_size: int,
+    skip_unreadable: bool = False,
+) -> dict[str, Interval] | None:
+    """How often a detector's heatmap points at the anomaly, over anomalous frames drawn at random.
+
+    Parameters
+    ----------
+    detector : Detector
+        One with a ``heatmap``.
+    dataset : VideoDataset
+    scores : DataFrame
+        ``clip``, ``frame``, ``label`` of the frames tested.
+    n : int
+        Anomalous frames to draw, at most.
+    seed : int
+    size, batch_size, skip_unreadable
+        As for `FrameReader`.
+
+    Returns
+    -------
+    dict of str to Interval, or None
+        ``pixel_auroc``, ``pointing`` and ``mask_share`` (see `localisation`), means over frames with intervals over
+        clips; None where fewer than two clips have a mask.
+    """
+    anomalous = scores[scores["label"] == 1]
+    drawn = anomalous.sample(min(n, len(anomalous)), random_state=np.random.default_rng(seed))
+    drawn = drawn.sort_values(["clip", "frame"], ignore_index=True)
+    masks = [dataset.pixel_mask(row.clip, row.frame) for row in drawn.itertuples()]
+    has_mask = np.array([mask is not None and bool(mask.any()) for mask in masks], dtype=bool)
+    drawn = drawn[has_mask].reset_index(drop=True)
+    if drawn["clip"].nunique() < 2:
+        return None
+    masks = [mask for mask, has in zip(masks, has_mask, strict=True) if has]
+    rows = []
+    reader = FrameReader(dataset, drawn, size, batch_size, skip_unreadable=skip_unreadable, description="locating")
+    for batch in reader:
+        truth = np.stack([_to_size(masks[row], size) for row in batch.rows.tolist()])  # (B, H, W)
+        found = localisation(detector.heatmap(batch.images), truth)
+        rows.append(found.assign(clip=drawn["clip"].to_numpy()[batch.rows]))
+    table = pd.concat(rows, ignore_index=True).dropna()
+    if table["clip"].nunique() < 2:
+        return None
+    return {
+        name: bootstrap_mean(table[name], clusters=table["clip"], seed=seed)
+        for name in ("pixel_auroc", "pointing", "mask_share")
+    }
+
+
+def frame_scores_of(results: Mapping[str, Results]) -> tuple[pd.DataFrame, list[str]]:
+    """One table of all detectors' scores, of the frames that all of them scored.
+
+    Parameters
+    ----------
+    results : mapping of str to Results
+        With ``02_padim``, ``03_gradcam_ssim`` and ``04_clip_prototypes``.
+
+    Returns
+    -------
+    scores : DataFrame
+        ``clip``, ``frame``, ``label``, ``scene`` and one column a detector.
+    detectors : list of str
+        Those columns, named as `vadlib.figures.DETECTOR_COLOURS` names them.
+
+    Raises
+    ------
+    ResultsError
+        If the experiments have no test frame in common.
+    """
+    padim, gradcam, clip = (results[name] for name in ("02_padim", "03_gradcam_ssim", "04_clip_prototypes"))
+    columns = {
+        "PaDiM": (padim, padim.run["parameters"]["frame_score"]),
+        "Grad-CAM + SSIM": (gradcam, "ssim"),
+        "SPADE": (gradcam, "knn"),
+        "CLIP one-class": (clip, "one_class_ensemble"),
+        "CLIP prototypes": (clip, "ensemble"),
+    }
+    scores = padim.scores[["clip", "frame", "label", "scene"]]
+    for name, (found, column) in columns.items():
+        own = found.scores[["clip", "frame", column]].rename(columns={column: name})
+        scores = scores.merge(own, on=["clip", "frame"], how="inner", validate="one_to_one")
+    if scores.empty:
+        raise ResultsError(
+            f"{padim.path.parent}: the detectors' experiments have no test frame in common; run them with the same "
+            "data set, seed and numbers of test frames"
+        )
+    return scores, list(columns)
+
+
+def frames_used(results: Mapping[str, Results], paper: Mapping[str, PaperValue]) -> pd.DataFrame:
+    """The paper's Table 1 with ours beside it: frames fitted and tested, by detector.
+
+    Parameters
+    ----------
+    results : mapping of str to Results
+        ``PaDiM``, ``Grad-CAM + SSIM`` and ``CLIP prototypes``.
+    paper : mapping of str to PaperValue
+    """
+    entries = {"PaDiM": "padim", "Grad-CAM + SSIM": "gradcam", "CLIP prototypes": "clip"}
+    rows = {}
+    for name, found in results.items():
+        metrics, key = found.metrics, entries[name]
+        anomalous = metrics.get("n_fit_anomalous", 0)
+        classes = f"{anomalous:,} of them anomalous" if anomalous else "normal only"
+        rows[name] = {
+            "training frames, paper": f"{paper[f'{key}_training_frames'].value:,}",
+            "training frames, here": f"{metrics['n_fit_frames']:,} ({classes})",
+            "test frames, paper": f"{paper[f'{key}_test_frames'].value:,}",
+            "test frames, here": f"{metrics['n_frames']:,} ({metrics['n_anomalous']:,} anomalous)",
+            "purpose": str(paper[f"{key}_purpose"].value),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def cost_table(
+    intervals: Mapping[str, Interval], results: Mapping[str, Results], paper: Mapping[str, PaperValue]
+) -> pd.DataFrame:
+    """The paper's Table 2 with measurements in place of adjectives.
+
+    The prototypes' costs are those of embedding every frame anew, at the rate measured without the cache.
+
+    Parameters
+    ----------
+    intervals : mapping of str to Interval
+        AUROC by detector, of this build.
+    results : mapping of str to Results
+        ``padim``, ``gradcam`` (SPADE as well) and ``clip``.
+    paper : mapping of str to PaperValue
+    """
+    rows = {}
+    for name, (key, entry, located_as, stages) in _COSTS.items():
+        found, auroc = results[key], "gradcam_ssim_auroc" if entry == "gradcam" else f"{entry}_auroc"
+        fit_s, frame_s = _seconds(found, *stages)
+        located = found.metrics["localisation"] if located_as else None
+        located = located.get(located_as, located) if located else None
+        rows[name] = {
+            "AUROC, paper": f"{paper[auroc].value:.3f}" if entry else "none",
+            "AUROC, here": f"{intervals[name]:.3f}",
+            "cost, paper": str(paper[f"{entry}_cost"].value) if entry else "none",
+            "fit, s": f"{fit_s:.1f}",
+            "a frame, ms": f"{1000 * frame_s:.0f}",
+            "peak memory of the chapter, GB": f"{found.run['peak_host_bytes'] / 1e9:.1f}",
+            "network, million parameters": f"{found.metrics['n_parameters'] / 1e6:.1f}",
+            "interpretability, paper": str(paper[f"{entry}_interpretability"].value) if entry else "none",
+            "hottest pixel in the mask [95 %]": _bounds(located, "pointing") if located_as else "no heatmap",
+            "by chance": _bounds(located, "mask_share", short=True) if located_as else "",
+            "pixel AUROC [95 %]": _bounds(located, "pixel_auroc") if located_as else "",
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").T
+
+
+# Detector: its results, its entries in the paper's values, its heatmap's name, and its stages of fit and of score.
+_COSTS = {
+    "PaDiM": ("padim", "padim", "padim", ("fit", "score")),
+    "Grad-CAM + SSIM": ("gradcam", "gradcam", "ssim", ("fit", "score")),
+    "SPADE": ("gradcam", None, "knn", ("fit SPADE", "score SPADE")),
+    "CLIP prototypes": ("clip", "clip", None, ("fit and score", "embed without cache")),
+}
+
+
+def _seconds(found: Results, fit: str, score: str) -> tuple[float, float]:
+    """What fitting took, and scoring a frame."""
+    stages, timed = found.run["stages"], found.run.get("n_timed")
+    frame_s = stages[score]["seconds"] / (timed or found.metrics["n_frames"])
+    return stages[fit]["seconds"] + (found.metrics["n_fit_frames"] * frame_s if timed else 0.0), frame_s
+
+
+def whole_workload(results: Mapping[str, Results]) -> pd.DataFrame:
+    """What the paper's Table 1 would take at the rates of a build: minutes to fit and to score, by detector.
+
+    Parameters
+    ----------
+    results : mapping of str to Results
+        With ``02_padim``, ``03_gradcam_ssim`` and ``04_clip_prototypes``.
+
+    Returns
+    -------
+    DataFrame
+        Index: detector; ``frames`` (fitted and scored, of the paper), ``a frame, ms``, ``minutes``, with fitting taken
+        to cost a frame what scoring does or, where it was measured to cost more, that.
+    """
+    frames = {"PaDiM": (2000, 8000), "Grad-CAM + SSIM": (100, 8000), "CLIP prototypes": (4000, 8000)}
+    keys = {"padim": "02_padim", "gradcam": "03_gradcam_ssim", "clip": "04_clip_prototypes"}
+    rows = {}
+    for name, (n_fit, n_score) in frames.items():
+        key, _, _, stages = _COSTS[name]
+        found = results[keys[key]]
+        fit_s, frame_s = _seconds(found, *stages)
+        minutes = (n_fit * max(fit_s / found.metrics["n_fit_frames"], frame_s) + n_score * frame_s) / 60
+        rows[name] = {"frames": n_fit + n_score, "a frame, ms": 1000 * frame_s, "minutes": minutes}
+    return pd.DataFrame.from_dict(rows, orient="index").astype({"frames": int})
+
+
+def compare_detectors(differences: Mapping[tuple[str, str], Interval]) -> pd.DataFrame:
+    """One row a pair of detectors: the difference of their AUROCs, and what its interval tells.
+
+    Parameters
+    ----------
+    differences : mapping of (str, str) to Interval
+        First minus second.
+    """
+    return pd.DataFrame(
+        [
+            {
+                "detectors": f"{first} - {second}",
+                "difference of AUROC [95 %]": f"{interval:+.3f}",
+                "what it tells": difference_in_words(first, second, interval),
+            }
+            for (first, second), interval in differences.items()
+        ]
+    ).set_index("detectors")
+
+
+def _bounds(located: Mapping | None, name: str, *, short: bool = False) -> str:
+    if located is None:
+        return "no masks"
+    interval = Interval(**located[name])
+    return f"{interval.estimate:.2f}" if short else f"{interval:.2f}"
+
+
+def _to_size(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    return cv2.resize(mask.astype(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST).astype(bool)
+
+
+def _three(value: float | None) -> str:
+    return "none" if value is None else f"{value:.3f}"
