@@ -201,8 +201,8 @@ table_of_merit(intervals, summaries, names={"ssim": "mean of the layers", "knn":
 # measured. {numref}`fig-cam-spread` shows how much normal maps differ from their own mean: between normal frames the standard
 # deviation of a pixel, averaged over the map, is {glue:text}`cam_spread` on a scale from 0 to 1. Shifting a normal frame by
 # {glue:text}`shift_px` pixels, which changes nothing that matters, moves its score by {glue:text}`shift_effect` standard
-# deviations of the scores of normal frames, on average. And {glue:text}`scene_share` of the variance of normal scores lies
-# between scenes: the score says first of all *where* the camera is.
+# deviations of the scores of normal frames, on average. And {glue:text}`scene_share` of the variance of normal scores
+# lies between scenes: that part says where the camera is, not what happens there.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-cam-spread", "caption": "Mean and standard deviation of the activation maps of normal frames, for each layer: what the reference leaves out."}, "image": {"alt": "Grid of maps: columns are the layers, rows the mean and the standard deviation of normal activation maps"}}
 spread = np.sqrt(detector.reference_variance)

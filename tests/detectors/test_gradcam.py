@@ -26,7 +26,7 @@ def model():
             if isinstance(module, torch.nn.BatchNorm2d):
                 torch.nn.init.uniform_(module.running_mean, -0.2, 0.2)
                 torch.nn.init.uniform_(module.running_var, 0.5, 2.0)
-    return model.eval()
+    return model.eval().requires_grad_(False)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,6 @@ def reference_maps(model, frames, layer, target=None):
             :, None, None
         ]
         logits = model(x[None].requires_grad_())
-        model.zero_grad()
         logits[0, logits.argmax() if target is None else target[i]].backward()
         weights = kept["gradient"][0].mean(dim=(1, 2))
         maps.append(torch.relu((weights[:, None, None] * kept["activation"][0]).sum(dim=0)).detach())
@@ -76,10 +75,10 @@ def test_maps_of_all_layers_equal_one_pass_each(model, network, frames, target):
 def test_raw_maps_equal_the_grad_cam_packages(model, network, frames):
     package = pytest.importorskip("pytorch_grad_cam", reason="needs the package grad-cam to compare with")
     mean, std = (torch.tensor(v)[:, None, None] for v in (IMAGENET_MEAN, IMAGENET_STD))
-    x = (frames.float() / 255 - mean) / std
+    x = ((frames.float() / 255 - mean) / std).requires_grad_()
     for layer, found in zip(LAYERS, raw_grad_cam(network, frames, LAYERS), strict=True):
         with package.GradCAM(model, [getattr(model, layer)]) as cam:
-            cam(x)  # fills what the next two lines read
+            cam(x, None)  # fills what the next two lines read
             activation = cam.activations_and_grads.activations[0].numpy()
             gradient = cam.activations_and_grads.gradients[0].numpy()
             expected = cam.get_cam_image(x, getattr(model, layer), None, activation, gradient).clip(min=0)

@@ -55,8 +55,8 @@ class SpadeKnn(Detector):
     set's terms before you pass one on. Their features would take nine times as much, and are computed again for the
     few frames that a heatmap needs.
 
-    The original brings coarse layers to the finest grid by interpolation; here each of their positions is repeated,
-    as PaDiM does. Coarse distances are then shared, which costs a sixth and changes nothing else.
+    Coarse layers are brought to the finest grid by repeating their positions, as PaDiM does, not by interpolation. The
+    distances of coarse positions are then shared, and the search takes a sixth of the multiplications.
     """
 
     main_score: ClassVar[str] = "knn"
