@@ -62,7 +62,7 @@ KNOWN = (
         "the hub's own digests, by huggingface_hub",
     ),
     KnownWeights("resnet18", "bundled", "vadlib itself", "MIT", 22.4, "being part of the source"),
-    KnownWeights("clip_vision", "bundled", "vadlib itself", "MIT", 12.0, "being part of the source"),
+    KnownWeights("clip_vision", "bundled", "vadlib itself", "MIT", 4.8, "being part of the source"),
 )  # fmt: skip
 
 
