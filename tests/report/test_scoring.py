@@ -473,7 +473,7 @@ def reader_of(folder, **options):
     "make",
     [
         lambda network: GradCamSsim(network, device="cpu"),
-        lambda network: SpadeKnn(network, 3, device="cpu", n_gallery=6, heatmap_k=2),
+        lambda network: SpadeKnn(network, 3, device="cpu", heatmap_k=2),
         lambda network: ClipPrototypes(network, 3, device="cpu", top_k=2, mode="one-class"),
     ],
     ids=["GradCamSsim", "SpadeKnn", "ClipPrototypes"],
