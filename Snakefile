@@ -35,6 +35,7 @@ UPSTREAM = {
         "06_limitations",
     ],
 }
+COMPUTES = {name for name, upstream in UPSTREAM.items() if not upstream}  # the others read results, on one core each
 LIBRARY = sorted(glob_wildcards("vadlib/{path,[^.]+}.py").path)
 LIBRARY = [f"vadlib/{path}.py" for path in LIBRARY if path not in ("cli", "report/book")]
 PYTHON = sys.executable
@@ -69,7 +70,7 @@ rule notebook:
         results=directory(OUT + "/results/{name}"),
     params:
         overrides=[f"{name}={value}" for name, value in sorted(OVERRIDES.items())],
-    threads: workflow.cores
+    threads: lambda wildcards: workflow.cores if wildcards.name in COMPUTES else 1
     shell:
         "{PYTHON} -m vadlib.report.notebooks {input.source} {output.notebook} --profile {input.profile}"
         " --results-root {OUT}/results {params.overrides:q}"
