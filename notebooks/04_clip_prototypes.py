@@ -26,7 +26,7 @@ profile = "demo"  # the row of notebooks/profiles that this run belongs to
 dataset = "synthcampus"  # name of the data set
 dataset_root = "_build/demo/data"  # its folder
 embedder = "clip_vision"  # network that embeds: clip_vision, resnet18 or efficientnet_lite0 (paper: CLIP)
-weights = "random"  # of the report's networks: imagenet, bundled, random, or a file
+weights = "bundled"  # of the report's networks: imagenet, bundled, random, or a file
 embedder_weights: str | None = None  # of the embedder; None: the same as weights (paper: OpenAI's)
 seed = 0  # of the draw, K-Means, random weights and the bootstrap
 image_size = 224  # pixels, height and width of the frames as read
@@ -160,7 +160,7 @@ density_figure = density_panels(
 run.figure("densities", density_figure, caption="Densities of the four prototype scores (Figure 3 of the paper).")
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-roc-clip", "caption": "ROC curves of the prototype ensemble (Figure 4 b of the paper) and of its one-class variant, with 95 % bands from resampling clips."}, "image": {"alt": "Two ROC curves with bands, beside the diagonal of chance"}}
-curves = {"CLIP prototypes": "ensemble", "CLIP one-class": "one_class_ensemble"} | (
+curves = {"Prototypes": "ensemble", "One-class prototypes": "one_class_ensemble"} | (
     {"zero-shot text": "zero_shot"} if "zero_shot" in columns else {}
 )
 roc_figure = roc(
@@ -194,8 +194,8 @@ for name, (its_table, its_columns, _) in scored.items():
         n_resamples=n_resamples,
         seed=seed,
     )
-rows = {f"prototypes, {name}": (interval, "CLIP prototypes") for name, interval in by_protocol.items()}
-rows["one-class"] = (intervals["one_class_ensemble"], "CLIP one-class")
+rows = {f"prototypes, {name}": (interval, "Prototypes") for name, interval in by_protocol.items()}
+rows["one-class"] = (intervals["one_class_ensemble"], "One-class prototypes")
 if "zero_shot" in columns:
     rows["text prompts, zero-shot"] = (intervals["zero_shot"], "zero-shot text")
 protocol_rows = pd.DataFrame(
@@ -251,7 +251,7 @@ run.figure("prototypes", prototype_figure, caption="Frames nearest to the larges
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-kinds-clip", "caption": "AUROC of the prototype ensemble for the anomalous frames of each kind of event, or of each clip, against all normal frames. Lines: 95 % intervals over clips; a dot alone comes from a single clip, which has none."}, "image": {"alt": "Dots with intervals: AUROC by kind of event"}}
 kinds = event_of_frames(scores, videos.events) if len(videos.events) else scores["clip"].to_numpy()
 by_kind = auroc_by_group(scores, "ensemble", kinds, n_resamples=n_resamples, seed=seed)
-by_kind["colour"] = DETECTOR_COLOURS["CLIP prototypes"]
+by_kind["colour"] = DETECTOR_COLOURS["Prototypes"]
 by_kind["note"] = [f"{row.n_frames} frames, {row.n_clips} clip(s)" for row in by_kind.itertuples()]
 kinds_figure = interval_rows(by_kind)
 run.figure("kinds", kinds_figure, caption="AUROC of the prototype ensemble by kind of event, or by clip.")

@@ -50,14 +50,14 @@ run.record(dataset=padim.run["dataset"], weights=padim.run["weights"])
 # %% [markdown]
 # ## The detectors
 #
-# One row each in {numref}`fig-forest`. PaDiM, Grad-CAM + SSIM, SPADE and one-class CLIP see normal frames only; the prototypes
+# One row each in {numref}`fig-forest`. PaDiM, Grad-CAM + SSIM, SPADE and one-class prototypes see normal frames only; the prototypes
 # see labelled anomalies, in the protocol that stands in the row, and can be compared with each other alone.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-forest", "caption": "AUROC with all frames pooled. Hollow: the paper, on ShanghaiTech Campus, without intervals. Filled, with its 95 % interval over clips: this build."}, "image": {"alt": "Forest plot of AUROC: the paper's three detectors as hollow marks, this build's as dots with intervals, chance as a line"}}
 scores, columns = frame_scores_of(results)
 resampling = {"clusters": scores["clip"], "n_resamples": n_resamples, "seed": seed}
 intervals = {name: bootstrap_auroc(scores["label"], scores[name], **resampling) for name in columns}
-stated = {"PaDiM": "padim_auroc", "Grad-CAM + SSIM": "gradcam_ssim_auroc", "CLIP prototypes": "clip_auroc"}
+stated = {"PaDiM": "padim_auroc", "Grad-CAM + SSIM": "gradcam_ssim_auroc", "Prototypes": "clip_auroc"}
 rows = pd.DataFrame.from_dict(
     {
         name: {
@@ -72,11 +72,11 @@ rows = pd.DataFrame.from_dict(
     orient="index",
 ).astype({"paper": float})
 protocol = clip.run["parameters"]["protocol"]
-rows = rows.rename(index={"CLIP prototypes": f"CLIP prototypes,\n{protocol}"})
+rows = rows.rename(index={"Prototypes": f"Prototypes,\n{protocol}"})
 for name, found in clip.metrics["by_protocol"].items():
     if name != protocol:
-        entry = {**found["micro_auroc_interval"], "colour": DETECTOR_COLOURS["CLIP prototypes"], "paper": None}
-        rows.loc[f"CLIP prototypes,\n{name}"] = entry
+        entry = {**found["micro_auroc_interval"], "colour": DETECTOR_COLOURS["Prototypes"], "paper": None}
+        rows.loc[f"Prototypes,\n{name}"] = entry
 rows = rows.astype({"paper": float, "estimate": float, "low": float, "high": float})
 forest_figure = forest(rows)
 run.figure("forest", forest_figure, caption="AUROC of the paper and of this build, all frames pooled.")
@@ -85,7 +85,7 @@ run.figure("forest", forest_figure, caption="AUROC of the paper and of this buil
 # ## Table 1 of the paper: frames used
 
 # %% tags=["hide-input"]
-frames_used({"PaDiM": padim, "Grad-CAM + SSIM": gradcam, "CLIP prototypes": clip}, paper)
+frames_used({"PaDiM": padim, "Grad-CAM + SSIM": gradcam, "Prototypes": clip}, paper)
 
 # %% [markdown]
 # ## Table 2 of the paper: AUROC, cost, interpretability
@@ -120,7 +120,7 @@ run.figure("roc", roc_figure, caption="ROC curves of all detectors (Figure 4 of 
 # ## Figure 5 of the paper: distributions of the scores
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-densities-all", "caption": "Kernel density estimates of the frame scores of the paper's three detectors and of SPADE proper (Figure 5 of the paper), with the share of the area that normal and anomalous frames have in common."}, "image": {"alt": "Panels, one a detector, each with two density curves of scores for normal and anomalous frames"}}
-shown = ("PaDiM", "Grad-CAM + SSIM", "CLIP prototypes", "SPADE")
+shown = ("PaDiM", "Grad-CAM + SSIM", "Prototypes", "SPADE")
 overlaps = {name: overlap_coefficient(scores["label"], scores[name]) for name in shown}
 density_figure = density_panels(
     {f"{name}: overlap {overlaps[name]:.0%}": (scores["label"], scores[name], "frame score") for name in shown}

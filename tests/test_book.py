@@ -22,7 +22,7 @@ from vadlib.report.book import assemble, build_pages
 from vadlib.report.notebooks import NotebookError, notebook_parameters, run_notebook
 
 DETECTORS = ("02_padim", "03_gradcam_ssim", "04_clip_prototypes")
-NOTEBOOKS = ("01_dataset", *DETECTORS, "05_comparison", "06_limitations", "10_provenance")
+NOTEBOOKS = ("01_dataset", *DETECTORS, "05_comparison", "06_limitations", "09_networks", "10_provenance")
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +39,15 @@ def tiny_profile(tiny_world, tmp_path_factory):
         "n_prototypes": 5,
         "n_neighbours": 10,
         "n_localised": 12,
+        "n_fit_compared": 20,
+        "n_fit_compared_clip": 10,
+        "n_test_compared": 20,
+        "n_components_compared": 20,
+        "n_prototypes_compared": 5,
+        "compared_networks": ["resnet18:random", "efficientnet_lite0:random"],
+        "compared_embedders": ["clip_vision:random", "clip_vision:absent"],
+        "compared_layers": ["layer2", "layer1 layer2 layer3"],
+        "compared_sizes": [64, 96],
         "n_test_normal": 50,
         "n_test_abnormal": 50,
         "n_resamples": 100,

@@ -67,7 +67,7 @@ def test_interval_rows_and_forest_show_chance_and_every_interval():
     detectors = pd.DataFrame(
         {"paper": [0.603, 0.797], "estimate": [0.55, np.nan], "low": [0.3, np.nan], "high": [0.7, np.nan]}
         | {"colour": "#000000"},
-        index=["PaDiM", "CLIP prototypes"],
+        index=["PaDiM", "Prototypes"],
     )
     texts = [text.get_text() for text in figures.forest(detectors).axes[0].texts]
     assert "here 0.550" in texts

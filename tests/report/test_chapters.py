@@ -70,7 +70,7 @@ def test_scores_of_all_detectors_are_joined_by_clip_and_frame(results):
 
 
 def test_costs_are_seconds_over_frames(results):
-    names = ("PaDiM", "Grad-CAM + SSIM", "SPADE", "CLIP prototypes")
+    names = ("PaDiM", "Grad-CAM + SSIM", "SPADE", "Prototypes")
     table = cost_table(dict.fromkeys(names, Interval(0.6, 0.5, 0.7)), by_short_name(results), load_paper_values())
     assert table.loc["a frame, ms"].tolist() == ["2000", "1000", "3000", "500"]
     assert table.loc["fit, s"].tolist() == ["8.0", "1.0", "2.0", "8.0"]  # the last: 5 s and six frames embedded
@@ -84,11 +84,11 @@ def test_workload_is_the_papers_frames_at_the_measured_rates(results):
     minutes = whole_workload(results)["minutes"]
     assert minutes["PaDiM"] == pytest.approx((2000 * 2 + 8000 * 2) / 60)
     assert minutes["Grad-CAM + SSIM"] == pytest.approx((100 * 1 + 8000 * 1) / 60)
-    assert minutes["CLIP prototypes"] == pytest.approx((4000 * 8 / 6 + 8000 * 0.5) / 60)
+    assert minutes["Prototypes"] == pytest.approx((4000 * 8 / 6 + 8000 * 0.5) / 60)
 
 
 def test_frames_used_stand_beside_the_papers(results):
-    names = ("PaDiM", "Grad-CAM + SSIM", "CLIP prototypes")
+    names = ("PaDiM", "Grad-CAM + SSIM", "Prototypes")
     table = frames_used(dict(zip(names, results.values(), strict=True)), load_paper_values())
     assert table["training frames, paper"].tolist() == ["2,000", "100", "4,000"]
     assert table["training frames, here"].tolist() == [
@@ -99,7 +99,7 @@ def test_frames_used_stand_beside_the_papers(results):
 def test_differences_say_what_their_intervals_tell():
     table = compare_detectors({("a", "b"): Interval(0.1, -0.1, 0.2), ("a", "c"): Interval(0.1, 0.05, 0.2)})
     assert table["what it tells"].tolist() == [
-        "a and b cannot be told apart on these clips", "a is better than c",
+        "the AUROCs of a and b cannot be told apart on these clips", "the AUROC of a is above that of c",
     ]  # fmt: skip
 
 

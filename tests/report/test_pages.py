@@ -58,6 +58,9 @@ def test_revision_in_short():
 
 
 def test_difference_is_told_only_where_its_interval_leaves_out_zero():
-    assert difference_in_words("a", "b", Interval(0.2, 0.1, 0.3)) == "a is better than b"
-    assert difference_in_words("a", "b", Interval(-0.2, -0.3, -0.1)) == "b is better than a"
-    assert difference_in_words("a", "b", Interval(0.2, -0.1, 0.3)) == "a and b cannot be told apart on these clips"
+    assert difference_in_words("a", "b", Interval(0.2, 0.1, 0.3)) == "the AUROC of a is above that of b"
+    assert difference_in_words("a", "b", Interval(-0.2, -0.3, -0.1)) == "the AUROC of b is above that of a"
+    assert (
+        difference_in_words("a", "b", Interval(0.2, -0.1, 0.3))
+        == "the AUROCs of a and b cannot be told apart on these clips"
+    )

@@ -10,7 +10,7 @@ from vadlib.report.plan import plan, read_profile
 def test_the_papers_profile_draws_its_table_1_from_the_official_labels(shared_data):
     dataset, counts = plan(read_profile("paper"), shared_data / "shanghaitech")
     assert counts[["test normal", "test anomalous"]].to_numpy().tolist() == [[4000, 4000]] * 3
-    assert counts.loc["CLIP prototypes", ["fit normal", "fit anomalous"]].tolist() == [2000, 2000]
+    assert counts.loc["Prototypes", ["fit normal", "fit anomalous"]].tolist() == [2000, 2000]
     assert "2,000 frames asked for, 0 available" in counts.loc["PaDiM", "problem"]  # no training videos there
     assert "100 frames asked for, 0 available" in counts.loc["Grad-CAM + SSIM", "problem"]
     assert any("no training videos" in lack for lack in dataset.missing)

@@ -10,8 +10,8 @@ DETECTOR_COLOURS = {
     "PaDiM": "#009E73",
     "Grad-CAM + SSIM": "#E69F00",
     "SPADE": "#56B4E9",
-    "CLIP prototypes": "#CC79A7",
-    "CLIP one-class": "#000000",
+    "Prototypes": "#CC79A7",
+    "One-class prototypes": "#000000",
     "zero-shot text": "#5E4FA2",  # Okabe and Ito's last, yellow, is too pale for thin lines
 }
 CLASS_NAMES = {0: "normal", 1: "anomalous"}

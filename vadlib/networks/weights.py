@@ -102,6 +102,21 @@ def _place(known: KnownWeights) -> Path | None:
     )
 
 
+def at_hand(architecture: str, weights: str) -> bool:
+    """Whether these weights can be had on this machine, now, without a download.
+
+    Parameters
+    ----------
+    architecture, weights : str
+        A constructor in `vadlib.networks`, and its ``weights`` argument: a name, or a path.
+    """
+    known = [entry for entry in KNOWN if (entry.architecture, entry.name) == (architecture, weights)]
+    place = known[0].place() if known else Path(weights)
+    if place is not None and known and weights == "openai":
+        return place.is_file()  # the folder alone is there after a download that failed, too
+    return weights == "random" or (place is not None and place.exists())
+
+
 def check_finite(state: dict[str, torch.Tensor], source: str) -> None:
     """Raise WeightsError if a parameter holds NaN or infinity."""
     broken = [key for key, value in state.items() if not torch.isfinite(value.float()).all()]

@@ -124,8 +124,8 @@ def frame_scores_of(results: Mapping[str, Results]) -> tuple[pd.DataFrame, list[
         "PaDiM": (padim, padim.run["parameters"]["frame_score"]),
         "Grad-CAM + SSIM": (gradcam, "ssim"),
         "SPADE": (gradcam, "knn"),
-        "CLIP one-class": (clip, "one_class_ensemble"),
-        "CLIP prototypes": (clip, "ensemble"),
+        "One-class prototypes": (clip, "one_class_ensemble"),
+        "Prototypes": (clip, "ensemble"),
     }
     scores = padim.scores[["clip", "frame", "label", "scene"]]
     for name, (found, column) in columns.items():
@@ -145,10 +145,10 @@ def frames_used(results: Mapping[str, Results], paper: Mapping[str, PaperValue])
     Parameters
     ----------
     results : mapping of str to Results
-        ``PaDiM``, ``Grad-CAM + SSIM`` and ``CLIP prototypes``.
+        ``PaDiM``, ``Grad-CAM + SSIM`` and ``Prototypes``.
     paper : mapping of str to PaperValue
     """
-    entries = {"PaDiM": "padim", "Grad-CAM + SSIM": "gradcam", "CLIP prototypes": "clip"}
+    entries = {"PaDiM": "padim", "Grad-CAM + SSIM": "gradcam", "Prototypes": "clip"}
     rows = {}
     for name, found in results.items():
         metrics, key = found.metrics, entries[name]
@@ -206,7 +206,7 @@ _COSTS = {
     "PaDiM": ("padim", "padim", "padim", ("fit", "score")),
     "Grad-CAM + SSIM": ("gradcam", "gradcam", "ssim", ("fit", "score")),
     "SPADE": ("gradcam", None, "knn", ("fit SPADE", "score SPADE")),
-    "CLIP prototypes": ("clip", "clip", None, ("fit and score", "embed without cache")),
+    "Prototypes": ("clip", "clip", None, ("fit and score", "embed without cache")),
 }
 
 
@@ -231,7 +231,7 @@ def whole_workload(results: Mapping[str, Results]) -> pd.DataFrame:
         Index: detector; ``frames`` (fitted and scored, of the paper), ``a frame, ms``, ``minutes``, with fitting taken
         to cost a frame what scoring does or, where it was measured to cost more, that.
     """
-    frames = {"PaDiM": (2000, 8000), "Grad-CAM + SSIM": (100, 8000), "CLIP prototypes": (4000, 8000)}
+    frames = {"PaDiM": (2000, 8000), "Grad-CAM + SSIM": (100, 8000), "Prototypes": (4000, 8000)}
     keys = {"padim": "02_padim", "gradcam": "03_gradcam_ssim", "clip": "04_clip_prototypes"}
     rows = {}
     for name, (n_fit, n_score) in frames.items():

@@ -97,10 +97,10 @@ def against_chance(interval: Interval) -> str:
 def difference_in_words(first: str, second: str, difference: Interval) -> str:
     """Which of two paired AUROCs is higher, or that the interval of their difference does not tell."""
     if difference.low > 0:
-        return f"{first} is better than {second}"
+        return f"the AUROC of {first} is above that of {second}"
     if difference.high < 0:
-        return f"{second} is better than {first}"
-    return f"{first} and {second} cannot be told apart on these clips"
+        return f"the AUROC of {second} is above that of {first}"
+    return f"the AUROCs of {first} and {second} cannot be told apart on these clips"
 
 
 def interval_or_none(interval: Interval | dict | None) -> str:

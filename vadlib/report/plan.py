@@ -14,7 +14,7 @@ from vadlib.storage import project_path
 _DETECTORS = {
     "PaDiM": ("n_fit_frames", "official-split"),
     "Grad-CAM + SSIM": ("n_fit_frames_gradcam", "official-split"),
-    "CLIP prototypes": ("n_fit_frames_clip", None),
+    "Prototypes": ("n_fit_frames_clip", None),
 }
 DEFAULT_PROTOCOL = "disjoint-clips"
 

@@ -1,0 +1,139 @@
+"""Trials: the same scores as the detectors give on their own readers, and honest comparisons."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from vadlib.data import FrameReader, draw, open_dataset
+from vadlib.detectors import GradCamSsim, Padim
+from vadlib.errors import ParameterError
+from vadlib.evaluation import auroc, bootstrap_difference
+from vadlib.networks import resnet18
+from vadlib.report.network_trials import network_trials, random_bases, table_of_trials, trained_against_random
+from vadlib.report.trials import HeldFrames, Trial, Trials, compare_trials, main_scores
+
+TESTING = {"test_normal": 20, "test_abnormal": 20, "seed": 1}
+
+
+@pytest.fixture(scope="module")
+def videos(tiny_world):
+    return open_dataset("synthcampus", tiny_world)
+
+
+@pytest.fixture(scope="module")
+def trials(videos):
+    table = videos.frame_table()
+    normal = draw(table, "official-split", 16, 0, **TESTING)
+    return Trials(videos, normal, draw(table, "disjoint-clips", 8, 8, n_folds=2, **TESTING), batch_size=7)
+
+
+def test_scores_are_those_of_the_detector_on_its_own_reader(videos, trials):
+    """Memory in place of decoding changes nothing, bit for bit."""
+    split = trials.normal
+    wanted = {
+        "padim": Trial("PaDiM", "resnet18:random", 64, options={"n_components": 20}),
+        "gradcam": Trial("Grad-CAM + SSIM", "resnet18:random", 64),
+    }
+    found = trials.run(wanted)
+    own = {"padim": Padim(resnet18("random"), 20), "gradcam": GradCamSsim(resnet18("random"))}
+    for name, detector in own.items():
+        detector.fit(FrameReader(videos, split.fit, (64, 64), 7, progress=False))
+        expected = detector.score_columns(FrameReader(videos, split.test, (64, 64), 7, progress=False))
+        assert found[name].keys() == expected.keys()
+        for column, values in expected.items():
+            np.testing.assert_array_equal(found[name][column], values)
+    assert set(main_scores(wanted, found)) == {"padim", "gradcam"}
+
+
+def test_prototypes_come_in_the_order_of_the_tested_frames(trials):
+    setting = Trial("Prototypes", "clip_vision:random", 64, options={"k": 3, "top_k": 2})
+    first, second = (trials.run({"a": setting})["a"]["ensemble"] for _ in range(2))
+    assert first.shape == (len(trials.tested),)
+    np.testing.assert_array_equal(first, second)
+    fold = trials.labelled.folds[0]
+    frames = trials._held(64)
+    detector = trials.detector(setting).fit(frames.select(fold.fit))
+    expected = detector.score(frames.select(fold.test))
+    positions = trials.tested.index.get_indexer(fold.test.index)
+    np.testing.assert_allclose(first[positions], expected, atol=1e-5)
+
+
+def test_components_are_brought_down_to_the_channels_of_fewer_layers(trials):
+    options = {"n_components": 300, "layers": ["layer1"]}
+    assert trials.detector(Trial("PaDiM", "resnet18:random", 64, options=options)).n_components == 64
+
+
+def test_fewer_fit_frames_are_spread_over_those_held(trials):
+    settings = {n: Trial("PaDiM", "resnet18:random", 64, n_fit=n, options={"n_components": 6}) for n in (4, 16)}
+    all_frames = trials.run({"all": Trial("PaDiM", "resnet18:random", 64, options={"n_components": 6})})["all"]
+    found = trials.run({str(n): setting for n, setting in settings.items()})
+    np.testing.assert_array_equal(found["16"]["max"], all_frames["max"])
+    assert not np.allclose(found["4"]["max"], all_frames["max"])
+
+
+def test_a_frame_that_cannot_be_read_is_left_out_of_every_batch(videos, trials):
+    reader = FrameReader(videos, trials.normal.test, (16, 16), 8, progress=False)
+    held = HeldFrames(reader)
+    held._read[3] = False
+    selected = held.select(trials.normal.test)
+    rows = np.concatenate([batch.rows for batch in selected])
+    assert 3 not in rows
+    assert len(rows) == len(trials.normal.test) - 1
+    assert selected.skipped.tolist() == [3]
+    with pytest.raises(ParameterError, match="not among the frames held"):
+        held.select(trials.normal.fit)
+
+
+def test_splits_that_test_on_other_frames_are_refused(videos, trials):
+    other = draw(videos.frame_table(), "disjoint-clips", 8, 8, n_folds=2, **TESTING | {"seed": 2})
+    with pytest.raises(ParameterError, match="same seed and test counts"):
+        Trials(videos, trials.normal, other)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet19:random", ":random"])
+def test_a_network_that_is_none_is_named(trials, name):
+    with pytest.raises(ParameterError, match="ARCHITECTURE:WEIGHTS"):
+        trials.run({"a": Trial("PaDiM", name, 64)})
+
+
+def test_what_is_not_on_this_machine_is_left_out_with_the_reason(trials):
+    wanted, left_out = network_trials(
+        trials, ["resnet18:random", "resnet18:no/such/file.pth"], ["clip_vision:random"], 64, {"Prototypes": {"k": 5}}
+    )
+    assert list(wanted) == [
+        "PaDiM, resnet18:random",
+        "Grad-CAM + SSIM, resnet18:random",
+        "SPADE, resnet18:random",
+        "Prototypes, clip_vision:random",
+    ]
+    assert list(left_out) == ["resnet18:no/such/file.pth"]
+    assert random_bases(wanted)["PaDiM, resnet18:random"] == "PaDiM, resnet18:random"
+
+
+def make_scores(rng):
+    labels = np.tile([0, 1], 40)
+    scores = pd.DataFrame({"clip": np.repeat([f"c{i}" for i in range(8)], 10), "frame": range(80), "label": labels})
+    scores["PaDiM, resnet18:random"] = rng.normal(size=80)
+    scores["PaDiM, resnet18:bundled"] = labels + 0.1 * rng.normal(size=80)
+    return scores
+
+
+def test_gains_are_paired_differences_and_words_follow_from_them():
+    scores = make_scores(np.random.default_rng(0))
+    names = ["PaDiM, resnet18:random", "PaDiM, resnet18:bundled"]
+    merit = compare_trials(scores, dict.fromkeys(names, names[0]), n_resamples=200)
+    assert merit.loc[names[1], "estimate"] == auroc(scores["label"], scores[names[1]])
+    assert merit.loc[names[0], "gain"] is None
+    expected = bootstrap_difference(
+        scores["label"], scores[names[1]], scores[names[0]], clusters=scores["clip"], n_resamples=200
+    )
+    assert merit.loc[names[1], "gain"] == expected
+    wanted = {name: Trial("PaDiM", name.split(", ")[1]) for name in names}
+    assert "Of 1 pairings" in trained_against_random(merit, wanted)
+    assert "in 1 by more" in trained_against_random(merit, wanted)
+    kinds = np.where(scores["label"] == 1, "appearance", "")
+    table = table_of_trials(merit, scores, kinds, n_resamples=100)
+    assert table.loc[names[0], "gain over random weights [95 %]"] == ""
+    assert table.loc[names[1], "appearance only"].startswith(table.loc[names[1], "AUROC [95 %]"][:5])
+    with pytest.raises(ParameterError, match="no column 'absent'"):
+        compare_trials(scores, {names[0]: "absent"})
