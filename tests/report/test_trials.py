@@ -135,5 +135,7 @@ def test_gains_are_paired_differences_and_words_follow_from_them():
     table = table_of_trials(merit, scores, kinds, n_resamples=100)
     assert table.loc[names[0], "gain over random weights [95 %]"] == ""
     assert table.loc[names[1], "appearance only"].startswith(table.loc[names[1], "AUROC [95 %]"][:5])
+    alone = np.where((scores["label"] == 1) & (scores["clip"] == "c0"), "motion", "")
+    assert table_of_trials(merit, scores, alone, n_resamples=100)["motion only"].str.endswith("(one clip)").all()
     with pytest.raises(ParameterError, match="no column 'absent'"):
         compare_trials(scores, {names[0]: "absent"})

@@ -119,7 +119,8 @@ def table_of_trials(
             found = auroc_by_group(scores, name, kinds, n_resamples=n_resamples, seed=seed)
             if kind in found.index:
                 row = found.loc[kind]
-                rows[name][f"{kind} only"] = f"{Interval(row['estimate'], row['low'], row['high']):.3f}"
+                interval = f"{Interval(row['estimate'], row['low'], row['high']):.3f}"
+                rows[name][f"{kind} only"] = interval if row["n_clips"] > 1 else f"{row['estimate']:.3f} (one clip)"
     return pd.DataFrame.from_dict(rows, orient="index").fillna("")
 
 
