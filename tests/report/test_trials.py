@@ -7,9 +7,16 @@ import pytest
 from vadlib.data import FrameReader, draw, open_dataset
 from vadlib.detectors import GradCamSsim, Padim
 from vadlib.errors import ParameterError
-from vadlib.evaluation import auroc, bootstrap_difference
+from vadlib.evaluation import Interval, auroc, bootstrap_difference
 from vadlib.networks import resnet18
-from vadlib.report.network_trials import network_trials, random_bases, table_of_trials, trained_against_random
+from vadlib.report.network_trials import (
+    gains_by_kind,
+    network_trials,
+    random_bases,
+    table_of_trials,
+    trained_against_random,
+    undecided_gains,
+)
 from vadlib.report.trials import HeldFrames, Trial, Trials, compare_trials, main_scores
 
 TESTING = {"test_normal": 20, "test_abnormal": 20, "seed": 1}
@@ -135,6 +142,11 @@ def test_gains_are_paired_differences_and_words_follow_from_them():
     table = table_of_trials(merit, scores, kinds, n_resamples=100)
     assert table.loc[names[0], "gain over random weights [95 %]"] == ""
     assert table.loc[names[1], "appearance only"].startswith(table.loc[names[1], "AUROC [95 %]"][:5])
+    by_kind = gains_by_kind(scores, kinds, dict.fromkeys(names, names[0]), n_resamples=200)
+    assert by_kind.loc[names[1], "appearance"] == expected
+    assert undecided_gains(merit, by_kind, wanted).startswith("Every pairing is raised")
+    weak = merit.assign(gain=[None, Interval(0.1, -0.1, 0.2)])
+    assert "PaDiM (+0.100 [-0.100, +0.200] in all; +0." in undecided_gains(weak, by_kind, wanted)
     alone = np.where((scores["label"] == 1) & (scores["clip"] == "c0"), "motion", "")
     assert table_of_trials(merit, scores, alone, n_resamples=100)["motion only"].str.endswith("(one clip)").all()
     with pytest.raises(ParameterError, match="no column 'absent'"):
