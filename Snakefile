@@ -27,6 +27,7 @@ UPSTREAM = {
     "05_comparison": ["01_dataset", "02_padim", "03_gradcam_ssim", "04_clip_prototypes"],
     "06_limitations": ["02_padim", "03_gradcam_ssim", "04_clip_prototypes"],
     "09_networks": [],
+    "12_labels": [],
     "10_provenance": [
         "01_dataset",
         "02_padim",
@@ -35,6 +36,7 @@ UPSTREAM = {
         "05_comparison",
         "06_limitations",
         "09_networks",
+        "12_labels",
     ],
 }
 COMPUTES = {name for name, upstream in UPSTREAM.items() if not upstream}  # the others read results, on one core each

@@ -75,6 +75,21 @@ def test_interval_rows_and_forest_show_chance_and_every_interval():
     assert sum(text.startswith("paper") for text in texts) == 2
 
 
+def test_interval_rows_draw_each_reference_with_its_name_on_a_level_of_its_own():
+    rows = pd.DataFrame(
+        {"estimate": [0.7], "low": [0.6], "high": [0.75], "colour": "#000000", "note": "x"}, index=["blind"]
+    )
+    references = {"paper, b: 0.97": (0.97, "#009E73"), "paper, a: 0.31": (0.31, "#E69F00")}
+    axis = figures.interval_rows(rows, references=references).axes[0]
+    drawn = {line.get_xdata()[0]: to_hex(line.get_color()).upper() for line in axis.lines if len(line.get_xdata()) == 2}
+    assert {0.31: "#E69F00", 0.97: "#009E73"}.items() <= drawn.items()
+    assert axis.get_xlim()[0] <= 0.31
+    assert axis.get_xlim()[1] >= 0.97
+    names = {text.get_text(): text.xyann[1] for text in axis.texts if text.get_text().startswith("paper")}
+    assert set(names) == set(references)
+    assert names["paper, b: 0.97"] - names["paper, a: 0.31"] >= 10  # points
+
+
 def test_roc_panels_show_all_together_and_each_alone():
     grid = np.linspace(0, 1, 11)
     curve = (RocBand(grid, grid, grid, grid), Interval(0.5, 0.4, 0.6), "#009E73")

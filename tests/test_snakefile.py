@@ -11,7 +11,7 @@ import time
 import pytest
 
 DETECTORS = {"02_padim", "03_gradcam_ssim", "04_clip_prototypes"}
-CHAPTERS = {"01_dataset", *DETECTORS, "05_comparison", "06_limitations", "09_networks", "10_provenance"}
+CHAPTERS = {"01_dataset", *DETECTORS, "05_comparison", "06_limitations", "09_networks", "10_provenance", "12_labels"}
 
 
 @pytest.fixture(scope="module")

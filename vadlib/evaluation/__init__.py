@@ -1,5 +1,6 @@
 """Figures of merit and their intervals: arrays and data frames in, numbers out; nothing here knows a detector."""
 
+from vadlib.evaluation.blind import BLIND_BASELINES, blind_scores, nearest_fit_label
 from vadlib.evaluation.factors import rank_correlation_within, share_explained
 from vadlib.evaluation.groups import anomalous_stretches, auroc_by_group, event_of_frames, extreme_frames
 from vadlib.evaluation.intervals import (
@@ -10,6 +11,7 @@ from vadlib.evaluation.intervals import (
     bootstrap_roc_band,
     delong_auroc,
 )
+from vadlib.evaluation.leakage import leakage_report, nearest_fit_distance, nearest_fit_similarity
 from vadlib.evaluation.localisation import bootstrap_mean, localisation
 from vadlib.evaluation.metrics import (
     auroc,
@@ -22,12 +24,14 @@ from vadlib.evaluation.metrics import (
 )
 
 __all__ = [
+    "BLIND_BASELINES",
     "Interval",
     "RocBand",
     "anomalous_stretches",
     "auroc",
     "auroc_by_group",
     "average_precision",
+    "blind_scores",
     "bootstrap_auroc",
     "bootstrap_difference",
     "bootstrap_mean",
@@ -37,7 +41,11 @@ __all__ = [
     "event_of_frames",
     "extreme_frames",
     "fpr_at_tpr",
+    "leakage_report",
     "localisation",
+    "nearest_fit_distance",
+    "nearest_fit_label",
+    "nearest_fit_similarity",
     "overlap_coefficient",
     "rank_correlation_within",
     "roc_curve",

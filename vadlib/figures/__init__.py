@@ -4,6 +4,7 @@ from vadlib.figures.curves import densities, density_panels, roc, roc_panels, sc
 from vadlib.figures.frames import contact_sheet, heatmap_sheet, map_grid
 from vadlib.figures.intervals import forest, interval_rows
 from vadlib.figures.labels import class_balance, label_calendar
+from vadlib.figures.protocols import protocol_timelines
 from vadlib.figures.style import (
     ANOMALOUS,
     BLIND,
@@ -35,6 +36,7 @@ __all__ = [
     "interval_rows",
     "label_calendar",
     "map_grid",
+    "protocol_timelines",
     "roc",
     "roc_panels",
     "score_by_factor",
