@@ -5,6 +5,7 @@ from vadlib.evaluation.groups import anomalous_stretches, auroc_by_group, event_
 from vadlib.evaluation.intervals import (
     Interval,
     RocBand,
+    auroc_by_unit,
     bootstrap_auroc,
     bootstrap_difference,
     bootstrap_roc_band,
@@ -27,6 +28,7 @@ __all__ = [
     "anomalous_stretches",
     "auroc",
     "auroc_by_group",
+    "auroc_by_unit",
     "average_precision",
     "bootstrap_auroc",
     "bootstrap_difference",
