@@ -1,5 +1,7 @@
 """Figures of merit and their intervals: arrays and data frames in, numbers out; nothing here knows a detector."""
 
+from vadlib.evaluation.comparisons import SeedSpread, auroc_over_seeds, compare_all, holm, spread_over_seeds
+from vadlib.evaluation.coverage import coverage, coverage_study
 from vadlib.evaluation.factors import rank_correlation_within, share_explained
 from vadlib.evaluation.groups import anomalous_stretches, auroc_by_group, event_of_frames, extreme_frames
 from vadlib.evaluation.intervals import (
@@ -21,28 +23,38 @@ from vadlib.evaluation.metrics import (
     roc_curve,
     summarize,
 )
+from vadlib.evaluation.simulation import ScoreModel, Shapes
 
 __all__ = [
     "Interval",
     "RocBand",
+    "ScoreModel",
+    "SeedSpread",
+    "Shapes",
     "anomalous_stretches",
     "auroc",
     "auroc_by_group",
     "auroc_by_unit",
+    "auroc_over_seeds",
     "average_precision",
     "bootstrap_auroc",
     "bootstrap_difference",
     "bootstrap_mean",
     "bootstrap_roc_band",
+    "compare_all",
+    "coverage",
+    "coverage_study",
     "delong_auroc",
     "equal_error_rate",
     "event_of_frames",
     "extreme_frames",
     "fpr_at_tpr",
+    "holm",
     "localisation",
     "overlap_coefficient",
     "rank_correlation_within",
     "roc_curve",
     "share_explained",
+    "spread_over_seeds",
     "summarize",
 ]

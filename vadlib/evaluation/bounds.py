@@ -1,6 +1,6 @@
 """From resamples to an interval: the methods that the coverage simulation compares, and the p-value of the one in use.
 
-Why `studentized` is in use (`vadlib.evaluation.simulation.coverage_study` says how often each holds the truth): the
+Why `studentized` is in use (`vadlib.evaluation.coverage_study` says how often each holds the truth): the
 percentile interval takes the spread of the resamples for the spread of the estimate, which is too narrow for a dozen
 clips, and ignores that an AUROC near 1 has a skewed spread, which makes it miss upwards at any number of clips.
 Dividing each resample's deviation by its own standard error mends both; taking it on the scale of

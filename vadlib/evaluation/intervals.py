@@ -72,7 +72,7 @@ def bootstrap_auroc(
         "studentized", the one in use: each resample's distance from the estimate is divided by its own standard error.
         It covers about as often as it says from six clips on and for an AUROC up to 0.97. "percentile" (the middle
         share of the resamples) does not: with 12 clips its 95 % are about 91 %, and near an AUROC of 1 they are
-        below 90 % even with 107. "expanded" and "bca" stand between. `vadlib.evaluation.simulation.coverage_study`
+        below 90 % even with 107. "expanded" and "bca" stand between. `vadlib.evaluation.coverage_study`
         measures all four.
 
     Returns
