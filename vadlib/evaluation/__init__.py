@@ -23,20 +23,35 @@ from vadlib.evaluation.metrics import (
     roc_curve,
     summarize,
 )
+from vadlib.evaluation.operation import Alarms, alarms_at_recall, average_precision_at
+from vadlib.evaluation.postprocessing import (
+    TunedSmoothing,
+    balanced_rows,
+    macro_auroc,
+    normalise_per_clip,
+    padded_macro_auroc,
+    smooth_per_clip,
+    tune_smoothing,
+)
 from vadlib.evaluation.simulation import ScoreModel, Shapes
 
 __all__ = [
+    "Alarms",
     "Interval",
     "RocBand",
     "ScoreModel",
     "SeedSpread",
     "Shapes",
+    "TunedSmoothing",
+    "alarms_at_recall",
     "anomalous_stretches",
     "auroc",
     "auroc_by_group",
     "auroc_by_unit",
     "auroc_over_seeds",
     "average_precision",
+    "average_precision_at",
+    "balanced_rows",
     "bootstrap_auroc",
     "bootstrap_difference",
     "bootstrap_mean",
@@ -51,10 +66,15 @@ __all__ = [
     "fpr_at_tpr",
     "holm",
     "localisation",
+    "macro_auroc",
+    "normalise_per_clip",
     "overlap_coefficient",
+    "padded_macro_auroc",
     "rank_correlation_within",
     "roc_curve",
     "share_explained",
+    "smooth_per_clip",
     "spread_over_seeds",
     "summarize",
+    "tune_smoothing",
 ]
