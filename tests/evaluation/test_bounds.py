@@ -19,7 +19,7 @@ def resampled(labels, columns, clips, n_resamples=N, seed=0):
 def slow_studentized(found, level, to_scale, from_scale, slope):
     """One resample at a time, by the definition: invert the quantiles of t = (value - estimate) / error."""
     error = found.error / slope(found.estimate)
-    least = error / (2 * np.sqrt(len(found.without)))
+    least = error / (2 * np.sqrt(found.n_scarcer))
     t = []
     for value, own in zip(found.values, found.errors, strict=True):
         t.append((to_scale(value) - to_scale(found.estimate)) / max(own / slope(value), least))
@@ -54,7 +54,7 @@ def test_bca_equals_scipy_for_a_mean():
         (data,), np.mean, n_resamples=4000, method="BCa", rng=np.random.default_rng(0), confidence_level=0.9
     )
     without = np.array([np.delete(data, i).mean() for i in range(25)])
-    found = Resampled(data.mean(), 1.0, without, reference.bootstrap_distribution, np.ones(4000))
+    found = Resampled(data.mean(), 1.0, without, 25, reference.bootstrap_distribution, np.ones(4000))
     low, high = bounds(found, level=0.9, method="bca")
     assert (low, high) == pytest.approx((reference.confidence_interval.low, reference.confidence_interval.high))
 
@@ -62,7 +62,7 @@ def test_bca_equals_scipy_for_a_mean():
 def test_expanded_of_a_normal_spread_is_students_t():
     """On resamples that lie as a normal distribution does, with the bootstrap's own sqrt((n - 1) / n) too little."""
     size, values = 12, scipy.stats.norm.ppf((np.arange(100_000) + 0.5) / 100_000) * np.sqrt(11 / 12)
-    found = Resampled(0.0, 1.0, np.zeros(size), values, np.ones(100_000))
+    found = Resampled(0.0, 1.0, np.zeros(size), size, values, np.ones(100_000))
     low, high = bounds(found, level=0.95, method="expanded", difference=True)
     assert high == pytest.approx(scipy.stats.t.ppf(0.975, 11), abs=0.01)
     assert low == pytest.approx(-high, abs=1e-6)
@@ -103,7 +103,7 @@ def test_p_value_counts_resamples_as_far_off(make_clips):
     labels, a, clips = make_clips(5)
     b = a + np.random.default_rng(5).normal(size=len(a))
     found = resampled(labels, [a, b], clips)
-    least = found.error / (2 * np.sqrt(len(found.without)))
+    least = found.error / (2 * np.sqrt(found.n_scarcer))
     beyond = 0
     for value, error in zip(found.values, found.errors, strict=True):
         beyond += (value - found.estimate) / max(error, least) >= found.estimate / found.error

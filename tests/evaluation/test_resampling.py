@@ -75,6 +75,7 @@ def test_a_class_in_one_cluster_has_the_error_by_influences(monkeypatch, max_pai
     clips = np.repeat(["a", "b", "c", "d"], 5)
     labels, scores = (clips == "a").astype(int), np.random.default_rng(0).normal(size=20)
     (found,) = resample(labels, [scores], [[1]], clusters=clips, n_resamples=R, seed=0)
+    assert found.n_scarcer == 1
     assert np.isnan(found.without[0])
     assert np.isfinite(found.without[1:]).all()
     assert found.error == pytest.approx(obuchowski_error(labels, scores, clips), abs=1e-12)

@@ -70,7 +70,8 @@ def p_value(resampled: Resampled) -> float:
 
     References
     ----------
-    Davison and Hinkley (1997), "Bootstrap methods and their application", section 4.4: studentized bootstrap tests.
+    Davison and Hinkley (1997), "Bootstrap methods and their application", section 4.4: tests by
+    studentized resamples.
     """
     if resampled.error < NO_SPREAD:
         return 1.0
@@ -120,8 +121,9 @@ def _deviations(resampled, difference):
     """Each resample's distance from the estimate in its own standard errors, (b,), and the estimate and its error.
 
     On the scale of the difference itself, or of arcsin(sqrt(AUROC)). Some resamples of few clips hold hardly any spread
-    of their own (one clip many times, or only clips without a mistake). Their standard error is taken as at least
-    1 / (2 sqrt(C)) of the estimate's, else they would push a bound to the end of the scale.
+    of their own: one anomalous clip many times, or only clips without a mistake. Their standard error is taken as at
+    least 1 / (2 sqrt(m)) of the estimate's, with m clips that hold the scarcer class, else they would push a bound to
+    the end of the scale.
     """
     if difference:
         centre, values, error, errors = resampled.estimate, resampled.values, resampled.error, resampled.errors
@@ -132,7 +134,7 @@ def _deviations(resampled, difference):
         slope, slopes = (2 * np.sqrt(of * (1 - of)) for of in (estimate, aurocs))
         error = resampled.error / slope
         errors = np.divide(resampled.errors, slopes, out=np.zeros_like(slopes), where=slopes > NO_SPREAD)
-    least = error / (2 * np.sqrt(len(resampled.without)))
+    least = error / (2 * np.sqrt(resampled.n_scarcer))
     return (values - centre) / np.maximum(errors, least), centre, error
 
 

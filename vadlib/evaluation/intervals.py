@@ -89,8 +89,8 @@ def bootstrap_auroc(
     References
     ----------
     Field and Welsh (2007), "Bootstrapping clustered data", J. R. Stat. Soc. B 69: the cluster bootstrap.
-    Davison and Hinkley (1997), "Bootstrap methods and their application", section 5.2.1: studentized intervals, and
-    on a scale that stabilises the variance. Efron and Stein (1981), Ann. Stat. 9: the jackknife's standard error,
+    Davison and Hinkley (1997), "Bootstrap methods and their application", section 5.2: studentized intervals, and on
+    a scale that stabilises the variance. Efron and Stein (1981), Ann. Stat. 9: the jackknife's standard error,
     which is used for the estimate, errs on the wide side.
     """
     check_level(level)

@@ -38,6 +38,8 @@ class Resampled:
         holds all frames of a class.
     without : float64 (C,)
         The contrast without each cluster; NaN where only one class is left.
+    n_scarcer : int
+        Clusters that hold frames of the class which fewer clusters hold.
     values, errors : float64 (n_resamples,)
         The contrast on each resample, and its standard error there, by the influences.
     """
@@ -45,6 +47,7 @@ class Resampled:
     estimate: float
     error: float
     without: np.ndarray
+    n_scarcer: int
     values: np.ndarray
     errors: np.ndarray
 
@@ -93,8 +96,8 @@ def resample(labels, columns, contrasts, *, clusters, n_resamples, seed) -> list
     spread = np.sqrt((len(p) - 1) * without.var(axis=1))
     exact = np.array([auroc(labels, scores) for scores in checked])
     return [
-        Resampled(float(estimate), float(error), *arrays)
-        for estimate, error, *arrays in zip(
+        Resampled(float(estimate), float(error), left, int(min((p > 0).sum(), (n > 0).sum())), *drawn)
+        for estimate, error, left, *drawn in zip(
             contrasts @ exact, np.where(np.isfinite(spread), spread, linear), without, values, errors, strict=True
         )
     ]
