@@ -1,11 +1,14 @@
 """Figures of merit and their intervals: arrays and data frames in, numbers out; nothing here knows a detector."""
 
 from vadlib.evaluation.blind import BLIND_BASELINES, blind_scores, nearest_fit_label
+from vadlib.evaluation.comparisons import SeedSpread, auroc_over_seeds, compare_all, holm, spread_over_seeds
+from vadlib.evaluation.coverage import coverage, coverage_study
 from vadlib.evaluation.factors import rank_correlation_within, share_explained
 from vadlib.evaluation.groups import anomalous_stretches, auroc_by_group, event_of_frames, extreme_frames
 from vadlib.evaluation.intervals import (
     Interval,
     RocBand,
+    auroc_by_unit,
     bootstrap_auroc,
     bootstrap_difference,
     bootstrap_roc_band,
@@ -22,20 +25,44 @@ from vadlib.evaluation.metrics import (
     roc_curve,
     summarize,
 )
+from vadlib.evaluation.operation import Alarms, alarms_at_recall, average_precision_at
+from vadlib.evaluation.postprocessing import (
+    TunedSmoothing,
+    balanced_rows,
+    macro_auroc,
+    normalise_per_clip,
+    padded_macro_auroc,
+    smooth_per_clip,
+    tune_smoothing,
+)
+from vadlib.evaluation.simulation import ScoreModel, Shapes
 
 __all__ = [
     "BLIND_BASELINES",
+    "Alarms",
     "Interval",
     "RocBand",
+    "ScoreModel",
+    "SeedSpread",
+    "Shapes",
+    "TunedSmoothing",
+    "alarms_at_recall",
     "anomalous_stretches",
     "auroc",
     "auroc_by_group",
+    "auroc_by_unit",
+    "auroc_over_seeds",
     "average_precision",
     "blind_scores",
+    "average_precision_at",
+    "balanced_rows",
     "bootstrap_auroc",
     "bootstrap_difference",
     "bootstrap_mean",
     "bootstrap_roc_band",
+    "compare_all",
+    "coverage",
+    "coverage_study",
     "delong_auroc",
     "equal_error_rate",
     "event_of_frames",
@@ -46,9 +73,17 @@ __all__ = [
     "nearest_fit_distance",
     "nearest_fit_label",
     "nearest_fit_similarity",
+    "holm",
+    "localisation",
+    "macro_auroc",
+    "normalise_per_clip",
     "overlap_coefficient",
+    "padded_macro_auroc",
     "rank_correlation_within",
     "roc_curve",
     "share_explained",
+    "smooth_per_clip",
+    "spread_over_seeds",
     "summarize",
+    "tune_smoothing",
 ]
