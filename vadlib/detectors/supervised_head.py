@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from vadlib.detectors.heatmaps import frame_scores
 from vadlib.errors import NotFittedError, ParameterError
 
-MOST_ITERATIONS = 2000
+MOST_ITERATIONS = 500
 
 
 def pooled_heatmaps(heatmaps: np.ndarray, grid: int = 4) -> np.ndarray:
@@ -77,9 +77,7 @@ class SupervisedHead:
 
     def __init__(self, inverse_regularisation: float = 0.1):
         if not 0 < inverse_regularisation < float("inf"):
-            raise ParameterError(
-                f"inverse_regularisation: expected a number above 0, found {inverse_regularisation!r}"
-            )
+            raise ParameterError(f"inverse_regularisation: expected a number above 0, found {inverse_regularisation!r}")
         self.inverse_regularisation = float(inverse_regularisation)
         self.scaler: StandardScaler | None = None
         self.regression: LogisticRegression | None = None
@@ -112,7 +110,7 @@ class SupervisedHead:
             )
         scaler = StandardScaler().fit(x)
         regression = LogisticRegression(
-            C=self.inverse_regularisation, class_weight="balanced", max_iter=MOST_ITERATIONS
+            C=self.inverse_regularisation, class_weight="balanced", solver="newton-cholesky", max_iter=MOST_ITERATIONS
         )
         with threadpool_limits(1):  # the order in which threads add up would change the last bits
             regression.fit(scaler.transform(x), labels)
