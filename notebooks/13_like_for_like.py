@@ -38,7 +38,7 @@ protocol = (
 )
 n_fit_informed = 100  # normal training frames of the detectors that see no anomaly
 n_fit_informed_clip = 100  # labelled frames of each class, in each fold, for all that see labels
-n_test_informed = 120  # test frames of each class
+n_test_informed: int | None = 120  # test frames of each class; None for all
 n_components_informed = 100  # dimensions that PaDiM keeps (paper: 300)
 n_prototypes_informed = 20  # of each class (paper: 100)
 n_neighbours_informed = 10  # normal frames that SPADE compares with

@@ -51,7 +51,7 @@ def test_each_setting_differs_from_the_default_in_one_thing():
         "PaDiM, dimensions: 10",
         "Prototypes",
         "Prototypes, ensemble's weights: 2 : 1 : 1",
-        "Prototypes, classes: one-class",
+        "Prototypes, classes learnt: one-class",
         "Prototypes, part of the frame: centre",
         "Prototypes, luck of the draw: seed 1",
     ]
@@ -75,7 +75,7 @@ def test_defaults_are_the_trials_or_the_detectors_own():
     assert default_value(PADIM, "layers") == ("layer1", "layer2", "layer3")
     assert default_value(PROTOTYPES, "top_k") == 5
     settings = ablation_settings({"Grad-CAM + SSIM": Trial("Grad-CAM + SSIM", "resnet18:random")}, {})
-    texts = {"size of maps": "as the frames", "class explained": "top1", "layers": "2 3 4", "picture size": "224 px"}
+    texts = {"size of maps": "as the frames", "class explained": "top1", "layers": "2, 3, 4", "picture size": "224 px"}
     assert {choice: default_text(settings["Grad-CAM + SSIM"], choice) for choice in texts} == texts
     assert default_text(settings["Grad-CAM + SSIM"], "frames fitted") == "all held"
 
@@ -148,7 +148,7 @@ def test_the_corrected_interval_is_bonferronis_over_all_pairs(settings):
 def test_words_follow_from_the_intervals(settings):
     _, merit, ranked = judged(settings, {"PaDiM, frame score: mean": 4.0})
     words = most_important(ranked, settings)
-    assert words.startswith("The choice that moves the AUROC most is PaDiM's frame score: from ")
+    assert words.startswith("The choice that moves the AUROC most is “frame score” (PaDiM): from ")
     assert f"to {ranked.iloc[0]['highest']:.3f} with mean" in words
     assert "even after a correction" in words
     alone = ranked.copy()

@@ -30,10 +30,10 @@ CHOICES = {
     "reference": "reference map",
     "map_size": "size of maps",
     "weights": "ensemble's weights",
-    "k": "prototypes",
+    "k": "number of prototypes",
     "top_k": "prototypes averaged",
     "view": "part of the frame",
-    "mode": "classes",
+    "mode": "classes learnt",
 }
 LUCK = "luck of the draw"  # a yardstick, not a choice: what the seed of a projection or of K-Means alone moves
 MOST_TAIL_RESAMPLES = 200_000
@@ -140,7 +140,7 @@ def _parsed(key: str, value: Any) -> Any:
 
 def _text(key: str, value: Any) -> str:
     if key == "layers":
-        return " ".join(name.removeprefix("layer") for name in value)
+        return ", ".join(name.removeprefix("layer") for name in value)
     if key == "weights":
         return " : ".join(f"{part:g}" for part in value)
     if key in ("image_size", "map_size", "sigma"):
