@@ -47,10 +47,7 @@ padim_epsilons = [0.0001, 0.001, 0.1, 1.0]  # on the covariances' diagonals, bes
 padim_sigmas = [0.0, 8.0]  # pixels, blur of the heatmap, beside 4
 padim_fit_counts = [15, 30]  # normal frames fitted on
 padim_seeds = [1, 2]  # of the projection alone: a yardstick for all the others
-gradcam_targets = [
-    "commonest",
-    0,
-]  # class explained: numbers, or the commonest of the normal frames; beside each frame's top-1
+gradcam_targets = ["commonest"]  # class explained, beside each frame's top-1: a number, or the normal frames' commonest
 gradcam_layers = ["layer2", "layer3", "layer4", "layer3 layer4"]  # beside layer2, layer3 and layer4
 gradcam_references = ["scene"]  # mean map of each scene, beside one of the data set
 gradcam_map_sizes = [28, 56, 112]  # pixels a side at which maps are compared, beside the frames' own
@@ -119,7 +116,8 @@ run.record(dataset=videos, weights=own.record.as_dict(), precision=own.precision
 # The defaults are this report's, as the detectors' chapters have them, on smaller draws ({glue:text}`n_frames`). PaDiM's heatmap can be read by its
 # maximum, its mean or its top 1 %; its features projected or selected; Grad-CAM can explain each frame's most likely class or one class for all,
 # and its maps can be compared coarse or fine; the prototypes' three scores can be weighted in any way. The paper gives a number for some of
-# these (dimensions, layers) and none for the rest. {glue:text}`commonest_sentence`
+# these (dimensions, layers) and none for the rest. {glue:text}`commonest_sentence` Prototypes of one class are fitted on the normal frames that PaDiM
+# is fitted on, from training clips; prototypes of both classes on labelled frames of other test clips.
 
 # %% tags=["hide-input", "remove-output"]
 with run.stage("trials"):

@@ -45,8 +45,8 @@ def most_important(ranked: pd.DataFrame, settings: Mapping[str, Setting]) -> str
     row = next(row for row in ranked.itertuples() if row.choice != LUCK)
     best, worst = (setting_in_words(settings, name, row.choice) for name in (row.best, row.worst))
     words = (
-        f"The choice that moves the AUROC most is “{row.choice}” ({row.detector}): from {row.lowest:.3f} with {worst} to "
-        f"{row.highest:.3f} with {best}, a difference of {row.span:+.3f}"
+        f"The choice that moves the AUROC most is “{row.choice}” ({row.detector}): from {row.lowest:.3f} with {worst} "
+        f"to {row.highest:.3f} with {best}, a difference of {row.span:+.3f}"
     )
     if leaves_out_zero(row.corrected):
         return f"{words}, which leaves out zero, even after a correction for having looked for the largest one."
