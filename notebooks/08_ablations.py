@@ -33,8 +33,9 @@ embedder_weights: str | None = None  # of the embedder; None: the same as weight
 image_size = 224  # pixels, height and width of the frames, where the size is not what is varied
 seed = 0  # of the draw, reductions, K-Means, random weights and the bootstrap
 batch_size = 32  # frames
+protocol = "disjoint-clips"  # where labelled frames come from: any of vadlib.data.sampling but official-split
 n_fit_ablated = 60  # normal training frames of every setting
-n_fit_ablated_clip = 60  # labelled frames of each class, from other clips than the tested ones
+n_fit_ablated_clip = 60  # labelled frames of each class, in each fold
 n_test_ablated: int | None = 80  # test frames of each class; None for all
 n_components_ablated = 100  # dimensions that PaDiM keeps (paper: 300)
 n_prototypes_ablated = 20  # of each class (paper: 100)
@@ -96,7 +97,7 @@ testing = {"test_normal": n_test_ablated, "test_abnormal": n_test_ablated, "seed
 trials = Trials(
     videos,
     draw(table, "official-split", n_fit_ablated, 0, **testing),
-    draw(table, "disjoint-clips", n_fit_ablated_clip, n_fit_ablated_clip, **testing),
+    draw(table, protocol, n_fit_ablated_clip, n_fit_ablated_clip, **testing),
     batch_size=batch_size,
     seed=seed,
     device=device,
@@ -117,7 +118,8 @@ run.record(dataset=videos, weights=own.record.as_dict(), precision=own.precision
 # maximum, its mean or its top 1 %; its features projected or selected; Grad-CAM can explain each frame's most likely class or one class for all,
 # and its maps can be compared coarse or fine; the prototypes' three scores can be weighted in any way. The paper gives a number for some of
 # these (dimensions, layers) and none for the rest. {glue:text}`commonest_sentence` Prototypes of one class are fitted on the normal frames that PaDiM
-# is fitted on, from training clips; prototypes of both classes on labelled frames of other test clips.
+# is fitted on, from training clips; prototypes of both classes on labelled frames of test clips
+# ({glue:text}`protocol`).
 
 # %% tags=["hide-input", "remove-output"]
 with run.stage("trials"):
@@ -222,6 +224,7 @@ spread = merit.loc[list(defaults), "estimate"]
 glue("most_important", most_important(ranked, settings), display=False)
 glue("beyond_chance", beyond_chance(merit, settings), display=False)
 glue("luck_sentence", luck_in_words(ranked), display=False)
+glue("protocol", protocol, display=False)
 glue("n_choices", n_choices, display=False)
 glue("n_settings", len(settings), display=False)
 glue("detector_range", f"{spread.max() - spread.min():.3f}", display=False)

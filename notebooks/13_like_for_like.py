@@ -33,9 +33,7 @@ embedder_weights: str | None = None  # of the embedder; None: the same as weight
 image_size = 224  # pixels, height and width of the frames as read
 seed = 0  # of the draw, reductions, K-Means, random weights and the bootstrap
 batch_size = 32  # frames
-protocol = (
-    "disjoint-clips"  # where labelled frames come from: disjoint-clips, disjoint-scenes, same-clips, reused-frames
-)
+protocol = "disjoint-clips"  # where labelled frames come from: any of vadlib.data.sampling but official-split
 n_fit_informed = 100  # normal training frames of the detectors that see no anomaly
 n_fit_informed_clip = 100  # labelled frames of each class, in each fold, for all that see labels
 n_test_informed: int | None = 120  # test frames of each class; None for all

@@ -131,7 +131,9 @@ class Trials:
         """
         found = {}
         with progress_bar(len(trials), "Trials", "trials", shown=True) as bar:
-            for name in sorted(trials, key=lambda name: (trials[name].image_size, trials[name].view)):
+            held = self._frames[0] if self._frames else None
+            groups = {name: (trial.image_size, trial.view) for name, trial in trials.items()}
+            for name in sorted(trials, key=lambda name: (groups[name] != held, groups[name])):
                 twin = next((done for done in found if trials[done] == trials[name]), None)
                 found[name] = found[twin] if twin else self._run(trials[name])
                 bar.update()
