@@ -26,8 +26,10 @@ UPSTREAM = {
     "04_clip_prototypes": [],
     "05_comparison": ["01_dataset", "02_padim", "03_gradcam_ssim", "04_clip_prototypes"],
     "06_limitations": ["02_padim", "03_gradcam_ssim", "04_clip_prototypes"],
+    "08_ablations": [],
     "09_networks": [],
     "12_labels": [],
+    "13_like_for_like": [],
     "10_provenance": [
         "01_dataset",
         "02_padim",
@@ -35,8 +37,10 @@ UPSTREAM = {
         "04_clip_prototypes",
         "05_comparison",
         "06_limitations",
+        "08_ablations",
         "09_networks",
         "12_labels",
+        "13_like_for_like",
     ],
 }
 COMPUTES = {name for name, upstream in UPSTREAM.items() if not upstream}  # the others read results, on one core each

@@ -28,6 +28,8 @@ from vadlib.report.pages import chapter_line, revision_name
 run = Experiment.from_notebook("10_provenance", globals())
 detectors = ("02_padim", "03_gradcam_ssim", "04_clip_prototypes")
 names = ("01_dataset", *detectors, "05_comparison", "06_limitations", "09_networks", "12_labels")
+others = ("05_comparison", "06_limitations", "08_ablations", "09_networks", "13_like_for_like")
+names = ("01_dataset", *detectors, *others)
 records = {name: load_results(f"{upstream_dir}/{name}").run for name in names}
 first = records["02_padim"]
 

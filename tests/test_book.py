@@ -22,7 +22,16 @@ from vadlib.report.book import assemble, build_pages
 from vadlib.report.notebooks import NotebookError, notebook_parameters, run_notebook
 
 DETECTORS = ("02_padim", "03_gradcam_ssim", "04_clip_prototypes")
-NOTEBOOKS = ("01_dataset", *DETECTORS, "05_comparison", "06_limitations", "12_labels", "09_networks", "10_provenance")
+OTHERS = (
+    "05_comparison",
+    "06_limitations",
+    "12_labels",
+    "08_ablations",
+    "13_like_for_like",
+    "09_networks",
+    "10_provenance",
+)
+NOTEBOOKS = ("01_dataset", *DETECTORS, *OTHERS)
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +57,28 @@ def tiny_profile(tiny_world, tmp_path_factory):
         "compared_embedders": ["clip_vision:random", "clip_vision:absent"],
         "compared_layers": ["layer2", "layer1 layer2 layer3"],
         "compared_sizes": [64, 96],
+        "n_fit_ablated": 20,
+        "n_fit_ablated_clip": 10,
+        "n_test_ablated": 20,
+        "n_components_ablated": 20,
+        "n_prototypes_ablated": 5,
+        "padim_components": [10],
+        "padim_sizes": [96],
+        "padim_fit_counts": [10],
+        "padim_epsilons": [0.1],
+        "padim_layers": ["layer2"],
+        "gradcam_layers": ["layer3"],
+        "gradcam_map_sizes": [16],
+        "gradcam_sizes": [96],
+        "gradcam_fit_counts": [10],
+        "prototype_counts": [3],
+        "prototype_top_ks": [2],
+        "n_fit_informed": 20,
+        "n_fit_informed_clip": 10,
+        "n_test_informed": 20,
+        "n_components_informed": 20,
+        "n_prototypes_informed": 5,
+        "n_neighbours_informed": 5,
         "n_test_normal": 50,
         "n_test_abnormal": 50,
         "n_resamples": 100,

@@ -12,6 +12,8 @@ import pytest
 
 DETECTORS = {"02_padim", "03_gradcam_ssim", "04_clip_prototypes"}
 CHAPTERS = {"01_dataset", *DETECTORS, "05_comparison", "06_limitations", "09_networks", "10_provenance", "12_labels"}
+OTHERS = {"05_comparison", "06_limitations", "08_ablations", "09_networks", "13_like_for_like", "10_provenance"}
+CHAPTERS = {"01_dataset", *DETECTORS, *OTHERS}
 
 
 @pytest.fixture(scope="module")

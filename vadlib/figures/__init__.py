@@ -1,6 +1,7 @@
 """Every plot of the report: arrays and tables in, a matplotlib Figure out. Nothing here reads, computes or writes."""
 
 from vadlib.figures.curves import densities, density_panels, roc, roc_panels, score_by_factor
+from vadlib.figures.effects import effect_rows, grouped_interval_rows, span_rows
 from vadlib.figures.frames import contact_sheet, heatmap_sheet, map_grid
 from vadlib.figures.intervals import forest, interval_rows
 from vadlib.figures.labels import class_balance, label_calendar
@@ -31,7 +32,9 @@ __all__ = [
     "contact_sheet",
     "densities",
     "density_panels",
+    "effect_rows",
     "forest",
+    "grouped_interval_rows",
     "heatmap_sheet",
     "interval_rows",
     "label_calendar",
@@ -40,6 +43,7 @@ __all__ = [
     "roc",
     "roc_panels",
     "score_by_factor",
+    "span_rows",
     "timeline",
     "use_house_style",
 ]
