@@ -22,7 +22,7 @@ from vadlib.report.book import assemble, build_pages
 from vadlib.report.notebooks import NotebookError, notebook_parameters, run_notebook
 
 DETECTORS = ("02_padim", "03_gradcam_ssim", "04_clip_prototypes")
-NOTEBOOKS = ("01_dataset", *DETECTORS, "05_comparison", "06_limitations", "09_networks", "10_provenance")
+NOTEBOOKS = ("01_dataset", *DETECTORS, "05_comparison", "06_limitations", "09_networks", "14_recorded", "10_provenance")
 
 
 @pytest.fixture(scope="session")

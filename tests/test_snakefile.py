@@ -11,7 +11,7 @@ import time
 import pytest
 
 DETECTORS = {"02_padim", "03_gradcam_ssim", "04_clip_prototypes"}
-CHAPTERS = {"01_dataset", *DETECTORS, "05_comparison", "06_limitations", "09_networks", "10_provenance"}
+CHAPTERS = {"01_dataset", *DETECTORS, "05_comparison", "06_limitations", "09_networks", "10_provenance", "14_recorded"}
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +65,12 @@ def test_nothing_changed_nothing_runs(finished):
     ("changed", "runs"),
     [
         ("book/rebuild.md", {"book"}),
-        ("notebooks/10_provenance.py", {"10_provenance", "book"}),
-        ("notebooks/02_padim.py", {"02_padim", "05_comparison", "06_limitations", "10_provenance", "book"}),
-        ("notebooks/01_dataset.py", {"01_dataset", "05_comparison", "10_provenance", "book"}),
+        ("notebooks/10_provenance.py", {"10_provenance", "14_recorded", "book"}),
+        (
+            "notebooks/02_padim.py",
+            {"02_padim", "05_comparison", "06_limitations", "10_provenance", "14_recorded", "book"},
+        ),
+        ("notebooks/01_dataset.py", {"01_dataset", "05_comparison", "10_provenance", "14_recorded", "book"}),
         ("book/paper_values.yml", CHAPTERS | {"book"}),
         ("vadlib/detectors/padim.py", CHAPTERS | {"book"}),
         ("vadlib/synth/render.py", CHAPTERS | {"world", "book"}),
