@@ -30,6 +30,7 @@ UPSTREAM = {
     "09_networks": [],
     "12_labels": [],
     "13_like_for_like": [],
+    "14_recorded": [],
     "10_provenance": [
         "01_dataset",
         "02_padim",
@@ -43,9 +44,12 @@ UPSTREAM = {
         "13_like_for_like",
     ],
 }
-COMPUTES = {name for name, upstream in UPSTREAM.items() if not upstream}  # the others read results, on one core each
+READS_RECORDS = {"14_recorded"}
+COMPUTES = {name for name, upstream in UPSTREAM.items() if not upstream} - READS_RECORDS  # the others: one core each
+RECORDED = [path for path in glob("book/recorded/*/**", recursive=True) if os.path.isfile(path)]
+SOURCES = sorted(glob("notebooks/*.py") + glob("notebooks/profiles/*.yml"))  # a change in one may make a record stale
 LIBRARY = sorted(glob_wildcards("vadlib/{path,[^.]+}.py").path)
-LIBRARY = [f"vadlib/{path}.py" for path in LIBRARY if path not in ("cli", "report/book")]
+LIBRARY = [f"vadlib/{path}.py" for path in LIBRARY if path not in ("cli", "report/book", "report/recording")]
 PYTHON = sys.executable
 
 MAKES_WORLD = PARAMETERS["dataset"] == "synthcampus" and "dataset_root" not in OVERRIDES
@@ -73,6 +77,7 @@ rule notebook:
         weights=WEIGHTS_FILE + BUNDLED,
         data=[OUT + "/data/world.json"] if MAKES_WORLD else [],
         upstream=lambda wildcards: [f"{OUT}/results/{name}" for name in UPSTREAM[wildcards.name]],
+        recorded=lambda wildcards: RECORDED + SOURCES if wildcards.name in READS_RECORDS else [],
     output:
         notebook=OUT + "/notebooks/{name}.ipynb",
         results=directory(OUT + "/results/{name}"),

@@ -29,6 +29,7 @@ OTHERS = (
     "08_ablations",
     "13_like_for_like",
     "09_networks",
+    "14_recorded",
     "10_provenance",
 )
 NOTEBOOKS = ("01_dataset", *DETECTORS, *OTHERS)

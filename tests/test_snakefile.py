@@ -14,6 +14,7 @@ DETECTORS = {"02_padim", "03_gradcam_ssim", "04_clip_prototypes"}
 CHAPTERS = {"01_dataset", *DETECTORS, "05_comparison", "06_limitations", "09_networks", "10_provenance", "12_labels"}
 OTHERS = {"05_comparison", "06_limitations", "08_ablations", "09_networks", "13_like_for_like", "10_provenance"}
 CHAPTERS = {"01_dataset", *DETECTORS, *OTHERS}
+CHAPTERS = {"01_dataset", *DETECTORS, "05_comparison", "06_limitations", "09_networks", "10_provenance", "14_recorded"}
 
 
 @pytest.fixture(scope="module")
@@ -67,9 +68,12 @@ def test_nothing_changed_nothing_runs(finished):
     ("changed", "runs"),
     [
         ("book/rebuild.md", {"book"}),
-        ("notebooks/10_provenance.py", {"10_provenance", "book"}),
-        ("notebooks/02_padim.py", {"02_padim", "05_comparison", "06_limitations", "10_provenance", "book"}),
-        ("notebooks/01_dataset.py", {"01_dataset", "05_comparison", "10_provenance", "book"}),
+        ("notebooks/10_provenance.py", {"10_provenance", "14_recorded", "book"}),
+        (
+            "notebooks/02_padim.py",
+            {"02_padim", "05_comparison", "06_limitations", "10_provenance", "14_recorded", "book"},
+        ),
+        ("notebooks/01_dataset.py", {"01_dataset", "05_comparison", "10_provenance", "14_recorded", "book"}),
         ("book/paper_values.yml", CHAPTERS | {"book"}),
         ("vadlib/detectors/padim.py", CHAPTERS | {"book"}),
         ("vadlib/synth/render.py", CHAPTERS | {"world", "book"}),

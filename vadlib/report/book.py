@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -57,6 +58,39 @@ def build_book(
         A notebook failed, or the pages have a defect; what went wrong has been printed.
     """
     project = _project()
+    index = project / "_build" / profile / "html" / "index.html"
+    before = index.stat().st_mtime_ns if index.is_file() else None
+    bring_up_to_date(profile, root=root, weights=weights, skip_unreadable=skip_unreadable, cores=cores)
+    return index, index.stat().st_mtime_ns != before
+
+
+def bring_up_to_date(
+    profile: str,
+    targets: Sequence[str] = (),
+    *,
+    again: Sequence[str] = (),
+    root: str | None = None,
+    weights: str | None = None,
+    skip_unreadable: bool = False,
+    cores: str = "all",
+) -> None:
+    """Have Snakemake make what is out of date.
+
+    Parameters
+    ----------
+    profile, root, weights, skip_unreadable, cores
+        As for `build_book`.
+    targets : sequence of str
+        Files or folders of the Snakefile's rules, relative to the project; none: the whole book.
+    again : sequence of str
+        Those to make even where they are up to date.
+
+    Raises
+    ------
+    BusyError, ParameterError, ResultsError
+        As `build_book`.
+    """
+    project = _project()
     profiles = sorted(path.stem for path in (project / "notebooks" / "profiles").glob("*.yml"))
     if profile not in profiles:
         raise ParameterError(f"profile: expected one of {', '.join(profiles)}, found {profile!r}")
@@ -67,18 +101,14 @@ def build_book(
         overrides["weights"] = _weights(weights)
     if skip_unreadable:
         overrides["skip_unreadable"] = "True"
-    index = project / "_build" / profile / "html" / "index.html"
-    before = index.stat().st_mtime_ns if index.is_file() else None
+    command = _snakemake_command(project, overrides, cores, targets, again)
     with RunLock(project / "_build" / profile / "book") as lock:
-        code = subprocess.run(
-            _snakemake_command(project, overrides, cores), cwd=project, pass_fds=lock.descriptors, check=False
-        ).returncode
+        code = subprocess.run(command, cwd=project, pass_fds=lock.descriptors, check=False).returncode
     if code:
         raise ResultsError(
             f"the report of profile {profile} was not finished (see above); mend what is wrong and run the same "
             "command again: it goes on from the last notebook that finished"
         )
-    return index, index.stat().st_mtime_ns != before
 
 
 def assemble(out: Path) -> Path:
@@ -133,11 +163,14 @@ def build_pages(out: Path) -> Path:
     return html / "index.html"
 
 
-def _snakemake_command(project: Path, overrides: dict[str, str], cores: str) -> list[str]:
+def _snakemake_command(
+    project: Path, overrides: dict[str, str], cores: str, targets: Sequence[str] = (), again: Sequence[str] = ()
+) -> list[str]:
     # Snakemake's own lock would survive a kill; ours does not, and is held around all of this.
     return [
-        sys.executable,
-        *("-m", "snakemake", "--snakefile", str(project / "Snakefile"), "--cores", cores),
+        *(sys.executable, "-m", "snakemake", *targets),
+        *(("--forcerun", *again) if again else ()),
+        *("--snakefile", str(project / "Snakefile"), "--cores", cores),
         *("--nolock", "--rerun-incomplete", "--quiet", "all", "--config"),
         *(f"{name}={value}" for name, value in overrides.items()),
     ]
