@@ -26,6 +26,7 @@ UPSTREAM = {
     "04_clip_prototypes": [],
     "05_comparison": ["01_dataset", "02_padim", "03_gradcam_ssim", "04_clip_prototypes"],
     "06_limitations": ["02_padim", "03_gradcam_ssim", "04_clip_prototypes"],
+    "07_audit": ["02_padim", "03_gradcam_ssim", "04_clip_prototypes", "12_labels"],
     "08_ablations": [],
     "09_networks": [],
     "12_labels": [],
@@ -38,14 +39,16 @@ UPSTREAM = {
         "04_clip_prototypes",
         "05_comparison",
         "06_limitations",
+        "07_audit",
         "08_ablations",
         "09_networks",
         "12_labels",
         "13_like_for_like",
     ],
 }
-READS_RECORDS = {"14_recorded"}
-COMPUTES = {name for name, upstream in UPSTREAM.items() if not upstream} - READS_RECORDS  # the others: one core each
+READS_RECORDS = {"07_audit", "08_ablations", "14_recorded"}
+READS_RESULTS = {name for name, upstream in UPSTREAM.items() if upstream} | READS_RECORDS
+COMPUTES = set(UPSTREAM) - READS_RESULTS | {"07_audit", "08_ablations"}  # the others only read: one core each
 RECORDED = [path for path in glob("book/recorded/*/**", recursive=True) if os.path.isfile(path)]
 SOURCES = sorted(glob("notebooks/*.py") + glob("notebooks/profiles/*.yml"))  # a change in one may make a record stale
 LIBRARY = sorted(glob_wildcards("vadlib/{path,[^.]+}.py").path)

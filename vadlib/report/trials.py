@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -80,6 +79,8 @@ class Trials:
         Of the protocol ``official-split``: the detectors that see normal frames only.
     labelled : Split
         The prototypes'; its test frames must be those of ``normal``.
+    others : sequence of Split
+        Whose frames are to be held too, for `run_under`.
     batch_size : int
     seed : int
         Of reductions, K-Means and random weights.
@@ -98,12 +99,14 @@ class Trials:
         normal: Split,
         labelled: Split,
         *,
+        others: Sequence[Split] = (),
         batch_size: int = 32,
         seed: int = 0,
         device: str = "auto",
         skip_unreadable: bool = False,
     ):
         self.normal, self.labelled, self.seed, self.device = normal, labelled, seed, device
+        self._splits = (normal, labelled, *others)
         self.tested = normal.test
         tested_there = pd.Index(np.concatenate([fold.test.index for fold in labelled.folds])).sort_values()
         if not tested_there.equals(self.tested.index.sort_values()):
@@ -138,6 +141,45 @@ class Trials:
                 found[name] = found[twin] if twin else self._run(trials[name])
                 bar.update()
         return {name: found[name] for name in trials}
+
+    def run_under(self, trial: Trial, split: Split) -> pd.DataFrame:
+        """Every score of one trial under another protocol: each fold's detector fitted on its frames, and on no other.
+
+        Prototypes of two classes see all fit frames with their labels; every other detector sees the normal ones.
+
+        Parameters
+        ----------
+        trial : Trial
+            Without ``head`` and ``n_fit``.
+        split : Split
+            One of those that the frames are held of.
+
+        Returns
+        -------
+        DataFrame float32
+            A row a test frame, in the frame table's order and with its index; a column a score; NaN where the frame
+            could not be read.
+
+        Raises
+        ------
+        ParameterError
+            A trial that has its frames chosen elsewhere; a split whose frames are not held; else as `run`.
+        """
+        if trial.head is not None or trial.n_fit is not None:
+            raise ParameterError("trial: under a protocol of its own, a trial has no head and no n_fit")
+        frames = self._held(trial.image_size, trial.view)
+        sees_labels = trial.detector == "Prototypes" and trial.options.get("mode", "two-class") == "two-class"
+        parts = []
+        for fold in split.folds:
+            fit = fold.fit if sees_labels else fold.fit[fold.fit["label"] == 0]
+            detector = self.detector(trial).fit(frames.select(fit))
+            parts.append(pd.DataFrame(detector.score_columns(frames.select(fold.test)), index=fold.test.index))
+        return pd.concat(parts).sort_index()
+
+    def embeddings(self, network: str, image_size: int) -> pd.DataFrame:
+        """Embeddings of all frames held, float32 (n, D), with the frame table's index."""
+        frames = self._held(image_size)
+        return pd.DataFrame(embed_frames(self.network(network), frames.select(frames.table)), index=frames.table.index)
 
     def network(self, name: str):
         """The network called ``ARCHITECTURE:WEIGHTS``, built once, on the device."""
@@ -212,8 +254,7 @@ class Trials:
             self._frames = None  # before the next ones are read
             for network in self._networks.values():
                 network.forget()
-            table = self._reading["videos"].frame_table()
-            table = table[table.index.isin(self.normal.fit.index) | table.index.isin(self._labelled_index)]
+            table = frames_of(self._reading["videos"].frame_table(), self._splits)
             size = (image_size, image_size)
             reader = FrameReader(
                 self._reading["videos"], table, size if view == "whole" else self._uncropped(table, image_size),
@@ -228,10 +269,6 @@ class Trials:
         first = table.iloc[0]
         height, width = read_frame(self._reading["videos"], first["clip"], int(first["frame"])).shape[:2]
         return tuple(round(side * image_size / min(height, width)) for side in (height, width))
-
-    @cached_property
-    def _labelled_index(self) -> pd.Index:
-        return pd.Index(np.concatenate([part.index for f in self.labelled.folds for part in (f.fit, f.test)])).unique()
 
 
 def compare_trials(
