@@ -24,7 +24,7 @@ UPSTREAM = {
     "02_padim": [],
     "03_gradcam_ssim": [],
     "04_clip_prototypes": [],
-    "05_comparison": ["01_dataset", "02_padim", "03_gradcam_ssim", "04_clip_prototypes"],
+    "05_comparison": ["01_dataset", "02_padim", "03_gradcam_ssim", "04_clip_prototypes", "12_labels"],
     "06_limitations": ["02_padim", "03_gradcam_ssim", "04_clip_prototypes"],
     "07_audit": ["02_padim", "03_gradcam_ssim", "04_clip_prototypes", "12_labels"],
     "08_ablations": [],

@@ -23,9 +23,9 @@ from vadlib.report.notebooks import NotebookError, notebook_parameters, run_note
 
 DETECTORS = ("02_padim", "03_gradcam_ssim", "04_clip_prototypes")
 OTHERS = (
+    "12_labels",
     "05_comparison",
     "06_limitations",
-    "12_labels",
     "07_audit",
     "08_ablations",
     "13_like_for_like",

@@ -75,6 +75,26 @@ def test_interval_rows_and_forest_show_chance_and_every_interval():
     assert sum(text.startswith("paper") for text in texts) == 2
 
 
+def test_forest_draws_what_no_picture_gives_as_grey_ticks():
+    rows = pd.DataFrame(
+        {
+            "paper": [np.nan, 0.6],
+            "estimate": 0.7,
+            "low": 0.65,
+            "high": 0.75,
+            "colour": "#000000",
+            "blind": [[0.31, 0.9], []],
+        },
+        index=["a", "b"],
+    )
+    axis = figures.forest(rows).axes[0]
+    ticks = [line for line in axis.lines if line.get_marker() == "|"]
+    assert [list(line.get_xdata()) for line in ticks] == [[0.31, 0.9], []]
+    assert to_hex(ticks[0].get_color()).upper() == figures.BLIND
+    assert axis.get_xlim()[0] <= 0.31
+    assert axis.get_xlim()[1] >= 0.9
+
+
 def test_interval_rows_draw_each_reference_with_its_name_on_a_level_of_its_own():
     rows = pd.DataFrame(
         {"estimate": [0.7], "low": [0.6], "high": [0.75], "colour": "#000000", "note": "x"}, index=["blind"]

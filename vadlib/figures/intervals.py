@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from vadlib.figures.style import CHANCE
+from vadlib.figures.style import BLIND, CHANCE
 
 _AT_MARK = {"textcoords": "offset points", "va": "center", "fontsize": 8.5, "color": "0.25"}
 
@@ -55,13 +55,16 @@ def forest(rows: pd.DataFrame) -> Figure:
     ----------
     rows : DataFrame
         Index: what to write at the row. Columns ``colour``; ``paper`` (NaN where the paper has none); ``estimate``,
-        ``low``, ``high`` (NaN where this build did not measure it).
+        ``low``, ``high`` (NaN where this build did not measure it); where there is a column ``blind``, the AUROCs (a
+        sequence) of scores that look at no picture, drawn as grey ticks.
     """
     figure, axis = plt.subplots(figsize=(7, 0.55 * len(rows) + 1.1))
     for row, entry in enumerate(rows.itertuples()):
         if np.isfinite(entry.paper):
             axis.plot(entry.paper, row - 0.14, "D", markerfacecolor="white", markeredgecolor=entry.colour, markersize=8)
             axis.annotate(f"paper {entry.paper:.3f}", (entry.paper, row - 0.14), (9, 0), **_AT_MARK)
+        blind = np.asarray(getattr(entry, "blind", ()), dtype=float)
+        axis.plot(blind, np.full(len(blind), row + 0.18), "|", color=BLIND, markersize=15, markeredgewidth=1.6)
         if np.isfinite(entry.estimate):
             axis.plot([entry.low, entry.high], [row + 0.18] * 2, color=entry.colour, linewidth=2.4)
             axis.plot(entry.estimate, row + 0.18, "o", color=entry.colour, markersize=8)
@@ -70,7 +73,10 @@ def forest(rows: pd.DataFrame) -> Figure:
     axis.text(0.5, -0.62, " chance", color=CHANCE, fontsize=8, va="bottom")
     axis.set_yticks(range(len(rows)), rows.index)
     marks = rows[["paper", "estimate", "low", "high"]]
-    low, high = _auroc_limits(marks.min(axis=1), marks.max(axis=1))
+    blind = pd.Series(
+        np.concatenate([np.asarray(v, float) for v in rows["blind"]]) if "blind" in rows else [], dtype=float
+    )
+    low, high = _auroc_limits(pd.concat([marks.min(axis=1), blind]), pd.concat([marks.max(axis=1), blind]))
     axis.set(xlabel="AUROC, all frames pooled", xlim=(low, min(high + 0.08, 1.08)), ylim=(len(rows) - 0.5, -0.65))
     return figure
 
