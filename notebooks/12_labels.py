@@ -17,7 +17,8 @@
 # :::
 #
 # **What AUROC does a score have that never looks at a picture?** On the labels of {glue:text}`n_test_clips` test clips, being near the middle of
-# the clip is worth {glue:text}`middle_auroc`; {glue:text}`answer`. An AUROC says something about pictures only where it is above these.
+# the clip is worth {glue:text}`middle_auroc`; {glue:text}`answer`. An AUROC says something about
+# pictures only where it is above what its protocol lets such scores have.
 
 # %% tags=["parameters"]
 profile = "demo"  # the row of notebooks/profiles that this run belongs to
@@ -182,8 +183,8 @@ pd.DataFrame(
             else "no clip has both classes",
         }
         | {
-            f"against the paper's {detector}, {value:.3f}": against_stated(intervals[name], value)
-            for detector, value in stated.items()
+            f"its interval, to the paper's {value:.3f}": against_stated(intervals[name], value)
+            for value in stated.values()
         }
         for name in columns
     }

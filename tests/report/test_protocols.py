@@ -130,8 +130,8 @@ def test_frames_of_clip_are_those_of_the_fold_that_tests_it():
     [
         (0.61, 0.7, "above it"),
         (0.5, 0.59, "below it"),
-        (0.5, 0.7, "cannot be told apart from it"),
-        (0.6, 0.7, "cannot be told apart from it"),
+        (0.5, 0.7, "not told apart from it"),
+        (0.6, 0.7, "not told apart from it"),
     ],
 )
 def test_against_stated(low, high, expected):

@@ -68,22 +68,17 @@ def leakage_report(
     dict
         Plain numbers, ready for `metrics.json`; shares are of all tested frames.
 
-        `n_folds`, `n_test_frames`, `n_test_clips`
-        `n_shared_clips`
-            Clips of which a fold tests frames that was fitted on frames of it.
-        `n_frames_in_shared_clips`, `share_in_shared_clips`
-            Tested frames whose fold was fitted on frames of their clip.
-        `share_in_shared_scenes`
-            The same for their scene; None where a table has no ``scene``.
-        `median_distance_frames`
-            To the nearest fitted frame of the clip, over tested frames that have one; None where none has.
-        `share_within_1_s`
-            Tested frames with a fitted frame of their clip at most one second away.
-        `n_reused_frames`, `share_reused`
-            Tested frames that are themselves fitted on.
-        `near_duplicates`
-            None without embeddings; else `threshold`, `n_compared` (tested frames that could be read), `share` (of
-            those: nearest fitted frame, of any clip, more similar than the threshold), and `median_similarity`.
+        - `n_folds`, `n_test_frames`, `n_test_clips`
+        - `n_shared_clips`: clips of which a fold tests frames that was fitted on frames of it
+        - `n_frames_in_shared_clips`, `share_in_shared_clips`: tested frames whose fold was fitted on frames of
+          their clip
+        - `share_in_shared_scenes`: the same for their scene; None where a table has no ``scene``
+        - `median_distance_frames`: to the nearest fitted frame of the clip, over tested frames that have one; None
+          where none has
+        - `share_within_1_s`: tested frames with a fitted frame of their clip at most one second away
+        - `n_reused_frames`, `share_reused`: tested frames that are themselves fitted on
+        - `near_duplicates`: None without embeddings; else `threshold`, `n_compared` (tested frames that could be read),
+          `share` (of those: nearest fitted frame, of any clip, more similar than the threshold), `median_similarity`
 
     Raises
     ------

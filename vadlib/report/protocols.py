@@ -151,11 +151,11 @@ def against_stated(blind: Interval, value: float) -> str:
     Returns
     -------
     str
-        ``above it`` or ``below it`` where its whole interval is, else ``cannot be told apart from it``.
+        ``above it`` or ``below it`` where its whole interval is, else ``not told apart from it``.
     """
     if blind.low > value:
         return "above it"
-    return "below it" if blind.high < value else "cannot be told apart from it"
+    return "below it" if blind.high < value else "not told apart from it"
 
 
 def _why_not(table: pd.DataFrame, protocol: str) -> str:
