@@ -117,8 +117,8 @@ class Trials:
     def run(self, trials: Mapping[str, Trial]) -> dict[str, dict[str, np.ndarray]]:
         """Every score of every trial, float32 (n_tested,) each, by trial and by the detector's own name of it.
 
-        Trials of one frame size and view follow each other, whatever their order here, so that frames are read once a
-        size, and a network's features of a frame computed once. Equal trials are run once.
+        Trials of one frame size, view and network follow each other, whatever their order here: frames are read once a
+        size, a network's features of a frame computed once. Equal trials are run once.
 
         Parameters
         ----------
@@ -133,11 +133,18 @@ class Trials:
         with progress_bar(len(trials), "Trials", "trials", shown=True) as bar:
             held = self._frames[0] if self._frames else None
             groups = {name: (trial.image_size, trial.view) for name, trial in trials.items()}
-            for name in sorted(trials, key=lambda name: (groups[name] != held, groups[name])):
+            for name in sorted(trials, key=lambda name: (groups[name] != held, groups[name], trials[name].network)):
+                self._forget(besides=trials[name].network)  # memory holds the features of one network
                 twin = next((done for done in found if trials[done] == trials[name]), None)
                 found[name] = found[twin] if twin else self._run(trials[name])
                 bar.update()
+        self._forget()
         return {name: found[name] for name in trials}
+
+    def _forget(self, besides: str = "") -> None:
+        for name, network in self._networks.items():
+            if name != besides:
+                network.forget()
 
     def network(self, name: str):
         """The network called ``ARCHITECTURE:WEIGHTS``, built once, on the device."""
@@ -210,8 +217,7 @@ class Trials:
             raise ParameterError(f"view: expected one of {', '.join(VIEWS)}, found {view!r}")
         if self._frames is None or self._frames[0] != (image_size, view):
             self._frames = None  # before the next ones are read
-            for network in self._networks.values():
-                network.forget()
+            self._forget()
             table = self._reading["videos"].frame_table()
             table = table[table.index.isin(self.normal.fit.index) | table.index.isin(self._labelled_index)]
             size = (image_size, image_size)
