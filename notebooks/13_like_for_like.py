@@ -229,7 +229,7 @@ glue(
 # - The same labels for all: {glue:text}`ranking_with`.
 # - The paper's own comparison, prototypes with labels against PaDiM without, gives {glue:text}`crossed`: {glue:text}`crossed_words`. Without
 #   labels for either it is {glue:text}`even`: {glue:text}`even_words`.
-# - Labels add most to {glue:text}`largest`.
+# - Of the gains by labels the largest is that of {glue:text}`largest`.
 #
 # ## What this does not show
 #
