@@ -114,10 +114,11 @@ def default_table(merit: pd.DataFrame, settings: Mapping[str, Setting], colours:
 
 def luck_in_words(ranked: pd.DataFrame) -> str:
     """How far another seed alone moves each detector that draws anything."""
-    parts = [f"{row.span.estimate:.3f} of {row.detector}'s AUROC" for row in ranked.itertuples() if row.choice == LUCK]
-    if not parts:
+    moved = {row.detector: row.span.estimate for row in ranked.itertuples() if row.choice == LUCK}
+    if not moved:
         return "No seed was varied."
-    return f"The yardstick is luck: between the seeds tried, nothing else changed, lies {' and '.join(parts)}."
+    parts = [f"that of {detector} by {span:.3f}" for detector, span in moved.items()]
+    return f"The yardstick is luck: another seed alone, of those tried, moves an AUROC, {' and '.join(parts)}."
 
 
 def leaves_out_zero(interval: Interval) -> bool:
