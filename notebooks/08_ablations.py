@@ -180,10 +180,10 @@ spans_figure = span_rows(span_table(ranked, settings, merit, DETECTOR_COLOURS))
 run.figure("spans", spans_figure, caption="AUROC under each setting of each choice, widest range first.")
 
 # %% [markdown]
-# The table has the best and the worst setting of each choice, the difference between them on the same resamples of the clips, and the same
+# The table, folded, has the best and the worst setting of each choice, the difference between them on the same resamples of the clips, and the same
 # interval corrected for having picked the two out of every pair of settings (Bonferroni).
 
-# %% tags=["hide-input"]
+# %% tags=["hide-cell"]
 table_of_choices(ranked, settings)
 
 # %% [markdown]

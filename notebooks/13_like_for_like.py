@@ -160,7 +160,8 @@ table_of_pairs(pairs)
 # %% [markdown]
 # ## What the labels are worth
 #
-# The same detector with and without: where its interval leaves out zero, the labels changed the number, and not the method.
+# The same detector with and without: where its interval leaves out zero, the labels moved the number, and not the method. (The prototypes'
+# normal frames change with it, from training clips to labelled ones of test clips.)
 
 # %% tags=["hide-input"]
 worth = {

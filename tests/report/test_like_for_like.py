@@ -63,6 +63,8 @@ def found(scores, names):
 def test_pairs_are_paired_and_the_better_is_first(scores):
     merit, pairs = found(scores, ["low", "high", "middle"])
     assert len(pairs) == 3
+    estimates = [difference.estimate for difference in pairs["difference"]]
+    assert estimates == sorted(estimates, reverse=True)
     for row in pairs.itertuples():
         assert merit[row.first].estimate >= merit[row.second].estimate
         assert row.difference.estimate >= 0

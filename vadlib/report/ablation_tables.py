@@ -20,9 +20,7 @@ def table_of_choices(ranked: pd.DataFrame, settings: Mapping[str, Setting]) -> p
     """`rank_choices` as text, a row a choice."""
     rows = [
         {
-            "detector": row.detector,
-            "choice": row.choice,
-            "settings": row.n_settings,
+            "choice": f"{row.detector}: {row.choice}",
             "lowest AUROC": f"{row.lowest:.3f}, {setting_in_words(settings, row.worst, row.choice)}",
             "highest AUROC": f"{row.highest:.3f}, {setting_in_words(settings, row.best, row.choice)}",
             "difference [95 %]": f"{row.span:+.3f}",
@@ -30,7 +28,7 @@ def table_of_choices(ranked: pd.DataFrame, settings: Mapping[str, Setting]) -> p
         }
         for row in ranked.itertuples()
     ]
-    return pd.DataFrame(rows).set_index(["detector", "choice"])
+    return pd.DataFrame(rows).set_index("choice")
 
 
 def most_important(ranked: pd.DataFrame, settings: Mapping[str, Setting]) -> str:

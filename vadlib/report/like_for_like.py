@@ -76,7 +76,7 @@ def paired_differences(
     Returns
     -------
     DataFrame
-        ``first``, ``second``, ``difference``, an `Interval`; the better of the two is first.
+        ``first``, ``second``, ``difference``, an `Interval`; the better of the two is first, the widest apart on top.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def paired_differences(
         if found.estimate < 0:
             one, other, found = other, one, _difference(scores, names[other], names[one], n_resamples, seed)
         rows.append({"first": one, "second": other, "difference": found})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(sorted(rows, key=lambda row: -row["difference"].estimate))
 
 
 def _difference(scores: pd.DataFrame, first: str, second: str, n_resamples: int, seed: int) -> Interval:
