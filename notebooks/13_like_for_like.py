@@ -68,7 +68,7 @@ from vadlib.report.like_for_like import (
     table_of_pairs,
     verdict,
 )
-from vadlib.report.pages import chapter_line, data_note, difference_in_words
+from vadlib.report.pages import chapter_line, data_note, difference_in_words, network_name
 from vadlib.report.trials import Trial, Trials, main_scores
 
 use_house_style()
@@ -178,7 +178,11 @@ run.metrics(
         "n_frames": len(scores),
         "n_fit_frames": n_fit_informed,
         "trials": {
-            name: {"detector": wanted[name].detector, "network": wanted[name].network, "information": information}
+            name: {
+                "detector": wanted[name].detector,
+                "network": network_name(trials.network(wanted[name].network)),
+                "information": information,
+            }
             | {"estimate": interval.estimate, "low": interval.low, "high": interval.high}
             for information in INFORMATION
             for name, interval in merits[information].items()
@@ -209,12 +213,7 @@ glue(
     chapter_line(
         profile=profile,
         dataset=dataset,
-        network=", ".join(
-            dict.fromkeys(
-                f"{network.record.architecture} ({network.record.name})"
-                for network in (trials.network(trial.network) for trial in detectors.values())
-            )
-        ),
+        network=", ".join(dict.fromkeys(network_name(trials.network(trial.network)) for trial in detectors.values())),
         n_fit=n_fit_informed,
         n_test=len(scores),
         seconds=run.seconds,
