@@ -84,7 +84,7 @@ from vadlib.report.ablation_tables import (
     table_of_choices,
 )
 from vadlib.report.ablations import LUCK, ablation_settings, rank_choices
-from vadlib.report.pages import chapter_line, data_note
+from vadlib.report.pages import chapter_line, data_note, network_name
 from vadlib.report.trials import Trial, Trials, compare_trials, main_scores
 
 use_house_style()
@@ -180,10 +180,10 @@ spans_figure = span_rows(span_table(ranked, settings, merit, DETECTOR_COLOURS))
 run.figure("spans", spans_figure, caption="AUROC under each setting of each choice, widest range first.")
 
 # %% [markdown]
-# The table has the best and the worst setting of each choice, the difference between them on the same resamples of the clips, and the same
+# The table, folded, has the best and the worst setting of each choice, the difference between them on the same resamples of the clips, and the same
 # interval corrected for having picked the two out of every pair of settings (Bonferroni).
 
-# %% tags=["hide-input"]
+# %% tags=["hide-cell"]
 table_of_choices(ranked, settings)
 
 # %% [markdown]
@@ -208,7 +208,7 @@ run.metrics(
         "trials": {
             name: {
                 "detector": setting.detector,
-                "network": setting.trial.network,
+                "network": network_name(trials.network(setting.trial.network)),
                 "choice": setting.choice,
                 "value": setting.value,
                 **merit.loc[name].to_dict(),
@@ -241,9 +241,7 @@ glue(
     chapter_line(
         profile=profile,
         dataset=dataset,
-        network=", ".join(
-            dict.fromkeys(f"{n.record.architecture} ({n.record.name})" for n in map(trials.network, networks.values()))
-        ),
+        network=", ".join(dict.fromkeys(network_name(trials.network(name)) for name in networks.values())),
         n_fit=n_fit_ablated,
         n_test=len(scores),
         seconds=run.seconds,

@@ -35,9 +35,9 @@ def test_each_detector_sees_no_label_and_then_all_of_them():
         "One-class prototypes": replace(DETECTORS["Prototypes"], options={"k": 3, "mode": "one-class"}),
     }
     assert informed[WITH] == {
-        "PaDiM, logistic head": replace(DETECTORS["PaDiM"], head=HEAD),
+        "PaDiM with a head": replace(DETECTORS["PaDiM"], head=HEAD),
         "Prototypes": DETECTORS["Prototypes"],
-        "Same embeddings, logistic head": replace(DETECTORS["Prototypes"], head=HEAD),
+        "Embeddings with a head": replace(DETECTORS["Prototypes"], head=HEAD),
     }
     with pytest.raises(ParameterError, match="heads: no detector 'Grad-CAM'"):
         informed_trials(DETECTORS, {"Grad-CAM": HEAD})
@@ -63,6 +63,8 @@ def found(scores, names):
 def test_pairs_are_paired_and_the_better_is_first(scores):
     merit, pairs = found(scores, ["low", "high", "middle"])
     assert len(pairs) == 3
+    estimates = [difference.estimate for difference in pairs["difference"]]
+    assert estimates == sorted(estimates, reverse=True)
     for row in pairs.itertuples():
         assert merit[row.first].estimate >= merit[row.second].estimate
         assert row.difference.estimate >= 0
@@ -82,9 +84,12 @@ def test_words_follow_from_the_pairs(scores):
     assert (table["told apart"] == "yes").sum() == told
     both = {WITHOUT: merit, WITH: merit}, {WITHOUT: pairs, WITH: pairs}
     leads = verdict({WITHOUT: "high", WITH: "high"}, *both)
-    assert "Without labels for anyone the prototypes have the highest AUROC, and are above low and middle." in leads
+    assert (
+        "Without labels for anyone the highest AUROC is the prototypes'; the prototypes are above low and middle."
+        in leads
+    )
     trails = verdict({WITHOUT: "high", WITH: "low"}, *both)
-    assert "all the prototypes do not have (that is high's) the highest AUROC, and are below high" in trails
+    assert "for all the highest AUROC is that of high; the prototypes are below high" in trails
     _, close = found(scores, ["low", "middle"])
     apart = close.iloc[0]["difference"].low > 0
     undecided = verdict({WITHOUT: "low", WITH: "low"}, both[0], {WITHOUT: close, WITH: close})

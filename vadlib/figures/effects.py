@@ -96,7 +96,10 @@ def grouped_interval_rows(rows: pd.DataFrame, *, xlabel: str = "AUROC") -> Figur
         axis.plot(row.estimate, row_at, "o", color=row.colour, markersize=7)
         axis.text(1.01, row_at, row.note, transform=axis.get_yaxis_transform(), va="center", fontsize=8, color="0.35")
     for heading_at, text, _ in headings:
-        axis.text(0, heading_at, text, transform=axis.get_yaxis_transform(), va="center", fontweight="bold")
+        axis.text(
+            0.015, heading_at, text, transform=axis.get_yaxis_transform(), va="center", fontweight="bold",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+        )  # fmt: skip
     axis.axvline(0.5, color=CHANCE, linestyle="--", linewidth=1)
     axis.set_yticks(at, rows["label"])
     axis.set(xlabel=xlabel, ylim=(y - 0.3, -0.5))

@@ -20,9 +20,7 @@ def table_of_choices(ranked: pd.DataFrame, settings: Mapping[str, Setting]) -> p
     """`rank_choices` as text, a row a choice."""
     rows = [
         {
-            "detector": row.detector,
-            "choice": row.choice,
-            "settings": row.n_settings,
+            "choice": f"{row.detector}: {row.choice}",
             "lowest AUROC": f"{row.lowest:.3f}, {setting_in_words(settings, row.worst, row.choice)}",
             "highest AUROC": f"{row.highest:.3f}, {setting_in_words(settings, row.best, row.choice)}",
             "difference [95 %]": f"{row.span:+.3f}",
@@ -30,7 +28,7 @@ def table_of_choices(ranked: pd.DataFrame, settings: Mapping[str, Setting]) -> p
         }
         for row in ranked.itertuples()
     ]
-    return pd.DataFrame(rows).set_index(["detector", "choice"])
+    return pd.DataFrame(rows).set_index("choice")
 
 
 def most_important(ranked: pd.DataFrame, settings: Mapping[str, Setting]) -> str:
@@ -114,10 +112,11 @@ def default_table(merit: pd.DataFrame, settings: Mapping[str, Setting], colours:
 
 def luck_in_words(ranked: pd.DataFrame) -> str:
     """How far another seed alone moves each detector that draws anything."""
-    parts = [f"{row.span.estimate:.3f} of {row.detector}'s AUROC" for row in ranked.itertuples() if row.choice == LUCK]
-    if not parts:
+    moved = {row.detector: row.span.estimate for row in ranked.itertuples() if row.choice == LUCK}
+    if not moved:
         return "No seed was varied."
-    return f"The yardstick is luck: between the seeds tried, nothing else changed, lies {' and '.join(parts)}."
+    parts = [f"that of {detector} by {span:.3f}" for detector, span in moved.items()]
+    return f"The yardstick is luck: another seed alone, of those tried, moves an AUROC, {' and '.join(parts)}."
 
 
 def leaves_out_zero(interval: Interval) -> bool:

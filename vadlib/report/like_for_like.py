@@ -52,11 +52,11 @@ def informed_trials(trials: Mapping[str, Trial], heads: Mapping[str, Mapping[str
             without[f"One-class {name.lower()}"] = replace(trial, options=dict(trial.options) | {"mode": "one-class"})
             informed[name] = trial
             if headed:
-                informed["Same embeddings, logistic head"] = headed
+                informed["Embeddings with a head"] = headed
         else:
             without[name] = trial
             if headed:
-                informed[f"{name}, logistic head"] = headed
+                informed[f"{name} with a head"] = headed
     return {WITHOUT: without, WITH: informed}
 
 
@@ -76,7 +76,7 @@ def paired_differences(
     Returns
     -------
     DataFrame
-        ``first``, ``second``, ``difference``, an `Interval`; the better of the two is first.
+        ``first``, ``second``, ``difference``, an `Interval`; the better of the two is first, the widest apart on top.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def paired_differences(
         if found.estimate < 0:
             one, other, found = other, one, _difference(scores, names[other], names[one], n_resamples, seed)
         rows.append({"first": one, "second": other, "difference": found})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(sorted(rows, key=lambda row: -row["difference"].estimate))
 
 
 def _difference(scores: pd.DataFrame, first: str, second: str, n_resamples: int, seed: int) -> Interval:
@@ -135,8 +135,8 @@ def verdict(
         said = [f"above {_listed(above)}"] if above else []
         said += [f"below {_listed(below)}"] if below else []
         said += [f"not told apart from {_listed(rest)}"] if rest else []
-        lead = "have" if first == ours else f"do not have (that is {first}'s)"
-        parts.append(f"{title} the prototypes {lead} the highest AUROC, and are {', '.join(said)}.")
+        lead = "the prototypes'" if first == ours else f"that of {first}"
+        parts.append(f"{title} the highest AUROC is {lead}; the prototypes are {', '.join(said)}.")
     return " ".join(parts)
 
 

@@ -120,8 +120,8 @@ class Trials:
     def run(self, trials: Mapping[str, Trial]) -> dict[str, dict[str, np.ndarray]]:
         """Every score of every trial, float32 (n_tested,) each, by trial and by the detector's own name of it.
 
-        Trials of one frame size and view follow each other, whatever their order here, so that frames are read once a
-        size, and a network's features of a frame computed once. Equal trials are run once.
+        Trials of one frame size, view and network follow each other, whatever their order here: frames are read once a
+        size, a network's features of a frame computed once. Equal trials are run once.
 
         Parameters
         ----------
@@ -136,10 +136,12 @@ class Trials:
         with progress_bar(len(trials), "Trials", "trials", shown=True) as bar:
             held = self._frames[0] if self._frames else None
             groups = {name: (trial.image_size, trial.view) for name, trial in trials.items()}
-            for name in sorted(trials, key=lambda name: (groups[name] != held, groups[name])):
+            for name in sorted(trials, key=lambda name: (groups[name] != held, groups[name], trials[name].network)):
+                self._forget(besides=trials[name].network)  # memory holds the features of one network
                 twin = next((done for done in found if trials[done] == trials[name]), None)
                 found[name] = found[twin] if twin else self._run(trials[name])
                 bar.update()
+        self._forget()
         return {name: found[name] for name in trials}
 
     def run_under(self, trial: Trial, split: Split) -> pd.DataFrame:
@@ -180,6 +182,11 @@ class Trials:
         """Embeddings of all frames held, float32 (n, D), with the frame table's index."""
         frames = self._held(image_size)
         return pd.DataFrame(embed_frames(self.network(network), frames.select(frames.table)), index=frames.table.index)
+
+    def _forget(self, besides: str = "") -> None:
+        for name, network in self._networks.items():
+            if name != besides:
+                network.forget()
 
     def network(self, name: str):
         """The network called ``ARCHITECTURE:WEIGHTS``, built once, on the device."""
@@ -252,8 +259,7 @@ class Trials:
             raise ParameterError(f"view: expected one of {', '.join(VIEWS)}, found {view!r}")
         if self._frames is None or self._frames[0] != (image_size, view):
             self._frames = None  # before the next ones are read
-            for network in self._networks.values():
-                network.forget()
+            self._forget()
             table = frames_of(self._reading["videos"].frame_table(), self._splits)
             size = (image_size, image_size)
             reader = FrameReader(
