@@ -133,9 +133,9 @@ def test_bad_comparisons(detectors):
     labels, scores, clips = detectors
     with pytest.raises(ParameterError, match=r"at least two detectors; got \['good'\]"):
         compare_all(labels, {"good": scores["good"]}, clusters=clips)
-    with pytest.raises(ParameterError, match="3 pairs at level 0.95 need at least 119.*got 118"):
-        compare_all(labels, scores, clusters=clips, n_resamples=118)
-    assert compare_all(labels, scores, clusters=clips, n_resamples=119)["better"].iloc[0] == "good"
+    with pytest.raises(ParameterError, match="3 pairs at level 0.95 need at least 59.*got 58"):
+        compare_all(labels, scores, clusters=clips, n_resamples=58)
+    assert compare_all(labels, scores, clusters=clips, n_resamples=59)["better"].iloc[0] == "good"
     with pytest.raises(ParameterError, match="scores_by_seed is empty"):
         auroc_over_seeds(labels, {}, clusters=clips)
     with pytest.raises(ParameterError, match="estimates must be finite"):

@@ -66,7 +66,7 @@ def p_value(resampled: Resampled) -> float:
     Returns
     -------
     float
-        At least 2 / (n_resamples + 1); 1 where the two never differ.
+        At least 1 / (n_resamples + 1); 1 where the two never differ.
 
     References
     ----------
@@ -76,9 +76,8 @@ def p_value(resampled: Resampled) -> float:
     if resampled.error < NO_SPREAD:
         return 1.0
     deviations = _deviations(resampled, difference=True)[0]
-    observed = resampled.estimate / resampled.error
-    beyond = min((deviations >= observed).sum(), (deviations <= observed).sum())
-    return float(min(1.0, 2 * (beyond + 1) / (len(deviations) + 1)))
+    beyond = (np.abs(deviations) >= abs(resampled.estimate) / resampled.error).sum()
+    return float((beyond + 1) / (len(deviations) + 1))
 
 
 def _percentile(resampled, level, difference):
@@ -106,15 +105,22 @@ def _bca(resampled, level, difference):
 
 
 def _studentized(resampled, level, difference):
-    """Efron's bootstrap-t: how many standard errors off resamples are, each measured with its own standard error."""
+    """Efron's bootstrap-t: how many standard errors off resamples are, each measured with its own standard error.
+
+    For an AUROC the two tails are taken apart, since its spread is skewed. For a difference, whose spread is about
+    even, they are taken together (Hall 1988, J. R. Stat. Soc. B 50: symmetric intervals, whose error is the smaller).
+    """
     if resampled.error < NO_SPREAD:
         return resampled.estimate, resampled.estimate
     deviations, centre, error = _deviations(resampled, difference)
-    deviations = np.sort(deviations)
-    # the order statistics at which the interval and `p_value` agree: not 0 within exactly where p <= 1 - level
-    rank = max(1, int(np.floor((len(deviations) + 1) * (1 - level) / 2 + 1e-9)))
-    ends = centre - error * deviations[[-rank, rank - 1]]
-    return np.clip(ends, -1, 1) if difference else np.sin(np.clip(ends, 0, np.pi / 2)) ** 2
+    # order statistics, so that the interval of a difference and `p_value` agree: 0 is outside where p <= 1 - level
+    beyond = (len(deviations) + 1) * (1 - level) + 1e-9
+    if difference:
+        reach = error * np.sort(np.abs(deviations))[-max(1, int(beyond))]
+        return max(centre - reach, -1.0), min(centre + reach, 1.0)
+    rank = max(1, int(beyond / 2))
+    ends = centre - error * np.sort(deviations)[[-rank, rank - 1]]
+    return np.sin(np.clip(ends, 0, np.pi / 2)) ** 2
 
 
 def _deviations(resampled, difference):

@@ -33,7 +33,7 @@ def compare_all(labels, scores, *, clusters, n_resamples=5000, level=0.95, seed=
     clusters : (n,)
         Each frame's clip.
     n_resamples : int
-        No p-value can be below 2 / (n_resamples + 1), so more pairs need more.
+        No p-value can be below 1 / (n_resamples + 1), so more pairs need more.
     level : float
         In (0, 1).
     seed : int or np.random.Generator
@@ -59,7 +59,7 @@ def compare_all(labels, scores, *, clusters, n_resamples=5000, level=0.95, seed=
     if len(names) < 2:
         raise ParameterError(f"scores: a comparison needs at least two detectors; got {names}.")
     pairs = list(combinations(range(len(names)), 2))
-    needed = int(np.ceil(2 * len(pairs) / (1 - check_level(level)) - 1e-9)) - 1
+    needed = int(np.ceil(len(pairs) / (1 - check_level(level)) - 1e-9)) - 1
     if n_resamples < needed:
         raise ParameterError(
             f"n_resamples: {len(pairs)} pairs at level {level} need at least {needed}, or no verdict can be reached; "

@@ -70,10 +70,10 @@ def bootstrap_auroc(
     seed : int or np.random.Generator
     method : str
         "studentized", the one in use: each resample's distance from the estimate is divided by its own standard error.
-        It covers about as often as it says from six clips on and for an AUROC up to 0.97. "percentile" (the middle
-        share of the resamples) does not: with 12 clips its 95 % are about 91 %, and near an AUROC of 1 they are
-        below 90 % even with 107. "expanded" and "bca" stand between. `vadlib.evaluation.coverage_study`
-        measures all four.
+        Simulated on ShanghaiTech's labels, its 95 % held the truth in 93 to 97 of 100 data sets, with 107 clips and
+        with 6, for an AUROC of 0.5 and of 0.97. "percentile" (the middle share of the resamples) does so only with many
+        clips and an AUROC far from 1: about 91 of 100 at 0.97 with 107 clips, 82 at 0.9 with 12. "expanded" and "bca"
+        stand between. `vadlib.evaluation.coverage_study` measures all four.
 
     Returns
     -------
@@ -113,6 +113,8 @@ def bootstrap_difference(
     -------
     Interval
         Above 0 where `a` is the better; an interval that holds 0 says that these clips do not tell them apart.
+        Symmetric by the method in use, which in the simulation errs on the wide side: it never held the truth less
+        often than it says by more than 2 in 100, and more often where both detectors are strong.
 
     Raises
     ------
