@@ -326,7 +326,7 @@ def test_every_figure_is_computed_again(toy):
     [
         "micro_auroc", "micro_auroc_interval.estimate", "eer", "n_anomalous", "scores.mean.micro_auroc",
         "scores.mean.macro_auroc", "scores.max.fpr_at_95_tpr", "scores.mean.micro_auroc_interval.estimate",
-        "scores.mean.micro_auroc_interval.low", "trials.max.estimate",
+        "scores.mean.micro_auroc_interval.low", "trials.max.estimate", "trials.max.high",
     ],
 )  # fmt: skip
 def test_a_tampered_number_is_found(toy, where):

@@ -77,7 +77,7 @@ def check_metrics(metrics: Mapping, scores: pd.DataFrame) -> list[Check]:
 
 
 def check_interval(metrics: Mapping, scores: pd.DataFrame, *, n_resamples: int, seed: int) -> list[Check]:
-    """Compute again the bounds of every `micro_auroc_interval` that stands under a column's name.
+    """Compute again the bounds of every interval of a column's AUROC.
 
     Parameters
     ----------
@@ -203,6 +203,8 @@ def _intervals(metrics: Mapping, columns: set[str], path: tuple[str, ...] = ()) 
             continue
         if name in columns and isinstance(value.get(HEAD), Mapping):
             yield ".".join((*path, name, HEAD)), name, value[HEAD]
+        elif name in columns and path and path[-1] in AUROC_TABLES and _number(value) is not None:
+            yield ".".join((*path, name)), name, value
         yield from _intervals(value, columns, (*path, name))
 
 
