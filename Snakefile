@@ -21,13 +21,13 @@ PAGES = [f"book/{path}" for path in glob_wildcards("book/{path,.*[^~]}").path]
 
 UPSTREAM = {
     "01_dataset": [],
+    "14_recorded": [],  # reads book/recorded
     "02_padim": [],
     "03_gradcam_ssim": [],
     "04_clip_prototypes": [],
     "05_comparison": ["01_dataset", "02_padim", "03_gradcam_ssim", "04_clip_prototypes"],
     "06_limitations": ["02_padim", "03_gradcam_ssim", "04_clip_prototypes"],
     "09_networks": [],
-    "14_recorded": [],
     "10_provenance": [
         "01_dataset",
         "02_padim",
