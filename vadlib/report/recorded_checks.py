@@ -21,7 +21,8 @@ KEYS = ("clip", "frame", "label", "scene", "split")
 TOLERANCE = 1e-9
 HEAD = "micro_auroc_interval"
 AUROC_TABLES = ("trials", "auroc", "micro_auroc", HEAD)  # of columns, each an interval, or a mapping that holds one
-JOINED = ("02_padim", "03_gradcam_ssim", "04_clip_prototypes")  # what `frame_scores_of` joins
+COMPARISON = "05_comparison"  # it judges the scores of these, as `frame_scores_of` joins them, and keeps none
+JOINED = ("02_padim", "03_gradcam_ssim", "04_clip_prototypes")
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def check_interval(metrics: Mapping, scores: pd.DataFrame, *, n_resamples: int, 
 
 
 def scores_of(recorded: Recorded) -> pd.DataFrame | None:
-    """The scores that a recorded run's metrics are about: its own, or its detectors', recorded from the same runs.
+    """The scores that a recorded run's metrics are about: its own, or those that the comparison read, if recorded.
 
     Parameters
     ----------
@@ -117,10 +118,10 @@ def scores_of(recorded: Recorded) -> pd.DataFrame | None:
         return recorded.scores
     read = recorded.run["recorded"].get("upstream", {})
     names = {notebook: recorded_name(recorded.profile, notebook) for notebook in JOINED}
-    if not set(JOINED) <= set(read) or not set(names.values()) <= set(list_recorded()):
+    if recorded.notebook != COMPARISON or not set(names.values()) <= set(list_recorded()):
         return None
     siblings = {notebook: load_recorded(name) for notebook, name in names.items()}
-    if any(sibling.run["started"] != read[notebook] for notebook, sibling in siblings.items()):
+    if any(sibling.run["started"] != read.get(notebook) for notebook, sibling in siblings.items()):
         return None
     from vadlib.report.chapters import frame_scores_of
 
