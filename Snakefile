@@ -21,6 +21,7 @@ PAGES = [f"book/{path}" for path in glob_wildcards("book/{path,.*[^~]}").path]
 
 UPSTREAM = {
     "01_dataset": [],
+    "14_recorded": [],  # reads book/recorded
     "02_padim": [],
     "03_gradcam_ssim": [],
     "04_clip_prototypes": [],

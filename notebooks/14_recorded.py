@@ -22,8 +22,7 @@ results_dir = "_build/manual/14_recorded"  # folder to write the results to
 from IPython.display import Markdown, display
 from myst_nb import glue
 
-from vadlib.report import Experiment
-from vadlib.report.recorded import list_recorded, load_recorded
+from vadlib.report import Experiment, list_recorded, load_recorded
 from vadlib.report.recorded_pages import recorded_section, recorded_table, stale_sentence
 
 run = Experiment.from_notebook("14_recorded", globals())

@@ -20,6 +20,7 @@ from bs4 import BeautifulSoup
 from vadlib.report import load_results
 from vadlib.report.book import assemble, build_pages
 from vadlib.report.notebooks import NotebookError, notebook_parameters, run_notebook
+from vadlib.report.recorded import list_recorded, load_recorded
 
 DETECTORS = ("02_padim", "03_gradcam_ssim", "04_clip_prototypes")
 OTHERS = (
@@ -221,6 +222,15 @@ def test_numbers_on_the_page_are_those_of_the_results(pages, tiny_book):
     shown = f"{interval['estimate']:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]"
     for name in ("book/index", "notebooks/02_padim", "notebooks/05_comparison"):
         assert shown in " ".join(pages[tiny_book / "html" / f"{name}.html"].get_text().split()), name
+
+
+def test_every_recorded_run_is_on_its_page(pages, tiny_book):
+    page = pages[tiny_book / "html" / "notebooks" / "14_recorded.html"]
+    text = " ".join(page.get_text().split())
+    for record in map(load_recorded, list_recorded()):
+        assert text.count(record.command) == 2, record.name  # in the table, and in its own section
+        assert f"Recorded on {record.date} with {record.revision}" in text
+    assert len(page.select("h2.rubric")) == len(list_recorded())
 
 
 def test_downloads_hold_the_scores(tiny_book):

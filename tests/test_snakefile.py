@@ -25,6 +25,9 @@ def finished(project_root, tmp_path_factory):
         shutil.copytree(project_root / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Snakefile", "_config.yml", "_toc.yml", "pyproject.toml"):
         shutil.copy(project_root / name, root)
+    recorded = root / "book" / "recorded" / "demo-02_padim" / "run.json"
+    recorded.parent.mkdir(parents=True, exist_ok=True)
+    recorded.write_text("{}")
     past = time.time() - 3600
     for path in root.rglob("*"):
         os.utime(path, (past, past))
@@ -68,6 +71,8 @@ def test_nothing_changed_nothing_runs(finished):
     ("changed", "runs"),
     [
         ("book/rebuild.md", {"book"}),
+        ("book/recorded/demo-02_padim/run.json", {"14_recorded", "book"}),
+        ("vadlib/report/recording.py", set()),
         ("notebooks/10_provenance.py", {"10_provenance", "14_recorded", "book"}),
         (
             "notebooks/02_padim.py",

@@ -326,7 +326,7 @@ def test_every_figure_is_computed_again(toy):
     [
         "micro_auroc", "micro_auroc_interval.estimate", "eer", "n_anomalous", "scores.mean.micro_auroc",
         "scores.mean.macro_auroc", "scores.max.fpr_at_95_tpr", "scores.mean.micro_auroc_interval.estimate",
-        "scores.mean.micro_auroc_interval.low", "trials.max.estimate",
+        "scores.mean.micro_auroc_interval.low", "trials.max.estimate", "trials.max.high",
     ],
 )  # fmt: skip
 def test_a_tampered_number_is_found(toy, where):
@@ -458,7 +458,7 @@ def ran(toy, monkeypatch):
 
     def bring_up_to_date(profile, targets, *, again, **options):
         asked.append({"targets": targets, "again": again, **options})
-        for target in targets:
+        for target in [*targets, "_build/toy/results/02_padim"]:  # which the other reads
             if target in again or not Path(target).exists():
                 make_results(Path(target).name)
 
@@ -504,6 +504,15 @@ def test_code_that_changes_meanwhile_is_not_recorded(toy, ran, monkeypatch):
     with pytest.raises(ResultsError, match="02_padim: the code.*changed while the notebooks ran"):
         record("toy", ["02_padim"])
     assert list_recorded() == []
+
+
+def test_one_that_cannot_be_recorded_does_not_stop_the_others(toy, ran):
+    (toy / "book" / "recorded" / "toy-02_padim").mkdir(parents=True)
+    (toy / "book" / "recorded" / "toy-02_padim" / "mine.txt").write_text("mine")
+    with pytest.raises(ResultsError, match="(?s)toy-02_padim has no run.json.*recorded: toy-05_comparison$"):
+        record("toy", ["02_padim", "05_comparison"], allow_dirty=True)
+    assert list_recorded() == ["toy-05_comparison"]
+    assert set(load_recorded("toy-05_comparison").run["recorded"]["upstream"]) == {"02_padim"}
 
 
 def test_bad_names_are_refused_before_anything_runs(toy, ran):

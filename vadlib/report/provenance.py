@@ -53,7 +53,7 @@ def git_revision(folder: str | os.PathLike) -> dict | None:
         return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
 
     try:
-        status = git("status", "--porcelain", "--", ":(top)", f":(top,exclude){RECORDED_DIR}")
+        status = git("status", "--porcelain", "--", ":(top)", f":(exclude){RECORDED_DIR}")
         if status.returncode != 0:
             return None
         head = git("rev-parse", "--verify", "HEAD")

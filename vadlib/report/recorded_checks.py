@@ -21,7 +21,8 @@ KEYS = ("clip", "frame", "label", "scene", "split")
 TOLERANCE = 1e-9
 HEAD = "micro_auroc_interval"
 AUROC_TABLES = ("trials", "auroc", "micro_auroc", HEAD)  # of columns, each an interval, or a mapping that holds one
-JOINED = ("02_padim", "03_gradcam_ssim", "04_clip_prototypes")  # what `frame_scores_of` joins
+COMPARISON = "05_comparison"  # it judges the scores of these, as `frame_scores_of` joins them, and keeps none
+JOINED = ("02_padim", "03_gradcam_ssim", "04_clip_prototypes")
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def check_metrics(metrics: Mapping, scores: pd.DataFrame) -> list[Check]:
 
 
 def check_interval(metrics: Mapping, scores: pd.DataFrame, *, n_resamples: int, seed: int) -> list[Check]:
-    """Compute again the bounds of every `micro_auroc_interval` that stands under a column's name.
+    """Compute again the bounds of every interval of a column's AUROC.
 
     Parameters
     ----------
@@ -102,7 +103,7 @@ def check_interval(metrics: Mapping, scores: pd.DataFrame, *, n_resamples: int, 
 
 
 def scores_of(recorded: Recorded) -> pd.DataFrame | None:
-    """The scores that a recorded run's metrics are about: its own, or its detectors', recorded from the same runs.
+    """The scores that a recorded run's metrics are about: its own, or those that the comparison read, if recorded.
 
     Parameters
     ----------
@@ -117,10 +118,10 @@ def scores_of(recorded: Recorded) -> pd.DataFrame | None:
         return recorded.scores
     read = recorded.run["recorded"].get("upstream", {})
     names = {notebook: recorded_name(recorded.profile, notebook) for notebook in JOINED}
-    if not set(JOINED) <= set(read) or not set(names.values()) <= set(list_recorded()):
+    if recorded.notebook != COMPARISON or not set(names.values()) <= set(list_recorded()):
         return None
     siblings = {notebook: load_recorded(name) for notebook, name in names.items()}
-    if any(sibling.run["started"] != read[notebook] for notebook, sibling in siblings.items()):
+    if any(sibling.run["started"] != read.get(notebook) for notebook, sibling in siblings.items()):
         return None
     from vadlib.report.chapters import frame_scores_of
 
@@ -203,6 +204,8 @@ def _intervals(metrics: Mapping, columns: set[str], path: tuple[str, ...] = ()) 
             continue
         if name in columns and isinstance(value.get(HEAD), Mapping):
             yield ".".join((*path, name, HEAD)), name, value[HEAD]
+        elif name in columns and path and path[-1] in AUROC_TABLES and _number(value) is not None:
+            yield ".".join((*path, name)), name, value
         yield from _intervals(value, columns, (*path, name))
 
 

@@ -13,11 +13,14 @@ MAIN_FIGURES = {
     "03_gradcam_ssim": "roc",
     "04_clip_prototypes": "protocols",
     "05_comparison": "forest",
+    "08_ablations": "spans",
     "09_networks": "networks",
+    "12_labels": "blind",
 }
 N_MAIN_NUMBERS = 12
 FROM_PAGE = f"../{RECORDED_DIR}"  # from a chapter to the recorded folders
-_UNSAID = ("micro_auroc_interval", "micro_auroc", "scores", "frame_scores", "trials")  # words that a label does without
+_AUROC = ("micro_auroc_interval", "micro_auroc", "trials")  # of which the intervals are AUROCs
+_UNSAID = (*_AUROC, "scores", "frame_scores")  # words that a label does without
 
 
 def recorded_table(records: Iterable[Recorded]) -> str:
@@ -65,10 +68,9 @@ def recorded_section(record: Recorded) -> str:
     str
         MyST, for a page in `notebooks/`.
     """
-    heading = [f"```{{rubric}} {record.title}: {dataset_name(record)}, profile {record.profile}"]
-    heading += [":heading-level: 2", f":name: recorded-{record.name}", "```"]
+    heading = f"(recorded-{record.name})=\n## {record.title}: {dataset_name(record)}, profile {record.profile}"
     line = record.line[0].upper() + record.line[1:] + "."
-    parts = ["\n".join(heading), line, _numbers(record), _figure(record), _downloads(record)]
+    parts = [heading, line, _numbers(record), _figure(record), _downloads(record)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -120,9 +122,11 @@ def _intervals(metrics: Mapping, path: tuple[str, ...] = ()) -> Iterator[tuple[s
             continue
         here = (*path, name)
         if {"estimate", "low", "high"} <= set(value) and None not in (value["estimate"], value["low"], value["high"]):
-            words = [word.replace("_", " ") for word in here if word not in _UNSAID]
+            words = ": ".join(word.replace("_", " ") for word in here if word not in _UNSAID)
+            if {here[-1], *here[-2:-1]} & set(_AUROC):
+                words = f"micro AUROC, {words}" if words else "micro AUROC"
             bounds = {key: value[key] for key in ("estimate", "low", "high", "level") if key in value}
-            yield ": ".join(words) or "micro AUROC", Interval(**bounds)
+            yield words, Interval(**bounds)
         yield from _intervals(value, here)
 
 

@@ -66,7 +66,8 @@ def record(
     BusyError
         Another run builds this profile, or records the same.
     ResultsError
-        A notebook failed, its code changed while it ran, or its results cannot be recorded.
+        A notebook failed, or its code changed while it ran, and nothing was recorded; or the results of some cannot
+        be recorded, and those of the others were.
     """
     notebooks = list(dict.fromkeys(notebooks))
     if not notebooks:
@@ -84,19 +85,25 @@ def record(
             "nothing was recorded. Run the same command again."
         )
     command = record_command(profile, "{}", root, weights)
-    return [
-        write_recorded(
-            load_results(_results_dir(profile, notebook)),
-            profile,
-            notebook,
-            command=command.format(notebook),
-            depends_on=dependencies(profile, notebook),
-            upstream={
-                name: load_results(_results_dir(profile, name)).run["started"] for name in upstream_notebooks(notebook)
-            },
-        )
-        for notebook in notebooks
-    ]
+    written, refused = [], []
+    for notebook in notebooks:
+        upstream = {name: load_results(_results_dir(profile, name)) for name in upstream_notebooks(notebook)}
+        try:
+            folder = write_recorded(
+                load_results(_results_dir(profile, notebook)),
+                profile,
+                notebook,
+                command=command.format(notebook),
+                depends_on=dependencies(profile, notebook),
+                upstream={name: results.run["started"] for name, results in upstream.items()},
+            )
+        except ResultsError as error:  # the others are none the worse for it
+            refused.append(str(error))
+        else:
+            written.append(folder)
+    if refused:
+        raise ResultsError("\n".join([*refused, f"recorded: {', '.join(path.name for path in written) or 'none'}"]))
+    return written
 
 
 def record_command(profile: str, notebook: str, root: str | None = None, weights: str | None = None) -> str:
