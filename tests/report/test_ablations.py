@@ -12,13 +12,16 @@ from vadlib.evaluation import Interval, auroc, bootstrap_difference
 from vadlib.report.ablation_tables import (
     beyond_chance,
     default_table,
+    effect_of_choice,
     effect_table,
     luck_in_words,
     most_important,
+    recorded_choices,
     span_table,
     table_of_choices,
 )
-from vadlib.report.ablations import ablation_settings, default_text, default_value, rank_choices
+from vadlib.report.ablations import LUCK, ablation_settings, default_text, default_value, rank_choices
+from vadlib.report.results import plain
 from vadlib.report.trials import Trial, compare_trials
 
 PADIM = Trial("PaDiM", "resnet18:random", 64, options={"n_components": 20})
@@ -183,6 +186,16 @@ def test_tables_hold_every_setting(settings):
     table = table_of_choices(ranked, settings)
     assert table.loc["PaDiM: epsilon", "lowest AUROC"].endswith(", 0.1")
     assert table.loc["PaDiM: epsilon", "highest AUROC"].endswith(", 0.01 (default)")
+
+
+def test_recorded_choices_are_those_of_the_metrics(settings):
+    _, _, ranked = judged(settings, {"PaDiM, frame score: mean": 4.0})
+    entries = plain(ranked.to_dict("records"), "choices")
+    table = recorded_choices(entries, n=1)
+    assert list(table.index) == [("PaDiM", "frame score")]
+    assert table["difference [95 %]"].iloc[0] == effect_of_choice(ranked, "PaDiM", "frame score")
+    assert LUCK not in recorded_choices(entries, n=9).index.get_level_values("choice")
+    assert effect_of_choice(ranked, "PaDiM", "colour") == "not varied in this build"
 
 
 def test_nothing_varied_is_an_error():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -54,6 +54,37 @@ def most_important(ranked: pd.DataFrame, settings: Mapping[str, Setting]) -> str
             f"([{row.corrected.low:+.3f}, {row.corrected.high:+.3f}])."
         )
     return f"{words}, an interval that holds zero: these clips cannot tell even that apart."
+
+
+def effect_of_choice(ranked: pd.DataFrame, detector: str, choice: str) -> str:
+    """Difference between the best and the worst setting of one choice, as text; "not varied" where it was not."""
+    rows = ranked[(ranked["detector"] == detector) & (ranked["choice"] == choice)]
+    return f"{rows['span'].iloc[0]:+.3f}" if len(rows) else "not varied in this build"
+
+
+def recorded_choices(choices: Sequence[Mapping], n: int = 5) -> pd.DataFrame:
+    """The choices of a recorded run that move the AUROC most, as text, a row each.
+
+    Parameters
+    ----------
+    choices : sequence of mapping
+        ``choices`` of the metrics of ``08_ablations``.
+    n : int
+        How many rows at most; the seed's luck is no choice and is passed over.
+    """
+    rows = [
+        {
+            "detector": entry["detector"],
+            "choice": entry["choice"],
+            "lowest AUROC": f"{entry['lowest']:.3f}",
+            "highest AUROC": f"{entry['highest']:.3f}",
+            "difference [95 %]": f"{Interval(**entry['span']):+.3f}",
+            "corrected": "[{low:+.3f}, {high:+.3f}]".format(**entry["corrected"]),
+        }
+        for entry in choices
+        if entry["choice"] != LUCK
+    ]
+    return pd.DataFrame(rows[:n]).set_index(["detector", "choice"])
 
 
 def beyond_chance(merit: pd.DataFrame, settings: Mapping[str, Setting]) -> str:
