@@ -99,13 +99,13 @@ def settings():
 
 
 def make_scores(settings, signal, seed=0):
-    """Eight clips of ten frames; a setting's score is the label times its signal, and noise."""
+    """Forty clips of ten frames; a setting's score is the label times its signal, and noise."""
     rng = np.random.default_rng(seed)
-    labels = np.tile([0, 1], 40)
-    scores = pd.DataFrame({"clip": np.repeat([f"c{i}" for i in range(8)], 10), "frame": range(80), "label": labels})
-    noise = rng.normal(size=80)
+    labels = np.tile([0, 1], 200)
+    scores = pd.DataFrame({"clip": np.repeat([f"c{i}" for i in range(40)], 10), "frame": range(400), "label": labels})
+    noise = rng.normal(size=400)
     for name in settings:
-        scores[name] = signal.get(name, 1.0) * labels + noise + 0.01 * rng.normal(size=80)
+        scores[name] = signal.get(name, 1.0) * labels + noise + 0.01 * rng.normal(size=400)
     return scores
 
 
