@@ -169,7 +169,7 @@ def test_luck_is_a_yardstick_and_never_the_answer(settings):
     _, _, ranked = judged(settings, {"PaDiM, luck of the draw: seed 1": -3.0})
     assert ranked.iloc[0]["choice"] == "luck of the draw"
     assert "luck" not in most_important(ranked, settings)
-    assert f"that of PaDiM by {ranked.iloc[0]['span'].estimate:.3f}." in luck_in_words(ranked)
+    assert f"moves the AUROC of PaDiM by {ranked.iloc[0]['span'].estimate:.3f}." in luck_in_words(ranked)
     assert luck_in_words(ranked.iloc[1:]) == "No seed was varied."
 
 

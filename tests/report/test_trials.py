@@ -1,5 +1,6 @@
 """Trials: the same scores as the detectors give on their own readers, and honest comparisons."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -155,6 +156,14 @@ def test_a_head_sees_the_labelled_frames_of_the_other_clips_only(trials, detecto
         positions = trials.tested.index.get_indexer(fold.test.index)
         expected = head.score_embeddings(features(fold.test))["head"]
         np.testing.assert_allclose(scores["head"][positions], expected, rtol=1e-3, atol=1e-4)
+
+
+def test_a_head_on_maps_by_scene_knows_the_scenes(trials):
+    setting = Trial("Grad-CAM + SSIM", "resnet18:random", 64, options={"reference": "scene"}, head={"grid": 1})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a frame without a scene is compared with all, with a warning
+        found = trials.run({"scene": setting, "all": replace(setting, options={})})
+    assert not np.allclose(found["scene"]["head"], found["all"]["head"])
 
 
 def test_the_commonest_class_is_that_of_most_normal_frames(trials):

@@ -146,8 +146,8 @@ def luck_in_words(ranked: pd.DataFrame) -> str:
     moved = {row.detector: row.span.estimate for row in ranked.itertuples() if row.choice == LUCK}
     if not moved:
         return "No seed was varied."
-    parts = [f"that of {detector} by {span:.3f}" for detector, span in moved.items()]
-    return f"The yardstick is luck: another seed alone, of those tried, moves an AUROC, {' and '.join(parts)}."
+    parts = " and ".join(f"that of {detector} by {span:.3f}" for detector, span in moved.items())
+    return f"The yardstick is luck: another seed alone moves the AUROC{parts.removeprefix('that')}."
 
 
 def leaves_out_zero(interval: Interval) -> bool:

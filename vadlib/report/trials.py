@@ -332,7 +332,11 @@ def _features_of_maps(detector: Detector, reader: HeldReader, grid: int) -> np.n
     """Pooled heatmaps of a reader's frames, float32 (n_frames, features); NaN where a frame could not be read."""
     features = None
     for batch in reader:
-        pooled = pooled_heatmaps(detector.heatmap(batch.images), grid)
+        by_scene = (
+            getattr(detector, "reference", None) == "scene"
+        )  # then Grad-CAM + SSIM has to know the frames' scenes
+        known = {"scenes": reader.table["scene"].to_numpy()[batch.rows]} if by_scene else {}
+        pooled = pooled_heatmaps(detector.heatmap(batch.images, **known), grid)
         if features is None:
             features = np.full((reader.n_frames, pooled.shape[1]), np.nan, np.float32)
         features[batch.rows] = pooled
