@@ -40,6 +40,7 @@ UPSTREAM = {
 COMPUTES = {name for name, upstream in UPSTREAM.items() if not upstream}  # the others read results, on one core each
 LIBRARY = sorted(glob_wildcards("vadlib/{path,[^.]+}.py").path)
 LIBRARY = [f"vadlib/{path}.py" for path in LIBRARY if path not in ("cli", "report/book")]
+LIBRARY += sorted(glob("vadlib/report/viewer_assets/*"))
 PYTHON = sys.executable
 
 MAKES_WORLD = PARAMETERS["dataset"] == "synthcampus" and "dataset_root" not in OVERRIDES
