@@ -137,7 +137,7 @@ def build_pages(out: Path) -> Path:
 
 def _copy_viewers(source: Path, out: Path, pages: Path) -> None:
     """Lay clip viewers beside the pages: Sphinx copies files that a page names, not folders of pages and media."""
-    for results in sorted((source / "results").iterdir()):
+    for results in sorted(source.glob("results/*")):
         viewer = out / "results" / results.name / VIEWER
         if viewer.is_dir():
             shutil.copytree(viewer, pages / "results" / results.name / VIEWER)

@@ -110,6 +110,10 @@
     return minutes ? `${minutes}:${rest.padStart(4, "0")}` : `${rest} s`;
   }
 
+  function plural(n, what) {
+    return `${n} ${what}${n === 1 ? "" : "s"}`;
+  }
+
   function share(part, whole) {
     return whole ? `${part} of ${whole} (${Math.round((100 * part) / whole)} %)` : "none";
   }
@@ -486,7 +490,7 @@
       const row = element("tr");
       const known = some.every((one) => one.labels);
       const cells = !labelled ? [sum.alarms, share(sum.normalAbove, sum.normal)]
-        : !known ? ["unknown", `${sum.alarms} alarms`, "unknown", share(sum.normalAbove, sum.normal)]
+        : !known ? ["unknown", plural(sum.alarms, "alarm"), "unknown", share(sum.normalAbove, sum.normal)]
         : [sum.events ? `${sum.found} of ${sum.events}` : "none to find", sum.false, share(sum.anomalousAbove, sum.anomalous), share(sum.normalAbove, sum.normal)];
       row.append(element("th", title, { scope: "row" }), ...cells.map((cell) => element("td", cell)));
       return row;
@@ -539,7 +543,7 @@
     at("clip-name").textContent = clip.id;
     const every = clip.pictures.length < n ? `, a picture for ${clip.pictures.length} of them` : "";
     at("clip-facts").textContent =
-      `${clip.scene ? `scene ${clip.scene} · ` : ""}${n} frame${n === 1 ? "" : "s"}${every}` +
+      `${clip.scene ? `scene ${clip.scene} · ` : ""}${plural(n, "frame")}${every}` +
       ` · ${+clip.fps.toFixed(2)} frames a second`;
     at("scrub").max = n - 1;
     listItems.forEach((item, i) => item.button.setAttribute("aria-current", i === clip.index));
@@ -651,8 +655,7 @@
     const level = Math.min(Math.max(toY(standard(d, thresholds[d])), 1), 29);
     clips.forEach((clip, i) => {
       const { spark, facts } = listItems[i];
-      const n = alarmsOf(clip, d).length;
-      facts.textContent = `max ${digits(clip.scores[d][highest(clip.scores[d])])} · ${n} alarm${n === 1 ? "" : "s"}`;
+      facts.textContent = `max ${digits(clip.scores[d][highest(clip.scores[d])])} · ${plural(alarmsOf(clip, d).length, "alarm")}`;
       if (withCurves) {
         const first = clip.frames[0];
         const toX = (frame) => (200 * (frame - first)) / Math.max(clip.frames.at(-1) - first, 1);
