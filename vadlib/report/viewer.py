@@ -29,6 +29,13 @@ from vadlib.storage import replace_folder
 
 __all__ = ["ViewerClip", "embed_viewer", "heat_levels", "viewer_address", "write_viewer"]
 
+# The book's theme is switched by hand, which an iframe does not see.
+_TELL_THEME = """(() => {
+  const frame = document.currentScript.previousElementSibling, page = document.documentElement;
+  const tell = () => frame.contentWindow.postMessage({ vadlibTheme: page.dataset.theme }, "*");
+  frame.addEventListener("load", tell);
+  new MutationObserver(tell).observe(page, { attributes: true, attributeFilter: ["data-theme"] });
+})();"""
 ASSETS = files("vadlib.report") / "viewer_assets"
 
 
@@ -131,8 +138,8 @@ def write_viewer(
     return result
 
 
-def embed_viewer(notebook: str, *, attached: str = "viewer", height_px: int = 900) -> str:
-    """HTML that shows a chapter's viewer on its page, and a link that opens it in a window of its own.
+def embed_viewer(notebook: str, *, attached: str = "viewer", height_px: int = 960) -> str:
+    """HTML that shows a chapter's viewer on its page, in the page's theme, and a link to it in a window of its own.
 
     Parameters
     ----------
@@ -148,7 +155,8 @@ def embed_viewer(notebook: str, *, attached: str = "viewer", height_px: int = 90
         '<p class="clip-viewer-link">'
         f'<a href="{place}" target="_blank" rel="noopener">Open the clip viewer in its own window</a></p>\n'
         f'<iframe class="clip-viewer" src="{place}" title="Clip viewer" loading="lazy" '
-        f'style="width: 100%; height: {int(height_px)}px; border: 1px solid #8886; border-radius: 4px"></iframe>'
+        f'style="width: 100%; height: {int(height_px)}px; border: 1px solid #8886; border-radius: 4px"></iframe>\n'
+        f"<script>{_TELL_THEME}</script>"
     )
 
 

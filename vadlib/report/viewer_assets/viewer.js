@@ -119,7 +119,12 @@
   }
 
   const wide = matchMedia("(min-width: 940px)"); // room for the list beside the clip
-  const isDark = matchMedia("(prefers-color-scheme: dark)");
+  const prefersDark = matchMedia("(prefers-color-scheme: dark)");
+
+  function isDark() {
+    const { theme } = document.documentElement.dataset;
+    return theme ? theme === "dark" : prefersDark.matches;
+  }
 
   function channels(hex) {
     return [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
@@ -131,7 +136,7 @@
   }
 
   /** A detector's colour, brought towards white on a dark ground until it stands out from it (3.5 to 1). */
-  function visible(hex, dark = isDark.matches) {
+  function visible(hex, dark = isDark()) {
     let rgb = channels(hex);
     const ground = luminance([20, 24, 29]);
     while (dark && (luminance(rgb) + 0.05) / (ground + 0.05) < 3.5) rgb = rgb.map((c) => c + (255 - c) * 0.15);
@@ -799,7 +804,12 @@
       drawThreshold();
       showRow(state.row);
     }).observe(at("watch"));
-    isDark.addEventListener("change", () => chooseDetector(state.detector));
+    prefersDark.addEventListener("change", () => chooseDetector(state.detector));
+    window.addEventListener("message", ({ source, data: said }) => { // the page around this one has changed its theme
+      if (source !== window.parent || !["dark", "light"].includes(said?.vadlibTheme)) return;
+      document.documentElement.dataset.theme = said.vadlibTheme;
+      chooseDetector(state.detector);
+    });
     const fit = () => (at("list").open = wide.matches);
     wide.addEventListener("change", fit);
     fit();
