@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 from urllib.parse import unquote
 
 import cv2
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,6 +22,7 @@ from hypothesis import strategies as st
 
 from vadlib.errors import ParameterError, ResultsError
 from vadlib.report import viewer_media as media
+from vadlib.report.book import build_pages
 from vadlib.report.viewer import ViewerClip, embed_viewer, heat_levels, viewer_address, write_viewer
 
 HOSTILE = "a \"b\" 'c' </script><script>window.hacked=1</script><!-- & <img src=x onerror=hacked=1> Ünïcödé 漢"
@@ -215,7 +217,7 @@ def test_budget_holds_is_spent_and_says_what_it_took(tmp_path):
 
 def test_budget_too_small_is_said_and_leaves_nothing(tmp_path):
     with pytest.raises(
-        ParameterError, match=r"max_bytes: 20,000 are too few; 1 clips of 60 frames need [\d,]+ even with"
+        ParameterError, match=r"max_bytes: 20,000 are too few; 1 clip, 60 scored frames need [\d,]+ even with"
     ):
         write_viewer(tmp_path / "v", [make_clip("a")], make_scores(["a"]), DETECTORS, max_bytes=20_000)
     assert list(tmp_path.iterdir()) == []
@@ -670,3 +672,92 @@ def test_a_missing_file_is_said_on_the_page(browser, folder, tmp_path):
     page = browser.open((copy / "index.html").as_uri() + "#clip_10/0")
     page.wait("!document.getElementById('fault').hidden")
     assert "clip_0000_0.jpg could not be read" in text_of(page, "#fault")
+
+
+def test_alarms_of_the_report_hold_until_the_threshold_is_moved(browser, tmp_path):
+    alarms = pd.DataFrame({"clip": "a", "detector": "PaDiM", "first": [18, 50], "last": [32, 55]})
+    write_viewer(tmp_path / "v", [make_clip("a")], make_scores(["a"]), DETECTORS, thresholds=THRESHOLDS, alarms=alarms,
+                 alarm_rule="An alarm lasts at least 5 frames")  # fmt: skip
+    page = browser.open((tmp_path / "v" / "index.html").as_uri() + "#a/0")
+    assert table_of(page)[0][1:3] == ["1 of 1", "1"]
+    assert page.evaluate("document.querySelectorAll('#lanes .alarm').length") == 2
+    assert "An alarm lasts at least 5 frames." in text_of(page, "#key-to-plot")
+    found = []
+    for _ in range(2):
+        page.press("n")
+        found.append(frame_of(page))
+    assert found == [18, 50]
+    page.evaluate("document.getElementById('threshold').focus()")
+    page.press("ArrowDown")
+    assert "every stretch above it" in text_of(page, "#key-to-plot")
+    page.press("Home")  # below everything: one alarm, from end to end
+    assert page.evaluate("document.querySelectorAll('#lanes .alarm').length") == 1
+    assert page.errors == []
+
+
+def test_no_labels_at_all_nothing_is_shaded_or_counted_as_true(browser, tmp_path):
+    scores = make_scores(["a"]).drop(columns="label")
+    write_viewer(tmp_path / "v", [make_clip("a")], scores, DETECTORS, thresholds=THRESHOLDS)
+    page = browser.open((tmp_path / "v" / "index.html").as_uri() + "#a/25")
+    heads = page.evaluate("[...document.querySelectorAll('#counts th[scope=col]')].map(e => e.textContent)")
+    assert heads == ["", "alarms", "frames above"]
+    assert table_of(page) == [["this clip", "2", "11 of 60 (18 %)"]]
+    assert page.evaluate("document.querySelectorAll('#truth rect, #clips rect').length") == 0
+    assert page.evaluate("document.getElementById('badge-truth').hidden") is True
+    assert page.errors == []
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_clips_of_one_or_two_frames_are_shown(browser, tmp_path, n):
+    write_viewer(tmp_path / "v", [make_clip("a", n)], make_scores(["a"], n), DETECTORS)
+    page = browser.open((tmp_path / "v" / "index.html").as_uri())
+    page.wait("document.getElementById('picture').dataset.picture !== undefined")
+    for key in (" ", "End", "Home", "n", "]"):
+        page.press(key)
+    page.wait("document.getElementById('play').getAttribute('aria-label') === 'Play'")
+    assert "NaN" not in page.evaluate("document.documentElement.outerHTML.replace(/<script[^]*?<\\/script>/g, '')")
+    assert page.errors == []
+
+
+@pytest.fixture
+def small_book(tmp_path, monkeypatch, project_root, folder):
+    """A book of one chapter, which shows the viewer that its results hold."""
+    for name in ("_config.yml", "pyproject.toml"):
+        shutil.copy(project_root / name, tmp_path)
+    shutil.copytree(project_root / "book" / "_static", tmp_path / "book" / "_static")
+    shutil.copy(project_root / "book" / "references.bib", tmp_path / "book")
+    (tmp_path / "book" / "index.md").write_text("# A book\n\nText.\n")
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/index\nchapters:\n  - file: notebooks/11_watch\n")
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "11_watch.py").write_text("# %%\n")
+    out = tmp_path / "out"
+    shutil.copytree(folder, out / "results" / "11_watch" / "viewer")
+    notebook = nbformat.v4.new_notebook()
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    shown = nbformat.v4.new_output("display_data", {"text/html": embed_viewer("11_watch")})
+    notebook.cells = [
+        nbformat.v4.new_markdown_cell("# Watch"),
+        nbformat.v4.new_code_cell("HTML(embed_viewer('11_watch'))", outputs=[shown], execution_count=1),
+    ]
+    (out / "notebooks").mkdir()
+    nbformat.write(notebook, out / "notebooks" / "11_watch.ipynb")
+    monkeypatch.chdir(tmp_path)
+    return out
+
+
+@pytest.mark.long
+def test_the_book_shows_the_viewer_in_its_own_theme(small_book, browser, folder):
+    build_pages(small_book)
+    copied = small_book / "html" / "results" / "11_watch" / "viewer"
+    assert sorted(path.name for path in copied.iterdir()) == sorted(path.name for path in folder.iterdir())
+    page = browser.open((small_book / "html" / "notebooks" / "11_watch.html").as_uri())
+    page.evaluate("document.querySelector('iframe').scrollIntoView()")
+    page.wait("document.querySelector('iframe').contentWindow.length === 0")
+    deadline = 100
+    while not any(address.endswith("_0.jpg") for address in page.requests) and deadline:
+        deadline -= page.evaluate("new Promise(r => setTimeout(() => r(1), 50))")
+    assert any(address == (copied / "index.html").as_uri() for address in page.requests)
+    for theme, is_dark in (("dark", True), ("light", False)):
+        page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        page.evaluate("new Promise(r => setTimeout(() => r(1), 300))")
+        assert (seen(page, "iframe")[-12, 12].mean() < 60) == is_dark

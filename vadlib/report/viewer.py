@@ -224,19 +224,23 @@ def _write_within(folder: Path, page: dict, stores: list, heats: list, note: str
                 "summary": summary,
             }
     raise ParameterError(
-        f"max_bytes: {max_bytes:,} are too few; {len(stores)} clips of {n_frames:,} frames need {n_bytes:,} even with "
-        "one picture a clip. Allow more, or show fewer clips."
+        f"max_bytes: {max_bytes:,} are too few; {_counted(len(stores), n_frames)} need {n_bytes:,} even with one "
+        "picture a clip. Allow more, or show fewer clips."
     )
 
 
 def _summary(n_clips: int, n_frames: int, plan: media.Plan, max_bytes: int) -> str:
-    said = f"{n_clips} clip{'s' if n_clips > 1 else ''}, {n_frames:,} scored frames"
+    said = _counted(n_clips, n_frames)
     budget = f"to keep the folder under {max_bytes / 1e6:g} MB"
     if plan.every > 1:
         return f"{said}; {budget}, one picture for {plan.every} frames, at JPEG quality {plan.quality}."
     if plan.quality < media.QUALITIES[0]:
         return f"{said}; {budget}, pictures are at JPEG quality {plan.quality}."
     return f"{said}, each with its picture."
+
+
+def _counted(n_clips: int, n_frames: int) -> str:
+    return f"{n_clips} clip{'s' * (n_clips != 1)}, {n_frames:,} scored frame{'s' * (n_frames != 1)}"
 
 
 def _html(page: dict) -> bytes:

@@ -181,26 +181,34 @@
 
   // ---- media: only those of the clip in view are held ----
 
-  const media = { sheets: [], starts: null, changed: null, heat: null, drawn: -1 };
+  const media = { sheets: [], changed: null, heat: null, drawn: -1 };
   const { block, columns, pictures: perSheet } = data.sheet;
 
   function lost(file) {
     fail(`${file} could not be read. Keep the whole folder that this page lies in.`);
   }
 
+  function nameOf(clip) {
+    return `clip_${String(clip.index).padStart(4, "0")}`;
+  }
+
+  function sheetOf(clip, number) {
+    if (number >= clip.sheets || media.sheets[number]) return media.sheets[number];
+    const sheet = { image: new Image(), ready: false };
+    const file = `${nameOf(clip)}_${number}.jpg`;
+    sheet.image.onload = () => {
+      sheet.ready = true;
+      if (state.clip === clip) drawPicture();
+    };
+    sheet.image.onerror = () => lost(file);
+    sheet.image.src = file;
+    media.sheets[number] = sheet;
+    return sheet;
+  }
+
   function openMedia(clip) {
-    const name = `clip_${String(clip.index).padStart(4, "0")}`;
-    Object.assign(media, { starts: null, changed: null, heat: null, drawn: -1 });
-    media.sheets = Array.from({ length: clip.sheets }, (_, sheet) => {
-      const entry = { image: new Image(), ready: false };
-      entry.image.onload = () => {
-        entry.ready = true;
-        if (state.clip === clip) drawPicture();
-      };
-      entry.image.onerror = () => lost(`${name}_${sheet}.jpg`);
-      entry.image.src = `${name}_${sheet}.jpg`;
-      return entry;
-    });
+    const name = nameOf(clip);
+    Object.assign(media, { sheets: [], changed: null, heat: null, drawn: -1 });
     const script = document.createElement("script");
     script.onerror = () => lost(`${name}.js`);
     script.onload = () => script.remove();
@@ -263,7 +271,8 @@
   function drawPicture() {
     const { clip } = state;
     const shown = pictureAt(clip, state.row);
-    const sheet = media.sheets[Math.floor(shown / perSheet)];
+    const sheet = sheetOf(clip, Math.floor(shown / perSheet));
+    sheetOf(clip, Math.floor(shown / perSheet) + 1); // so that it is there when it is needed
     const isReady = sheet.ready && media.changed !== null;
     at("waiting").hidden = isReady;
     if (!isReady) return;
@@ -380,7 +389,7 @@
 
   function drawPlot() {
     const { clip, detector: chosen } = state;
-    plot.width = Math.max(at("plot").clientWidth, 120);
+    plot.width = Math.max(at("plot").getBoundingClientRect().width, 120);
     plot.bottom = plot.width < 500 ? 170 : 205;
     const lanes = plot.bottom + MARGIN.bottom;
     plot.height = lanes + LANE * detectors.length + 2;
@@ -489,7 +498,8 @@
     line.append(...heads.map((head) => element("th", head, { scope: "col" })));
     at("counts").querySelector("thead").replaceChildren(line);
     const all = labelled ? clips.filter((one) => one.labels) : clips;
-    const rows = [["this clip", [clip]], [all.length === clips.length ? `all ${all.length} clips` : `${all.length} labelled clips`, all]];
+    const rows = [["this clip", [clip]]];
+    if (clips.length > 1) rows.push([all.length === clips.length ? `all ${all.length} clips` : plural(all.length, "labelled clip"), all]);
     at("counts").querySelector("tbody").replaceChildren(...rows.map(([title, some]) => {
       const sum = countsOf(some, d);
       const row = element("tr");
