@@ -310,7 +310,7 @@
     for (let i = 0; i < width * height; i++) {
       const value = values[start + i];
       image.data.set(inferno.subarray(3 * value, 3 * value + 3), 4 * i);
-      image.data[4 * i + 3] = 45 + 0.8 * value; // low values let the frame through
+      image.data[4 * i + 3] = 30 + 0.85 * value; // low values let the frame through
     }
     canvas.getContext("2d").putImageData(image, 0, 0);
     canvas.style.opacity = strength;
