@@ -114,7 +114,7 @@ def folder(tmp_path_factory):
     path.parent.mkdir()
     names = ["clip_10", HOSTILE, "clip_2"]
     scores = make_scores(names).astype({"label": float})
-    scores.loc[scores["clip"] == "clip_2", "label"] = np.nan
+    scores.loc[scores["clip"] == "clip_2", "label"] = -1
     clips = [make_clip(name, heat=name != "clip_2") for name in names]
     write_viewer(path, clips, scores, DETECTORS, thresholds=THRESHOLDS, threshold_rule="chosen here",
                  title="Clips <of> a test", heat_limits={"PaDiM": (0, 20)})  # fmt: skip
@@ -294,8 +294,8 @@ def test_alarms_given_are_shown_by_rows_of_the_clip(tmp_path):
 def test_threshold_that_nobody_gave_is_said_to_be_a_share_of_the_frames(tmp_path):
     write_viewer(tmp_path / "v", [make_clip("a")], make_scores(["a"]), DETECTORS, thresholds={"PaDiM": 10})
     first, second = read_page(tmp_path / "v")["detectors"]
-    assert (make_scores(["a"])["Prototypes"] > second["threshold"]).sum() == 3
-    assert (first["source"], second["source"]) == ("", "which 5 % of the frames here are above")
+    assert (make_scores(["a"])["Prototypes"] >= second["threshold"]).sum() == 3
+    assert (first["source"], second["source"]) == ("", "which 5 % of the frames here reach")
 
 
 def test_heat_levels_are_scaled_and_cut_at_the_limits():
@@ -464,7 +464,7 @@ def test_space_plays_at_the_clips_speed_to_the_end_and_pauses(open_viewer):
     started = page.evaluate("performance.now()")
     page.wait("Number(document.getElementById('scrub').value) >= 12")
     seconds = (page.evaluate("performance.now()") - started) / 1000
-    assert 0.8 < seconds < 4  # 12 frames at 12 a second; slower where the machine is, never faster
+    assert 0.8 < seconds < 10  # 12 frames at 12 a second; slower where the machine is, never faster
     page.press(" ")
     stopped = frame_of(page)
     assert page.evaluate("new Promise(r => setTimeout(r, 250)).then(() => 1)") == 1
@@ -495,7 +495,7 @@ def counts(scores, detector, threshold):
     events = found = false = 0
     above = {0: [0, 0], 1: [0, 0]}
     for _, clip in scores.groupby("clip"):
-        labels, over = clip["label"].tolist(), (clip[detector].astype(np.float32) > threshold).tolist()
+        labels, over = clip["label"].tolist(), (clip[detector].astype(np.float32) >= threshold).tolist()
         for label, is_over in zip(labels, over, strict=True):
             above[label][0] += is_over
             above[label][1] += 1
@@ -689,19 +689,20 @@ def test_alarms_of_the_report_hold_until_the_threshold_is_moved(browser, tmp_pat
     assert found == [18, 50]
     page.evaluate("document.getElementById('threshold').focus()")
     page.press("ArrowDown")
-    assert "every stretch above it" in text_of(page, "#key-to-plot")
+    assert "every stretch that reaches it" in text_of(page, "#key-to-plot")
     page.press("Home")  # below everything: one alarm, from end to end
     assert page.evaluate("document.querySelectorAll('#lanes .alarm').length") == 1
     assert page.errors == []
 
 
 def test_no_labels_at_all_nothing_is_shaded_or_counted_as_true(browser, tmp_path):
-    scores = make_scores(["a"]).drop(columns="label")
+    scores = make_scores(["a"]).assign(label=np.nan)
+    scores.loc[33, "PaDiM"] = THRESHOLDS["PaDiM"]  # exactly there: it reaches the threshold
     write_viewer(tmp_path / "v", [make_clip("a")], scores, DETECTORS, thresholds=THRESHOLDS)
     page = browser.open((tmp_path / "v" / "index.html").as_uri() + "#a/25")
     heads = page.evaluate("[...document.querySelectorAll('#counts th[scope=col]')].map(e => e.textContent)")
-    assert heads == ["", "alarms", "frames above"]
-    assert table_of(page) == [["this clip", "2", "11 of 60 (18 %)"]]
+    assert heads == ["", "alarms", "frames reaching it"]
+    assert table_of(page) == [["this clip", "3", "12 of 60 (20 %)"]]
     assert page.evaluate("document.querySelectorAll('#truth rect, #clips rect').length") == 0
     assert page.evaluate("document.getElementById('badge-truth').hidden") is True
     assert page.errors == []

@@ -14,8 +14,8 @@ from vadlib.errors import ParameterError, ResultsError, VadError
 from vadlib.storage import RunLock, project_root
 
 MAX_LOG_LINES = 40
-VIEWER = "viewer"  # folder in an experiment's results, as `write_viewer` makes it
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"  # of this very Python, wherever its scripts are
+VIEWER = "viewer"  # folder in an experiment's results, as `write_viewer` makes it
 
 
 def build_book(

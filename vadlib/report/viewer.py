@@ -65,17 +65,17 @@ def write_viewer(
     clips : sequence of ViewerClip
     scores : DataFrame
         `clip`, `frame` and one column a detector, higher meaning more anomalous; `label` (0 normal, 1 anomalous) where
-        truth is known, missing (NaN) in all frames of a clip where it is not.
+        truth is known, missing (NaN or -1) in all frames of a clip where it is not.
     detectors : sequence of str
         Those columns, in the order shown; the first is chosen when the page opens.
     thresholds : mapping of str to float, optional
-        By detector; a frame is above it when its score is greater. A detector without one gets a threshold that 5 % of
-        the frames here are above, and the page says so.
+        By detector; a frame reaches it when its score is at least that. A detector without one gets a threshold that
+        5 % of the frames here reach, and the page says so.
     threshold_rule : str
         How they were chosen, as "99 % quantile of normal frames".
     alarms : DataFrame, optional
         `clip`, `detector`, `first`, `last`: frames inclusive, at the thresholds given. Without it, and once a reader
-        has moved a threshold, each unbroken stretch of frames above it is an alarm.
+        has moved a threshold, each unbroken stretch of frames that reach it is an alarm.
     alarm_rule : str
         What those alarms are, as a clause: "An alarm ends below half the threshold and lasts at least 5 frames".
     heat_limits : mapping of str to (float, float), optional

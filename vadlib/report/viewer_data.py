@@ -14,7 +14,7 @@ import pandas as pd
 from vadlib.errors import ParameterError
 from vadlib.figures.style import DETECTOR_COLOURS, HEAT
 
-UNASKED_SHARE = 0.05  # of frames above a threshold that nobody gave
+UNASKED_SHARE = 0.05  # of frames that reach a threshold that nobody gave
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +152,7 @@ def describe_detectors(
             "name": name,
             "colour": colour,
             "threshold": float(thresholds.get(name, np.quantile(values, 1 - UNASKED_SHARE))),
-            "source": rule if name in thresholds else f"which {100 * UNASKED_SHARE:g} % of the frames here are above",
+            "source": rule if name in thresholds else f"which {100 * UNASKED_SHARE:g} % of the frames here reach",
             "low": float(values.min()),
             "high": float(values.max()),
             "mean": float(values.mean()),
@@ -254,6 +254,7 @@ def _labels(scores: pd.DataFrame) -> np.ndarray:
     if "label" not in scores.columns:
         return np.full(len(scores), np.nan)
     labels = pd.to_numeric(scores["label"]).to_numpy(float, na_value=np.nan)
+    labels = np.where(labels == -1, np.nan, labels)
     wrong = labels[~(np.isnan(labels) | np.isin(labels, (0, 1)))]
     if len(wrong):
         raise ParameterError(f"scores: labels are 0, 1 or missing, found {np.unique(wrong)[:5].tolist()}")

@@ -54,10 +54,10 @@
     return thresholds[d] !== detectors[d].threshold;
   }
 
-  /** The alarms that were given, or, once the threshold was moved, each unbroken stretch of frames above it. */
+  /** The alarms that were given, or, once the threshold was moved, each unbroken stretch of frames that reach it. */
   function alarmsOf(clip, d) {
     if (clip.alarms && !isMoved(d)) return clip.alarms[d];
-    return stretches(clip.frames.length, (row) => clip.scores[d][row] > thresholds[d]);
+    return stretches(clip.frames.length, (row) => clip.scores[d][row] >= thresholds[d]);
   }
 
   function truthOf(clip) {
@@ -81,7 +81,7 @@
       clip.scores[d].forEach((score, row) => {
         const kind = clip.labels && clip.labels[row] === 1 ? "anomalous" : "normal";
         sum[kind] += 1;
-        sum[`${kind}Above`] += score > thresholds[d];
+        sum[`${kind}Above`] += score >= thresholds[d];
       });
     }
     return sum;
@@ -457,7 +457,7 @@
     const group = at("threshold");
     const right = plot.width - MARGIN.right;
     const [grip, line, tag, text] = group.children;
-    text.textContent = `${detectors[d].name} > ${digits(value)}`;
+    text.textContent = `${detectors[d].name} ≥ ${digits(value)}`;
     const width = text.getComputedTextLength() + 14;
     const set = (node, values) => Object.entries(values).forEach(([key, v]) => node.setAttribute(key, v));
     set(grip, { x: MARGIN.left, y: place - 14, width: right - MARGIN.left, height: 28 });
@@ -493,7 +493,7 @@
     at("counts-caption").textContent =
       `${name}, threshold ${digits(thresholds[d])}` + (moved ? ` (moved from ${digits(threshold)})` : source ? `, ${source}` : "");
     const labelled = clips.some((one) => one.labels);
-    const heads = labelled ? ["", "events found", "false alarms", "anomalous frames above", "normal frames above"] : ["", "alarms", "frames above"];
+    const heads = labelled ? ["", "events found", "false alarms", "anomalous frames reaching it", "normal frames reaching it"] : ["", "alarms", "frames reaching it"];
     const line = element("tr");
     line.append(...heads.map((head) => element("th", head, { scope: "col" })));
     at("counts").querySelector("thead").replaceChildren(line);
@@ -513,7 +513,7 @@
     at("key-to-plot").textContent =
       "Curves: scores in standard deviations from their mean over all frames here. Bars below: alarms, a row a detector" +
       (clip.labels ? "; hollow: no anomaly there. Shaded: anomalous." : "; what is truly anomalous is not known here.") +
-      (data.alarm_rule ? ` ${moved ? "At a moved threshold: every stretch above it" : data.alarm_rule}.` : "");
+      (data.alarm_rule ? ` ${moved ? "At a moved threshold: every stretch that reaches it" : data.alarm_rule}.` : "");
   }
 
   // ---- where we are ----
@@ -529,11 +529,11 @@
     at("scrub").setAttribute("aria-valuetext", `frame ${frame}, ${clock(frame / clip.fps)}`);
     detectorButtons.forEach((button, i) => {
       const score = clip.scores[i][state.row];
-      const above = score > thresholds[i];
+      const above = score >= thresholds[i];
       const [z, word] = button.lastChild.children;
       button.querySelector(".score").textContent = digits(score);
       z.textContent = `${signed(standard(i, score))} sd`;
-      word.textContent = above ? "above threshold" : "";
+      word.textContent = above ? "reaches threshold" : "";
       word.className = above ? "above" : "";
     });
     const inAlarm = meets([state.row, state.row], alarmsOf(clip, d));
