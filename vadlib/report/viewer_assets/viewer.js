@@ -558,8 +558,8 @@
     at("clip-name").textContent = clip.id;
     const every = clip.pictures.length < n ? `, a picture for ${clip.pictures.length} of them` : "";
     at("clip-facts").textContent =
-      `${clip.scene ? `scene ${clip.scene} · ` : ""}${plural(n, "frame")}${every}` +
-      ` · ${+clip.fps.toFixed(2)} frames a second`;
+      `${clip.scene ? `scene ${clip.scene} · ` : ""}${plural(n, "scored frame")}${every}` +
+      ` · filmed at ${+clip.fps.toFixed(2)} a second`;
     at("scrub").max = n - 1;
     listItems.forEach((item, i) => item.button.setAttribute("aria-current", i === clip.index));
     reveal(listItems[clip.index].button);
