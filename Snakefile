@@ -54,6 +54,8 @@ RECORDED = [path for path in glob("book/recorded/*/**", recursive=True) if os.pa
 SOURCES = sorted(glob("notebooks/*.py") + glob("notebooks/profiles/*.yml"))  # a change in one may make a record stale
 LIBRARY = sorted(glob_wildcards("vadlib/{path,[^.]+}.py").path)
 LIBRARY = [f"vadlib/{path}.py" for path in LIBRARY if path not in ("cli", "report/book", "report/recording")]
+LIBRARY = [f"vadlib/{path}.py" for path in LIBRARY if path not in ("cli", "report/book")]
+LIBRARY += sorted(glob("vadlib/report/viewer_assets/*"))
 PYTHON = sys.executable
 
 MAKES_WORLD = PARAMETERS["dataset"] == "synthcampus" and "dataset_root" not in OVERRIDES

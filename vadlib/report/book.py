@@ -16,6 +16,7 @@ from vadlib.storage import RunLock, project_root
 
 MAX_LOG_LINES = 40
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"  # of this very Python, wherever its scripts are
+VIEWER = "viewer"  # folder in an experiment's results, as `write_viewer` makes it
 
 
 def build_book(
@@ -126,7 +127,7 @@ def assemble(out: Path) -> Path:
         shutil.copy(notebook, source / "notebooks")
         results = out / "results" / notebook.stem
         target = source / "results" / notebook.stem
-        shutil.copytree(results, target, ignore=shutil.ignore_patterns(".*", "detector", "*.parquet"))
+        shutil.copytree(results, target, ignore=shutil.ignore_patterns(".*", "detector", "*.parquet", VIEWER))
         shutil.copy(script, target / script.name)
         if (results / "scores.parquet").is_file():
             pd.read_parquet(results / "scores.parquet").to_csv(target / "scores.csv", index=False)
@@ -153,6 +154,7 @@ def build_pages(out: Path) -> Path:
         lines = (result.stdout + result.stderr).strip().splitlines()
         telling = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines
         raise ResultsError("the pages have defects:\n" + "\n".join(telling[-MAX_LOG_LINES:]))
+    _copy_viewers(source, out, pages)
     former = out / ".html-former"
     shutil.rmtree(former, ignore_errors=True)
     if html.exists():
@@ -161,6 +163,14 @@ def build_pages(out: Path) -> Path:
     for leftover in (former, built):
         shutil.rmtree(leftover, ignore_errors=True)
     return html / "index.html"
+
+
+def _copy_viewers(source: Path, out: Path, pages: Path) -> None:
+    """Lay clip viewers beside the pages: Sphinx copies files that a page names, not folders of pages and media."""
+    for results in sorted(source.glob("results/*")):
+        viewer = out / "results" / results.name / VIEWER
+        if viewer.is_dir():
+            shutil.copytree(viewer, pages / "results" / results.name / VIEWER)
 
 
 def _snakemake_command(
