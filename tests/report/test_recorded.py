@@ -160,6 +160,7 @@ def test_upstream_is_found_by_name_and_through_others(toy):
         ("notebooks/02_padim.py", "# of the bootstrap", "# of it", None),
         ("notebooks/02_padim.py", "# # PaDiM: a toy", "# # PaDiM: other prose", None),
         ("notebooks/profiles/toy.yml", "seed: 3", "seed: 4", "notebooks/profiles/toy.yml"),
+        ("notebooks/profiles/toy.yml", "weights: imagenet", "weights: bundled", "notebooks/profiles/toy.yml"),
         ("notebooks/profiles/toy.yml", "other: 1", "other: 2", None),
         ("notebooks/profiles/toy.yml", "dataset_root: data", "dataset_root: there", None),
         ("vadlib/data/frames.py", "3", "4", "vadlib/data"),

@@ -26,7 +26,7 @@ PLUMBING = frozenset(
     }
 )
 _REPORT_IMPORT = re.compile(r"^\s*(?:from|import) vadlib\.report\.(\w+)", re.MULTILINE)
-_PLACES = ("dataset_root", "weights", "results_dir", "upstream_dir", "cache_dir")  # `weights` has a digest of its own
+_PLACES = ("dataset_root", "results_dir", "upstream_dir", "cache_dir")  # where things lie changes no number
 
 
 def upstream_notebooks(notebook: str) -> tuple[str, ...]:
