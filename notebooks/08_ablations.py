@@ -88,6 +88,7 @@ from vadlib.report.ablation_tables import (
 from vadlib.report.ablations import LUCK, ablation_settings, rank_choices
 from vadlib.report.audit import recorded_or_none
 from vadlib.report.pages import chapter_line, data_note, network_name
+from vadlib.report.results import plain
 from vadlib.report.trials import Trial, Trials, compare_trials, main_scores
 
 use_house_style()
@@ -209,7 +210,7 @@ run.figure("defaults", defaults_figure, caption="AUROC of the three detectors wi
 
 # %% tags=["hide-input"]
 record = recorded_or_none("ped2-offline-08_ablations")
-recorded_choices(record.metrics["choices"] if record else ranked.to_dict("records"))
+recorded_choices(record.metrics["choices"] if record else plain(ranked.to_dict("records"), "choices"))
 
 # %% tags=["remove-cell"]
 run.metrics(
