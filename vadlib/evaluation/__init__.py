@@ -1,5 +1,13 @@
 """Figures of merit and their intervals: arrays and data frames in, numbers out; nothing here knows a detector."""
 
+from vadlib.evaluation.events import (
+    AlarmRule,
+    find_events,
+    footage_hours,
+    found_against_alarms,
+    list_alarms,
+    match_alarms,
+)
 from vadlib.evaluation.factors import rank_correlation_within, share_explained
 from vadlib.evaluation.groups import anomalous_stretches, auroc_by_group, event_of_frames, extreme_frames
 from vadlib.evaluation.intervals import (
@@ -20,10 +28,15 @@ from vadlib.evaluation.metrics import (
     roc_curve,
     summarize,
 )
+from vadlib.evaluation.promises import choose_threshold, cross_checked_rate, poisson_interval, realised_rate
+from vadlib.evaluation.thresholds import Threshold, alarm_threshold, frame_threshold, low_threshold
 
 __all__ = [
+    "AlarmRule",
     "Interval",
     "RocBand",
+    "Threshold",
+    "alarm_threshold",
     "anomalous_stretches",
     "auroc",
     "auroc_by_group",
@@ -32,14 +45,25 @@ __all__ = [
     "bootstrap_difference",
     "bootstrap_mean",
     "bootstrap_roc_band",
+    "choose_threshold",
+    "cross_checked_rate",
     "delong_auroc",
     "equal_error_rate",
     "event_of_frames",
     "extreme_frames",
+    "find_events",
+    "footage_hours",
+    "found_against_alarms",
     "fpr_at_tpr",
+    "frame_threshold",
+    "list_alarms",
     "localisation",
+    "low_threshold",
+    "match_alarms",
     "overlap_coefficient",
+    "poisson_interval",
     "rank_correlation_within",
+    "realised_rate",
     "roc_curve",
     "share_explained",
     "summarize",
