@@ -16,6 +16,7 @@ from vadlib.figures.style import (
     use_house_style,
 )
 from vadlib.figures.timelines import timeline
+from vadlib.figures.watching import ClipTimeline, GalleryRow, clip_timelines, cost_curves, gallery
 
 __all__ = [
     "ANOMALOUS",
@@ -26,11 +27,16 @@ __all__ = [
     "DETECTOR_COLOURS",
     "HEAT",
     "NORMAL",
+    "ClipTimeline",
+    "GalleryRow",
     "class_balance",
+    "clip_timelines",
     "contact_sheet",
+    "cost_curves",
     "densities",
     "density_panels",
     "forest",
+    "gallery",
     "heatmap_sheet",
     "interval_rows",
     "label_calendar",
