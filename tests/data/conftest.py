@@ -130,6 +130,17 @@ def write_ucsd(home: Path, name: str = "UCSDped2", suffix: str = ".tif") -> Path
     return home
 
 
+def write_folder(root: Path) -> Path:
+    """Videos of one's own: two cameras with normal footage (gate, yard), one without (pond), one clip of no camera."""
+    write_video(root / "normal/gate/a.avi", 9, 1, fps=20)
+    write_frames(root / "normal/yard/b", 8, 2, name="frame{}.png", start=1)
+    write_video(root / "gate/Mittag größer.avi", 11, 3, fps=20)
+    write_frames(root / "march/yard/day.1", 6, 4)
+    write_video(root / "pond/deep/e.avi", 5, 5, fps=20)
+    write_video(root / "top.avi", 4, 6, fps=20)
+    return root
+
+
 @pytest.fixture(scope="session")
 def write():
     """The writers above, for the tests of this folder."""
@@ -142,6 +153,7 @@ def write():
         masks_for=masks_for,
         shanghaitech=write_shanghaitech,
         ucsd=write_ucsd,
+        folder=write_folder,
         identify=identify,
         labels=SHANGHAITECH_LABELS,
         size=(HEIGHT, WIDTH),
