@@ -133,3 +133,10 @@ def test_a_folder_that_changed_is_an_error(tmp_path, write):
     folder = write.frames(tmp_path / "clip", 4)
     with pytest.raises(UnreadableError, match="has 4 frames, 5 when the data set was opened"):
         frames_of(folder, [0], 5)
+
+
+def test_a_number_far_off_takes_no_memory(tmp_path, write):
+    folder = write.frames(tmp_path / "clip", 3)
+    (folder / "002.jpg").rename(folder / f"{10**30}.jpg")
+    with pytest.raises(LayoutError, match=rf"frames 0 to {10**30} with {10**30 - 2} missing, first 2"):
+        videos.list_numbered(folder)

@@ -6,6 +6,7 @@ grey pictures are repeated over the three channels, transparency is dropped, 16 
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -66,13 +67,15 @@ def list_numbered(folder: Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> lis
                 f"{folder}: {numbered[number].name} and {path.name} are both frame {number}. Keep one of them."
             )
         numbered[number] = path
-    if numbered and (max(numbered) - min(numbered) + 1) != len(numbered):
-        missing = sorted(set(range(min(numbered), max(numbered))) - set(numbered))
+    numbers = sorted(numbered)
+    n_missing = numbers[-1] - numbers[0] + 1 - len(numbers) if numbers else 0
+    if n_missing:
+        before = next(number for number, after in itertools.pairwise(numbers) if after != number + 1)
         raise LayoutError(
-            f"{folder}: frames {min(numbered)} to {max(numbered)} with {len(missing)} missing, first {missing[0]}. "
+            f"{folder}: frames {numbers[0]} to {numbers[-1]} with {n_missing} missing, first {before + 1}. "
             "Labels count frames by position, so every frame is needed: copy the folder again."
         )
-    return [numbered[number] for number in sorted(numbered)]
+    return [numbered[number] for number in numbers]
 
 
 def _open_video(path: Path, n_threads: int | None = None) -> cv2.VideoCapture:
