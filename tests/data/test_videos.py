@@ -140,3 +140,15 @@ def test_a_number_far_off_takes_no_memory(tmp_path, write):
     (folder / "002.jpg").rename(folder / f"{10**30}.jpg")
     with pytest.raises(LayoutError, match=rf"frames 0 to {10**30} with {10**30 - 2} missing, first 2"):
         videos.list_numbered(folder)
+
+
+def test_frames_of_two_sizes(tmp_path, write):
+    folder = write.frames(tmp_path / "clip", 6)
+    cv2.imwrite(str(folder / "004.jpg"), np.zeros((20, 30, 3), np.uint8))
+    images = frames_of(folder, [1, 4, 5], 6)
+    assert [write.identify(images[index])[0] for index in (0, 2)] == [1, 5]
+    with pytest.raises(UnreadableError, match=r"004\.jpg is 20 x 30 pixels .* but 000\.jpg beside it 48 x 64"):
+        raise images[1]
+    (folder / "000.jpg").write_bytes(b"corrupt")  # then the next one is what the others are compared with
+    images = frames_of(folder, [0, 1, 4], 6)
+    assert [isinstance(image, UnreadableError) for image in images] == [True, False, True]

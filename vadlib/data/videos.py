@@ -15,6 +15,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from vadlib.data.pictures import read_image, stored_size
+from vadlib.data.pictures import read_mask as read_mask
 from vadlib.errors import LayoutError, UnreadableError
 
 VIDEO_SUFFIXES = (".avi", ".mp4", ".mov", ".mkv")
@@ -115,35 +117,6 @@ def probe_video(path: Path) -> VideoInfo:
     return VideoInfo(round(n_frames), float(fps), round(height), round(width))
 
 
-def read_image(path: Path) -> np.ndarray:
-    """Read one picture as uint8 (H, W, 3) RGB.
-
-    Raises
-    ------
-    UnreadableError
-        A file that cannot be read, is no picture, or ends early.
-    """
-    return cv2.cvtColor(_decode(path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-
-
-def read_mask(path: Path) -> np.ndarray:
-    """Read a mask picture as bool (H, W): True where it is not black."""
-    return _decode(path, cv2.IMREAD_GRAYSCALE) > 0
-
-
-def _decode(path: Path, flag: int) -> np.ndarray:
-    try:
-        content = np.fromfile(path, np.uint8)
-        # A JPEG without its end marker is decoded in silence, with a grey rest.
-        whole = path.suffix.lower() not in (".jpg", ".jpeg") or b"\xff\xd9" in content[-1024:].tobytes()
-        image = cv2.imdecode(content, flag) if whole and content.size else None
-    except (OSError, cv2.error) as error:
-        raise UnreadableError(f"{path} cannot be read: {error}") from error
-    if image is None:
-        raise UnreadableError(f"{path} is no picture, or ends early ({content.size:,} bytes). Copy it again.")
-    return image
-
-
 def iterate_frames(
     path: Path, frames: Sequence[int], n_frames: int, *, n_threads: int | None = None, exact: bool = False
 ) -> Iterator[np.ndarray | UnreadableError]:
@@ -184,12 +157,24 @@ def _iterate_folder(path: Path, frames: Sequence[int], n_frames: int) -> Iterato
         raise UnreadableError(
             f"{path} has {len(files)} frames, {n_frames} when the data set was opened. Open it again."
         )
+    reference = None  # the first picture with a header, and what size that gives
     for frame in frames:
         try:
-            image = read_image(files[frame])
+            reference = reference or _first_size(files)
+            image = read_image(files[frame], like=reference)
         except UnreadableError as error:
             image = error
         yield image
+
+
+def _first_size(files: list[Path]) -> tuple[Path, tuple[int, int]]:
+    """The first picture that has a header, and the (height, width) in it."""
+    for file in files[:-1]:
+        try:
+            return file, stored_size(file)
+        except UnreadableError:  # reported when it is its turn
+            continue
+    return files[-1], stored_size(files[-1])
 
 
 def _iterate_video(
