@@ -7,6 +7,7 @@ grey pictures are repeated over the three channels, transparency is dropped, 16 
 from __future__ import annotations
 
 import itertools
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,19 +16,23 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from vadlib.data.pictures import read_image, stored_size
+from vadlib.data.pictures import read_image, require_file, stored_size
 from vadlib.data.pictures import read_mask as read_mask
 from vadlib.errors import LayoutError, UnreadableError
 
 VIDEO_SUFFIXES = (".avi", ".mp4", ".mov", ".mkv")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp")
+MAX_FPS = 1000.0
+MIN_FRAME_BYTES = 8  # a frame that shows nothing new takes this much in an AVI or MP4 file, at the least
+TEXT_BYTES = 4096  # at a file's beginning, by which text is told from video
+CONTROL_CHARACTERS = bytes(set(range(32)) - set(b"\t\n\r\f")) + b"\x7f"
 
 
 class VideoInfo(NamedTuple):
     """What a video file's header says."""
 
     n_frames: int
-    fps: float
+    fps: float  # 0 where the header has none that can be believed
     height: int
     width: int
 
@@ -81,12 +86,26 @@ def list_numbered(folder: Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> lis
 
 
 def _open_video(path: Path, n_threads: int | None = None) -> cv2.VideoCapture:
+    require_file(path)
+    if _is_text(path):  # a play list would open other files
+        raise UnreadableError(f"{path} is not a video that OpenCV can open, but text. Copy it again.")
     options = [] if n_threads is None else [cv2.CAP_PROP_N_THREADS, n_threads]
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, options)
+    # A relative path could be taken for a protocol: "concat:a/b.avi".
+    capture = cv2.VideoCapture(os.path.abspath(path), cv2.CAP_FFMPEG, options)
     if not capture.isOpened():
-        reason = "is not a video that OpenCV can open" if path.is_file() else "does not exist"
-        raise UnreadableError(f"{path} {reason}. If it was cut short in copying, copy it again.")
+        raise UnreadableError(
+            f"{path} is not a video that OpenCV can open. If it was cut short in copying, copy it again."
+        )
     return capture
+
+
+def _is_text(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            start = file.read(TEXT_BYTES)
+    except OSError as error:
+        raise UnreadableError(f"{path} cannot be read: {error.strerror}.") from error
+    return bool(start) and len(start) == len(start.translate(None, CONTROL_CHARACTERS))
 
 
 def probe_video(path: Path) -> VideoInfo:
@@ -95,7 +114,8 @@ def probe_video(path: Path) -> VideoInfo:
     Raises
     ------
     UnreadableError
-        A file that is no video, or whose header does not say how many frames it has.
+        A file that is no video, or whose header does not say how many frames it has, or says more than the file
+        can hold.
     """
     capture = _open_video(path)
     try:
@@ -112,9 +132,16 @@ def probe_video(path: Path) -> VideoInfo:
         capture.release()
     if not n_frames >= 1:
         raise UnreadableError(
-            f"{path}: its header gives {n_frames:.0f} frames. Rewrite it with `ffmpeg -i IN -c copy OUT`."
+            f"{path}: its header does not say how many frames it has. Rewrite it with `ffmpeg -i IN -c copy OUT`."
         )
-    return VideoInfo(round(n_frames), float(fps), round(height), round(width))
+    n_bytes = require_file(path)
+    if n_frames * MIN_FRAME_BYTES > n_bytes:
+        raise UnreadableError(
+            f"{path}: its header gives {n_frames:.0f} frames, which its {n_bytes:,} bytes cannot hold. Copy it again, "
+            "or rewrite it with `ffmpeg -i IN -c copy OUT`."
+        )
+    believable = np.isfinite(fps) and 0 < fps <= MAX_FPS
+    return VideoInfo(round(n_frames), float(fps) if believable else 0.0, round(height), round(width))
 
 
 def iterate_frames(
