@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from vadlib.data import videos
+from vadlib.data.arrays import open_array
 from vadlib.data.dataset import EVENT_COLUMNS, Clip, VideoDataset, some
 from vadlib.errors import LabelError, LayoutError
 
@@ -130,28 +131,17 @@ def _fps(facts: dict[Path, tuple[int, float | None]]) -> float:
     return float(np.median(rates)) if rates else NOMINAL_FPS
 
 
-def _load(path: Path) -> np.ndarray:
-    """Open an `.npy` file without reading it, and never run what a pickle would."""
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise LabelError(
-            f"{path} is not a plain array: {error}. Files with pickled objects are refused, as they can run code; "
-            "a truncated file must be copied again, an object array saved again as numbers."
-        ) from error
-
-
 def _read_labels(path: Path) -> np.ndarray:
-    labels = _load(path)
+    labels = open_array(path)
     if labels.ndim != 1:
         raise LabelError(f"{path}: one label a frame is expected, an array (T,), not {labels.shape}.")
-    return np.array(labels)
+    return labels
 
 
 def _check_masks(dataset: VideoDataset) -> None:
     """Refuse masks with another number of frames than their clip, at once rather than at the first look."""
     for clip_id, path in dataset.mask_paths.items():
-        n_frames, shape = dataset.clip(clip_id).n_frames, _load(path).shape
+        n_frames, shape = dataset.clip(clip_id).n_frames, open_array(path).shape
         if len(shape) != 3 or n_frames not in (shape[0], shape[2]):
             raise LabelError(
                 f"Clip {clip_id} has {n_frames} frames, but {path} is {shape}; "
@@ -160,7 +150,7 @@ def _check_masks(dataset: VideoDataset) -> None:
 
 
 def _read_mask(dataset: VideoDataset, clip: Clip, path: Path, frame: int) -> np.ndarray:
-    masks = _load(path)
+    masks = open_array(path)
     size = dataset.image_size(clip.id) if clip.path is not None else None
     frames_first = mask_axes(masks.shape, clip.n_frames, size, path)
     return np.array(masks[frame] if frames_first else masks[:, :, frame]) != 0  # (H, W)
