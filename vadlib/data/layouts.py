@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from vadlib.data import folder, shanghaitech, ucsd
+from vadlib.data import avenue, folder, shanghaitech, ucsd
 from vadlib.data.dataset import VideoDataset
 from vadlib.errors import LayoutError, ParameterError
 
@@ -36,6 +36,7 @@ LAYOUTS = {
     "synthcampus": Layout(*_SHANGHAITECH, ("synthcampus",), (*shanghaitech.EXPECTS, "events.csv")),
     "ucsd-ped1": Layout(*_UCSD, ("UCSD_Anomaly_Dataset.v1p2", "UCSDped1"), ucsd.EXPECTS),
     "ucsd-ped2": Layout(*_UCSD, ("UCSD_Anomaly_Dataset.v1p2", "UCSDped2"), ucsd.EXPECTS),
+    "avenue": Layout(avenue.is_home, avenue.open_home, ("Avenue Dataset",), avenue.EXPECTS),
     "folder": Layout(folder.is_home, folder.open_home, (), folder.EXPECTS, any_folder=True),
 }
 
@@ -45,7 +46,7 @@ def open_dataset(name: str, root: str | Path, *, allow_missing: bool = False) ->
 
     Parameters
     ----------
-    name : {"shanghaitech", "synthcampus", "ucsd-ped1", "ucsd-ped2", "folder"}
+    name : {"shanghaitech", "synthcampus", "ucsd-ped1", "ucsd-ped2", "avenue", "folder"}
     root : path
         The set's own folder, or the archive's top folder, or the folder that was unpacked into.
     allow_missing : bool
