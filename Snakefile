@@ -1,6 +1,7 @@
 # Which notebook needs which results, and what makes it run again: its own source, its profile, the library, the paper's
-# values, the demo's world, a weights file, or a result it reads. A real data set is taken to stay as it is.
+# values, the demo's world, a weights file, or a result it reads. A published data set is taken to stay as it is; a folder of one's own is looked at.
 # `make book` calls this through `vadlib book`; a cluster's executor plugins work as usual.
+import hashlib
 import os
 import sys
 from glob import glob
@@ -35,13 +36,35 @@ UPSTREAM = {
         "05_comparison",
         "06_limitations",
         "09_networks",
+        "11_watch",
     ],
+    "11_watch": [],
 }
+# A profile may name the chapters of its book. The provenance page tells of those that there are; others need all they read.
+CHAPTERS = PARAMETERS.get("chapters") or list(UPSTREAM)
+LACKING = {name for name in CHAPTERS if name not in UPSTREAM}
+for name in set(CHAPTERS) - LACKING - {"10_provenance"}:
+    LACKING |= set(UPSTREAM[name]) - set(CHAPTERS)
+if LACKING:
+    raise WorkflowError(
+        f"{PROFILE_FILE}: chapters: {', '.join(sorted(LACKING))} is no notebook, or is read by a chapter named there"
+        f" and not named itself; there are {', '.join(UPSTREAM)}"
+    )
+UPSTREAM = {name: [needed for needed in UPSTREAM[name] if needed in CHAPTERS] for name in CHAPTERS}
 COMPUTES = {name for name, upstream in UPSTREAM.items() if not upstream}  # the others read results, on one core each
 LIBRARY = sorted(glob_wildcards("vadlib/{path,[^.]+}.py").path)
 LIBRARY = [f"vadlib/{path}.py" for path in LIBRARY if path not in ("cli", "report/book")]
 PYTHON = sys.executable
 
+
+def state_of(folder):
+    """Names, sizes and times below a folder of one's own, where clips come and go; nothing is opened."""
+    found = [os.path.join(place, name) for place, _, names in os.walk(folder, followlinks=True) for name in names]
+    stats = ((path, os.stat(path)) for path in sorted(found) if os.path.exists(path))
+    return hashlib.sha256(repr([(path, s.st_size, s.st_mtime_ns) for path, s in stats]).encode()).hexdigest()[:16]
+
+
+OWN_FOLDER = OVERRIDES.get("dataset_root", PARAMETERS["dataset_root"]) if PARAMETERS["dataset"] == "folder" else None
 MAKES_WORLD = PARAMETERS["dataset"] == "synthcampus" and "dataset_root" not in OVERRIDES
 
 
@@ -55,7 +78,7 @@ rule book:
     output:
         OUT + "/html/index.html",
     shell:
-        "{PYTHON} -m vadlib.report.book {OUT}"
+        "{PYTHON} -m vadlib.report.book {OUT} {UPSTREAM}"
 
 
 rule notebook:
@@ -72,6 +95,7 @@ rule notebook:
         results=directory(OUT + "/results/{name}"),
     params:
         overrides=[f"{name}={value}" for name, value in sorted(OVERRIDES.items())],
+        own_folder=state_of(OWN_FOLDER) if OWN_FOLDER else None,
     threads: lambda wildcards: workflow.cores if wildcards.name in COMPUTES else 1
     shell:
         "{PYTHON} -m vadlib.report.notebooks {input.source} {output.notebook} --profile {input.profile}"

@@ -174,7 +174,7 @@ strangest_clips = (
     strange["strangeness"].groupby(scores["clip"]).max().sort_values(ascending=False).index[:n_timelines].tolist()
 )
 shown_clips = timelines_of(strangest_clips, scores, strange, alarms, videos.labels, fps)
-timelines_figure = clip_timelines(shown_clips, DETECTOR_COLOURS, ylabel="standard deviations from normal")
+timelines_figure = clip_timelines(shown_clips, DETECTOR_COLOURS, ylabel="standard deviations")
 run.figure("timelines", timelines_figure, caption="Scores of all detectors over time, and their alarms.")
 
 # %% [markdown]
@@ -319,10 +319,8 @@ run.metrics(
     }
 )
 
-# %% [markdown]
-# <!-- The interactive clip viewer is attached here. -->
-
 # %% tags=["remove-cell"]
+# The interactive clip viewer is attached here, before the results are saved.
 run.save()
 scored_length = hours_and_minutes(scores, fps)
 glue("answer", answer_sentence(moments, events, scored_length), display=False)

@@ -89,6 +89,8 @@ def test_alarms_an_hour_by_counting():
     assert (threshold.low, threshold.n, threshold.unit) == (4, 5, "alarms an hour")
     assert alarm_threshold(peaks, 2.0, 3, low=4).high == 4  # six promised, five candidates
     assert alarm_threshold(np.empty(0), 2.0, 1, low=4).high == 4
+    with pytest.raises(ParameterError, match="takes 20 different values"):  # no alarm in a minute proves little
+        alarm_threshold(np.empty(0), 1 / 60, 1, low=4, method="extreme-value")
 
 
 def test_alarms_an_hour_are_kept_on_average():

@@ -147,7 +147,8 @@ def alarm_threshold(peaks: np.ndarray, hours: float, rate: float, *, low: float,
     Returns
     -------
     Threshold
-        Its ``high`` is ``low`` itself where even all candidates are fewer than was promised.
+        Its ``high`` is ``low`` itself where all candidates together are no more than was promised, and the footage is
+        long enough for that to mean something: at least one promised alarm.
 
     Raises
     ------
@@ -166,7 +167,7 @@ def alarm_threshold(peaks: np.ndarray, hours: float, rate: float, *, low: float,
             f"rate: {rate:g} alarms an hour cannot be read from {hours:.3g} hours of normal footage, which must last "
             f"{1 / rate:.3g} hours; hold out more footage, promise more alarms, or use method='extreme-value'"
         )
-    if rate * hours >= len(peaks):  # a new hour is expected to hold no more than was promised
+    if rate * hours >= max(1, len(peaks)):  # a new hour is expected to hold no more than was promised
         return Threshold(low, low, method, rate, "alarms an hour", len(peaks))
     if method == "quantile":
         high = _just_above(np.sort(peaks)[-math.floor(rate * hours + 1e-9)])

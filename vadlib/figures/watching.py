@@ -14,7 +14,9 @@ from matplotlib.figure import Figure
 
 from vadlib.figures.style import ANOMALOUS, CHANCE, HEAT, NORMAL
 
-LINEAR_UP_TO = 4.0  # standard deviations; above, the axis is logarithmic, so that one peak does not flatten the rest
+LINEAR_UP_TO = 4.0  # standard deviations; above, the axis is logarithmic where scores go beyond the next number
+MAX_LINEAR = 12.0
+TICKS = (-10, -4, -2, 0, 2, 4, 10, 20, 50, 100, 200, 500, 1000, 10000)
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def clip_timelines(
     """
     n_columns = min(n_columns, len(clips))
     n_rows = -(-len(clips) // n_columns)
-    figure = plt.figure(figsize=(10, 1.9 * n_rows + 0.6), layout="constrained")
+    figure = plt.figure(figsize=(10, 1.9 * n_rows + 1.0), layout="constrained")
     outer = figure.add_gridspec(n_rows, n_columns)
     values = np.concatenate([np.ravel(line) for clip in clips for line in clip.scores.values()])
     low, high = np.nanmin(values), np.nanmax(values)
@@ -100,13 +102,16 @@ def clip_timelines(
             upper.plot(clip.seconds, line, color=colours[name], linewidth=1.0, **marker)
             spans = [(start, end - start) for start, end in clip.alarms.get(name, ())]
             lower.broken_barh(spans, (-row - 0.4, 0.8), facecolors=colours[name])
-        upper.set_yscale("symlog", linthresh=LINEAR_UP_TO)
+        if high > MAX_LINEAR:  # one peak must not flatten the rest
+            upper.set_yscale("symlog", linthresh=LINEAR_UP_TO)
+            upper.yaxis.set_major_locator(mpl.ticker.FixedLocator(TICKS))
+            upper.yaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
+            upper.yaxis.set_minor_locator(mpl.ticker.NullLocator())
         upper.set(ylim=(low - 0.5, high * 1.1 if high > 0 else high + 0.5), xlim=(0, clip.length_s))
-        upper.yaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
-        upper.yaxis.set_minor_locator(mpl.ticker.NullLocator())
         upper.set_title(clip.title, loc="left", fontsize=9)
         upper.tick_params(labelbottom=False, labelsize=8)
         lower.set(ylim=(-len(clip.scores) + 0.4, 0.6), yticks=[])
+        lower.spines["left"].set_visible(False)
         lower.tick_params(labelsize=8)
         lower.set_xlabel("seconds", fontsize=8)
     handles = [plt.Line2D([], [], color=colours[name], label=name) for name in clips[0].scores]
@@ -149,10 +154,8 @@ def cost_curves(
         axis.plot(curve[x], curve[y], drawstyle="steps-post", color=colours[name], label=name, linewidth=1.4)
         axis.plot(*marks[name], "o", color=colours[name], markeredgecolor="white", markersize=8, zorder=3)
     axis.set(xlabel=xlabel, ylabel=ylabel)
-    axis.set_xlim(left=0)
-    axis.set_ylim(bottom=0)
-    if not diagonal:
-        axis.set_ylim(0, 1.03)
+    axis.set_xlim(0, 1.05 * max(curve[x].max() for curve in curves.values()) or 1)
+    axis.set_ylim(0, (1.05 * max(curve[y].max() for curve in curves.values()) or 1) if diagonal else 1.03)
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=9)
     return figure
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
+import yaml
 
 from vadlib.errors import ParameterError, ResultsError, VadError
 from vadlib.storage import RunLock, project_root
 
 MAX_LOG_LINES = 40
+GLUED = re.compile(r"notebooks/(\w+)\.ipynb::|results/(\w+)/")  # what a page of prose takes from a notebook
+ROOTS = ("book/index", "book/index_watch")  # opening pages, the first whose notebooks are all there
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"  # of this very Python, wherever its scripts are
 
 
@@ -81,18 +86,31 @@ def build_book(
     return index, index.stat().st_mtime_ns != before
 
 
-def assemble(out: Path) -> Path:
-    """Lay out the sources of the pages: prose, executed notebooks, their scripts and results, as ``out/source``."""
+def assemble(out: Path, chapters: Collection[str] | None = None) -> Path:
+    """Lay out the sources of the pages: prose, executed notebooks, their scripts and results, as ``out/source``.
+
+    Parameters
+    ----------
+    out : Path
+        With the folders ``notebooks`` and ``results``.
+    chapters : collection of str, optional
+        Names of the notebooks that the book has; all by default. Pages of prose that take a number or a figure from
+        another one are left out of the contents, and the opening page is the first of `ROOTS` that takes none.
+    """
     project, source = _project(), out / "source"
     shutil.rmtree(source, ignore_errors=True)
     (source / "notebooks").mkdir(parents=True)
-    for name in ("_config.yml", "_toc.yml"):
-        shutil.copy(project / name, source)
+    shutil.copy(project / "_config.yml", source)
     shutil.copytree(project / "book", source / "book")
+    contents = yaml.safe_load((project / "_toc.yml").read_text(encoding="utf-8"))
+    contents = select_contents(contents, source, chapters)
+    (source / "_toc.yml").write_text(yaml.safe_dump(contents, sort_keys=False), encoding="utf-8")
     for notebook in sorted((out / "notebooks").glob("*.ipynb")):
         script = project / "notebooks" / f"{notebook.stem}.py"
         if not script.is_file() or notebook.stem.endswith(".failed"):
             continue  # of a chapter that is no more, or that failed
+        if chapters is not None and notebook.stem not in chapters:
+            continue  # left by a build with other chapters
         shutil.copy(notebook, source / "notebooks")
         results = out / "results" / notebook.stem
         target = source / "results" / notebook.stem
@@ -103,15 +121,63 @@ def assemble(out: Path) -> Path:
     return source
 
 
-def build_pages(out: Path) -> Path:
+def select_contents(contents: dict, source: Path, chapters: Collection[str] | None) -> dict:
+    """The contents of a book that has only some of the notebooks.
+
+    Parameters
+    ----------
+    contents : dict
+        Of ``_toc.yml``.
+    source : Path
+        Folder that the pages' names are relative to.
+    chapters : collection of str or None
+        Names of notebooks; None for all.
+
+    Returns
+    -------
+    dict
+        Without the other notebooks, the pages that take something from them, and parts that are then empty.
+
+    Raises
+    ------
+    ParameterError
+        No opening page can do without the notebooks left out.
+    """
+    if chapters is None:
+        return contents
+
+    def kept(file: str) -> bool:
+        if file.startswith("notebooks/"):
+            return Path(file).name in chapters
+        text = (source / f"{file}.md").read_text(encoding="utf-8")
+        return all(name in chapters for pair in GLUED.findall(text) for name in pair if name)
+
+    root = next((page for page in dict.fromkeys((contents["root"], *ROOTS)) if kept(page)), None)
+    if root is None:
+        raise ParameterError(
+            f"chapters: each opening page ({', '.join(ROOTS)}) takes numbers from notebooks other than "
+            f"{', '.join(chapters)}; name 11_watch and 10_provenance at least"
+        )
+    parts = [
+        {**part, "chapters": [entry for entry in part["chapters"] if kept(entry["file"])]} for part in contents["parts"]
+    ]
+    return {**contents, "root": root, "parts": [part for part in parts if part["chapters"]]}
+
+
+def build_pages(out: Path, chapters: Collection[str] | None = None) -> Path:
     """Build ``out/html`` from nothing, warnings being errors; the former pages stay until the new ones are whole.
+
+    Parameters
+    ----------
+    out, chapters
+        As for `assemble`.
 
     Raises
     ------
     ResultsError
         The pages have a defect; the message holds Sphinx's own.
     """
-    source, built, html = assemble(out), out / "jupyter-book", out / "html"
+    source, built, html = assemble(out, chapters), out / "jupyter-book", out / "html"
     shutil.rmtree(built, ignore_errors=True)
     command = [sys.executable, "-c", JUPYTER_BOOK, "build", str(source), "--path-output", str(built)]
     environment = os.environ | {"PYTHONWARNINGS": "ignore", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
@@ -168,6 +234,6 @@ def _weights(weights: str) -> str:
 
 if __name__ == "__main__":
     try:
-        build_pages(Path(sys.argv[1]))
+        build_pages(Path(sys.argv[1]), sys.argv[2:] or None)
     except VadError as error:
         sys.exit(f"error: {error}")

@@ -119,7 +119,7 @@ def keep_promise(
         If the parameters are wrong, or there is so little normal footage that no promise can be made.
     """
     reason = ""
-    for promise in promises_to_try(asked, len(normal)):
+    for promise in promises_to_try(asked, len(normal)) if len(normal) > 1 else []:
         try:
             thresholds = {
                 name: choose_threshold(
@@ -137,7 +137,9 @@ def keep_promise(
             f"Asked for: {asked.amount()}, which the normal footage held out cannot answer ({reason}). "
             f"Promised instead: {promise.amount()}, by the {promise.method} method."
         )  # fmt: skip
-    raise ParameterError(f"normal footage: {len(normal)} frames held out are too few for any threshold. {reason}")
+    raise ParameterError(
+        f"normal footage: {len(normal)} frames held out are too few for any threshold; give more. {reason}"
+    )
 
 
 def promises_checked(
@@ -212,4 +214,5 @@ def _rate_text(unit: str, count: float, exposure: float, interval: Interval | No
     if unit == "frames":
         bounds = "" if interval is None else f" [{100 * interval.low:.2g}, {100 * interval.high:.2g}]"
         return f"{100 * count / exposure:.2g}{bounds} %"
-    return f"{poisson_interval(count, exposure):.2g} an hour"
+    interval = poisson_interval(count, exposure)
+    return f"{interval:{'.0f' if interval.high >= 10 else '.1f'}} an hour"

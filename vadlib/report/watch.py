@@ -139,7 +139,9 @@ def list_moments(
                 "frame": frame, "strangeness": value,
             })  # fmt: skip
     columns = ["clip", "first", "last", "start_s", "end_s", "detectors", "n_detectors", "frame", "strangeness"]
-    return pd.DataFrame(rows, columns=columns).sort_values("strangeness", ascending=False, ignore_index=True)
+    return pd.DataFrame(rows, columns=columns).sort_values(
+        "strangeness", ascending=False, kind="stable", ignore_index=True
+    )
 
 
 def strangest_frame(
@@ -197,7 +199,7 @@ def choose_scenes_to_show(
         n *= 2
     if not any(len(rows) for _, rows in parts):
         rows = scores.assign(strangeness=np.asarray(strangeness), detectors="none")
-        parts = [("strange", rows.sort_values("strangeness", ascending=False))]
+        parts = [("strange", rows.sort_values("strangeness", ascending=False, kind="stable"))]
     columns = ["kind", "clip", "frame", "second", "strangeness", "detectors"]
     chosen = pd.concat([rows.drop_duplicates("clip").head(n).assign(kind=kind) for kind, rows in parts])
     return chosen.assign(second=chosen["frame"] / chosen["clip"].map(fps).astype(float))[columns].reset_index(drop=True)
