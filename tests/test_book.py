@@ -22,7 +22,7 @@ from vadlib.report.book import assemble, build_pages
 from vadlib.report.notebooks import NotebookError, notebook_parameters, run_notebook
 
 DETECTORS = ("02_padim", "03_gradcam_ssim", "04_clip_prototypes")
-NOTEBOOKS = ("01_dataset", *DETECTORS, "05_comparison", "06_limitations", "09_networks", "10_provenance")
+NOTEBOOKS = ("01_dataset", *DETECTORS, "05_comparison", "06_limitations", "09_networks", "11_watch", "10_provenance")
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +50,9 @@ def tiny_profile(tiny_world, tmp_path_factory):
         "compared_sizes": [64, 96],
         "n_test_normal": 50,
         "n_test_abnormal": 50,
+        "n_fit_watch": 30,
+        "frames_a_second": 2.0,
+        "n_examples": 1,
         "n_resamples": 100,
     }
     path = tmp_path_factory.mktemp("profile") / "tiny.yml"
