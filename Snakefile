@@ -5,6 +5,7 @@ import hashlib
 import os
 import sys
 from glob import glob
+from pathlib import Path
 
 import yaml
 
@@ -57,11 +58,16 @@ LIBRARY = [f"vadlib/{path}.py" for path in LIBRARY if path not in ("cli", "repor
 PYTHON = sys.executable
 
 
-def state_of(folder):
-    """Names, sizes and times below a folder of one's own, where clips come and go; nothing is opened."""
+def note_state(folder):
+    """A file that is written anew when a name, size or time below a folder of one's own has changed: clips come and go."""
     found = [os.path.join(place, name) for place, _, names in os.walk(folder, followlinks=True) for name in names]
     stats = ((path, os.stat(path)) for path in sorted(found) if os.path.exists(path))
-    return hashlib.sha256(repr([(path, s.st_size, s.st_mtime_ns) for path, s in stats]).encode()).hexdigest()[:16]
+    state = hashlib.sha256(repr([(path, s.st_size, s.st_mtime_ns) for path, s in stats]).encode()).hexdigest()
+    note = Path(OUT, "own_folder.sha256")
+    if not note.is_file() or note.read_text() != state:
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(state)
+    return [str(note)]
 
 
 OWN_FOLDER = OVERRIDES.get("dataset_root", PARAMETERS["dataset_root"]) if PARAMETERS["dataset"] == "folder" else None
@@ -88,14 +94,13 @@ rule notebook:
         library=LIBRARY,
         paper="book/paper_values.yml",
         weights=WEIGHTS_FILE + BUNDLED,
-        data=[OUT + "/data/world.json"] if MAKES_WORLD else [],
+        data=[OUT + "/data/world.json"] if MAKES_WORLD else note_state(OWN_FOLDER) if OWN_FOLDER else [],
         upstream=lambda wildcards: [f"{OUT}/results/{name}" for name in UPSTREAM[wildcards.name]],
     output:
         notebook=OUT + "/notebooks/{name}.ipynb",
         results=directory(OUT + "/results/{name}"),
     params:
         overrides=[f"{name}={value}" for name, value in sorted(OVERRIDES.items())],
-        own_folder=state_of(OWN_FOLDER) if OWN_FOLDER else None,
     threads: lambda wildcards: workflow.cores if wildcards.name in COMPUTES else 1
     shell:
         "{PYTHON} -m vadlib.report.notebooks {input.source} {output.notebook} --profile {input.profile}"

@@ -1,12 +1,13 @@
 """The contents of books that have only some of the chapters: nothing cites what is not there."""
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
-from vadlib.errors import ParameterError
-from vadlib.report.book import GLUED, assemble, select_contents
+from vadlib.errors import LayoutError, ParameterError
+from vadlib.report.book import GLUED, assemble, build_book, select_contents
 
 
 @pytest.fixture
@@ -38,8 +39,6 @@ def test_a_book_of_two_chapters_has_pages_that_need_no_other(contents, project_r
 
 
 def test_every_page_that_a_small_book_links_to_is_in_it(contents, project_root):
-    import re
-
     found = files(select_contents(contents, project_root, ["11_watch", "10_provenance"]))
     for file in found:
         suffix = ".md" if file.startswith("book/") else ".py"
@@ -65,3 +64,13 @@ def test_what_other_chapters_left_behind_is_not_in_the_book(tmp_path, project_ro
     assert {path.stem for path in (source / "notebooks").iterdir()} == {"11_watch", "10_provenance"}
     assert {path.name for path in (source / "results").iterdir()} == {"11_watch", "10_provenance"}
     assert yaml.safe_load((source / "_toc.yml").read_text())["root"] == "book/index_watch"
+
+
+def test_a_folder_that_cannot_be_scored_is_refused_before_anything_runs(tmp_path, project_root, monkeypatch):
+    monkeypatch.chdir(project_root)
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: pytest.fail("something ran"))
+    with pytest.raises(ParameterError, match="ROOT: profile folder needs the folder of your videos, .* PROFILE=folder"):
+        build_book("folder")
+    (tmp_path / "a").mkdir()
+    with pytest.raises(LayoutError, match=r"no footage to fit on .*normal/"):
+        build_book("folder", root=str(tmp_path))

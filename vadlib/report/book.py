@@ -58,6 +58,8 @@ def build_book(
         Another run builds this profile.
     ParameterError
         There is no such profile, or a path given does not exist.
+    LayoutError, LabelError, UnreadableError
+        A folder of one's own that cannot be scored: nothing was run.
     ResultsError
         A notebook failed, or the pages have a defect; what went wrong has been printed.
     """
@@ -72,6 +74,7 @@ def build_book(
         overrides["weights"] = _weights(weights)
     if skip_unreadable:
         overrides["skip_unreadable"] = "True"
+    _check_own_folder(project, profile, overrides)
     index = project / "_build" / profile / "html" / "index.html"
     before = index.stat().st_mtime_ns if index.is_file() else None
     with RunLock(project / "_build" / profile / "book") as lock:
@@ -217,6 +220,22 @@ def _project() -> Path:
             "clone's folder first"
         )
     return project
+
+
+def _check_own_folder(project: Path, profile: str, overrides: dict[str, str]) -> None:
+    """Open a folder of one's own before anything runs: what is wrong with it is said in a line, not in a notebook."""
+    parameters = yaml.safe_load((project / "notebooks" / "profiles" / f"{profile}.yml").read_text(encoding="utf-8"))
+    if parameters.get("dataset") != "folder":
+        return
+    root = project / overrides.get("dataset_root", parameters["dataset_root"])
+    if not root.exists():
+        raise ParameterError(
+            f"ROOT: profile {profile} needs the folder of your videos, and {root} does not exist; say "
+            f"make book PROFILE={profile} ROOT=path/to/my_videos"
+        )
+    from vadlib.data import open_dataset
+
+    open_dataset("folder", root)
 
 
 def _existing(path: str, name: str) -> str:
