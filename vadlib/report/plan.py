@@ -63,8 +63,8 @@ def plan(parameters: Mapping, root: str | os.PathLike | None = None) -> tuple[Vi
     lacking = [name for name in ("n_test_normal", "n_test_abnormal", "n_fit_frames") if name not in parameters]
     if lacking:
         raise ParameterError(
-            f"profile: {parameters.get('profile')} says nothing of {', '.join(lacking)}; its chapters draw no frames by "
-            "class, so there is nothing to plan"
+            f"profile: {parameters.get('profile')} says nothing of {', '.join(lacking)}; its chapters draw no frames "
+            "by class, so there is nothing to plan"
         )
     dataset = open_dataset(parameters["dataset"], root or project_path(parameters["dataset_root"]), allow_missing=True)
     table = dataset.frame_table()
