@@ -60,10 +60,10 @@ import pandas as pd
 from myst_nb import glue
 
 from vadlib import networks
-from vadlib.data import FrameReader, open_dataset, read_frame
+from vadlib.data import FrameReader, open_dataset
 from vadlib.data.footage import hold_out, sample_by_time, spread_over
-from vadlib.evaluation import AlarmRule, anomalous_stretches, found_against_alarms, match_alarms
-from vadlib.figures import DETECTOR_COLOURS, GalleryRow, clip_timelines, cost_curves, gallery, use_house_style
+from vadlib.evaluation import AlarmRule, anomalous_stretches, match_alarms
+from vadlib.figures import DETECTOR_COLOURS, clip_timelines, cost_curves, gallery, use_house_style
 from vadlib.report import Experiment, project_path
 from vadlib.report.pages import chapter_line, data_note, network_name
 from vadlib.report.promises import Promise, keep_promise, promises_checked
@@ -73,17 +73,20 @@ from vadlib.report.watch import (
     alarms_of_all,
     choose_scenes_to_show,
     fit_watchers,
+    gallery_rows,
     list_moments,
     score_together,
     standardised,
     timelines_of,
 )
 from vadlib.report.watch_tables import (
-    alarm_rates_compared,
     answer_sentence,
+    costs_of_alarms,
     hours_and_minutes,
+    rate_sentence,
     table_of_alarms,
     why_no_roc,
+    words_for,
 )
 
 use_house_style()
@@ -207,54 +210,21 @@ shown = choose_scenes_to_show(
     moments, known if has_truth else scores, strange.loc[known.index if has_truth else scores.index, "strangeness"],
     events=events, fps=fps, n=n_examples,
 )  # fmt: skip
-picture_reader = FrameReader(videos, shown.assign(label=0), size, len(shown), progress=False)
-pictures = next(iter(picture_reader))
-order = np.argsort(pictures.rows)
-heatmaps = detectors["PaDiM"].heatmap(pictures.images)[order]
-_, nearest = detectors["SPADE"].nearest(pictures.images, min(2, len(fitted_on)))
-rows = []
-for row, heatmap, near in zip(shown.itertuples(), heatmaps, nearest[order], strict=True):
-    alike = fitted_on.iloc[near]
-    rows.append(
-        GalleryRow(
-            f"{row.kind}: {row.clip}, {row.second:.1f} s\nstrangeness {row.strangeness:.1f}, raised by {row.detectors}",
-            read_frame(videos, row.clip, row.frame),
-            heatmap,
-            [(read_frame(videos, n.clip, n.frame), f"normal: {n.clip}, frame {n.frame}") for n in alike.itertuples()],
-            videos.pixel_mask(row.clip, row.frame),
-        )
-    )
+rows = gallery_rows(videos, detectors, fitted_on, shown, size)
 gallery_figure = gallery(rows, label="PaDiM's heatmap: Mahalanobis distance")
 run.figure("gallery", gallery_figure, caption="Frames, heatmaps and the most similar normal frames.")
 
 # %% [markdown]
 # ## What the alarms cost
 #
-# {glue:text}`cost_sentence` {numref}`fig-cost` does that for every high threshold, down to the low one; the dots are the thresholds in use.
+# {glue:text}`cost_sentence` {numref}`fig-cost` shows it for every high threshold, down to the low one; the dots are the thresholds in use.
 
 # %% tags=["hide-input"]
 table_of_alarms(scores, alarms, events=events, fps=fps, n_resamples=n_resamples, seed=seed)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-cost", "caption": "What alarms cost. With labels: share of the true events that an alarm overlaps, against false alarms an hour. Without: alarms an hour in the footage watched, against those in held-out normal footage; on the dotted line the two are alike. Dots: the thresholds in use."}, "image": {"alt": "Step curves, one a detector, rising from the strictest threshold to the loosest"}}
-if has_truth:
-    curves = {
-        name: found_against_alarms(known, name, events, low=found.low, fps=fps, rule=rule)
-        for name, found in thresholds.items()
-    }
-    axes = {"x": "false_alarms_an_hour", "y": "share_found"}
-    labels = {"xlabel": "false alarms an hour", "ylabel": "share of the events found"}
-else:
-    curves = {
-        name: alarm_rates_compared(normal, scores, name, found.low, fps=fps, rule=rule)
-        for name, found in thresholds.items()
-    }
-    axes = {"x": "normal_an_hour", "y": "watched_an_hour"}
-    labels = {"xlabel": "alarms an hour in held-out normal footage", "ylabel": "alarms an hour in the footage watched"}
-in_use = {
-    name: curve.loc[curve["threshold"] >= thresholds[name].high, [axes["x"], axes["y"]]].iloc[-1].tolist()
-    for name, curve in curves.items()
-}
-cost_figure = cost_curves(curves, in_use, DETECTOR_COLOURS, **axes, **labels, diagonal=not has_truth)
+costs = costs_of_alarms(normal, scores, known, events, thresholds, fps=fps, rule=rule)
+cost_figure = cost_curves(costs.curves, costs.in_use, DETECTOR_COLOURS, **costs.axes, diagonal=not has_truth)
 run.figure("cost", cost_figure, caption="What alarms cost, and what they bring, at every threshold.")
 
 # %% [markdown]
@@ -327,48 +297,14 @@ glue("answer", answer_sentence(moments, events, scored_length), display=False)
 glue("n_fitted", f"{len(fitted_on):,}", display=False)
 glue("held_minutes", hours_and_minutes(normal, fps), display=False)
 glue("held_how", normal_footage.how, display=False)
-glue(
-    "rate_sentence",
-    f"Of that, and of the {scored_length} watched, {rate:.2g} frames a second are scored, {len(normal) + len(scores):,} in all"
-    + (
-        "."
-        if rate == frames_a_second
-        else f", not {frames_a_second:g} a second, so that no more than {max_frames_watch:,} are."
-    ),
-    display=False,
-)
+glue("rate_sentence", rate_sentence(normal, scores, rate, frames_a_second, fps), display=False)
 glue("low_share", f"{low_share:.0%}", display=False)
 glue("max_gap_seconds", f"{max_gap_seconds:g}", display=False)
 glue("min_seconds", f"{min_seconds:g}", display=False)
 glue("max_seconds", f"{max_seconds:g}", display=False)
 glue("promise_note", promise_note, display=False)
-n_clips = scores["clip"].nunique()
-glue(
-    "timelines_sentence",
-    f"It shows all {n_clips} clips." if n_clips <= n_timelines else f"It shows {n_timelines} of {n_clips}.",
-    display=False,
-)
-glue(
-    "moments_sentence",
-    f"There are {len(moments)}"
-    + (f"; the strangest {len(listed)} are listed." if len(listed) < len(moments) else ", the strangest first."),
-    display=False,
-)
-glue(
-    "gallery_sentence",
-    "Hits are moments that overlap a true event, the strangest first; misses are events that no detector raised an alarm for, the least "
-    "strange first; false alarms are moments that overlap none, the strangest first; one a clip."
-    if has_truth
-    else "The strangest come first, one a clip; whether they matter is for you to say.",
-    display=False,
-)
-glue(
-    "cost_sentence",
-    "An event is found if an alarm overlaps it, if only by a frame; a false alarm overlaps none."
-    if has_truth
-    else "Nobody has said what really happened, so the alarms can only be held against those in normal footage.",
-    display=False,
-)
+for name, sentence in words_for(scores, moments, listed, has_truth, n_timelines).items():
+    glue(name, sentence, display=False)
 glue("roc_sentence", why_no_roc(known, has_truth), display=False)
 glue("data_note", data_note(dataset, network.record), display=False)
 glue(

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vadlib.data import FrameReader, open_dataset
+from vadlib.data import FrameReader, open_dataset, read_frame
 from vadlib.data.footage import spread_over
 from vadlib.evaluation import AlarmRule, Threshold, bootstrap_auroc, footage_hours, list_alarms
 from vadlib.networks import resnet18
@@ -13,6 +13,7 @@ from vadlib.report.watch import (
     alarms_of_all,
     choose_scenes_to_show,
     fit_watchers,
+    gallery_rows,
     list_moments,
     score_together,
     standardised,
@@ -22,9 +23,12 @@ from vadlib.report.watch_tables import (
     alarm_rates_compared,
     answer_sentence,
     auroc_text,
+    costs_of_alarms,
     hours_and_minutes,
+    rate_sentence,
     table_of_alarms,
     why_no_roc,
+    words_for,
 )
 
 FPS = {"a": 10.0, "b": 10.0}
@@ -57,6 +61,21 @@ def test_the_nearest_normal_frame_of_a_fitted_frame_is_itself(fitted):
     distances, rows = detectors["SPADE"].nearest(batch.images, 2)
     assert rows[:, 0].tolist() == list(range(len(normal)))
     assert (distances[:, 0] <= distances[:, 1]).all()
+
+
+def test_gallery_rows_hold_the_frames_that_they_name(fitted):
+    videos, tested, detectors, normal = fitted
+    shown = tested.iloc[[7, 2]].assign(kind="hit", second=1.0, strangeness=2.0, detectors="SPADE")
+    rows = gallery_rows(videos, detectors, normal, shown, (64, 64))
+    for row, expected in zip(rows, shown.itertuples(), strict=True):
+        np.testing.assert_array_equal(row.frame, read_frame(videos, expected.clip, expected.frame))
+        batch = next(iter(FrameReader(videos, shown[shown["clip"] == expected.clip], (64, 64), 1, progress=False)))
+        np.testing.assert_allclose(row.heatmap, detectors["PaDiM"].heatmap(batch.images)[0], rtol=1e-4)
+        nearest = normal.iloc[detectors["SPADE"].nearest(batch.images, 2)[1][0]]
+        assert [title for _, title in row.neighbours] == [
+            f"normal: {near.clip}, frame {near.frame}" for near in nearest.itertuples()
+        ]
+        assert row.title == f"hit: {expected.clip}, 1.0 s\nstrangeness 2.0, raised by SPADE"
 
 
 @pytest.fixture
@@ -151,6 +170,40 @@ def test_rates_compared_are_counts_by_the_hour(watched):
         for table, rate in ((normal, row.normal_an_hour), (scores, row.watched_an_hour)):
             expected = list_alarms(table, "SPADE", row.threshold, low=1.0, fps=FPS, rule=rule)
             assert rate == pytest.approx(len(expected) / footage_hours(table, FPS))
+
+
+def test_costs_are_of_events_where_there_are_labels_and_of_alarms_where_not(watched):
+    scores, _, _, events = watched
+    rule, threshold = AlarmRule(0.2, 0.2, 10), Threshold(3.5, 1.0, "quantile", 0.1, "frames", 9)
+    in_use = {"SPADE": threshold}
+    with_labels = costs_of_alarms(scores, scores, scores, events, in_use, fps=FPS, rule=rule)
+    assert with_labels.axes["x"] == "false_alarms_an_hour"
+    assert with_labels.in_use["SPADE"] == (pytest.approx(180), 0.0)  # the alarm at 4 in b, in 20 s; that at 3 is below
+    assert with_labels.curves["SPADE"]["share_found"].tolist() == [0, 0, 0.5]
+    without = costs_of_alarms(scores[scores["clip"] == "a"], scores, scores, None, in_use, fps=FPS, rule=rule)
+    assert without.axes["y"] == "watched_an_hour"
+    assert without.in_use["SPADE"] == (0.0, pytest.approx(180))
+
+
+def test_words_say_what_is_shown(watched):
+    scores, alarms, strangeness, _ = watched
+    moments = list_moments(alarms, scores, strangeness, FPS)
+    with_labels = words_for(scores, moments, moments, True, 10)
+    without = words_for(scores, moments, moments.head(2), False, 1)
+    assert with_labels.keys() == without.keys()
+    assert (with_labels["moments_sentence"], with_labels["timelines_sentence"]) == (
+        "There are 3.",
+        "It shows all clips.",
+    )
+    assert without["moments_sentence"] == "There are 3; the strangest 2 are listed."
+    assert without["timelines_sentence"] == "It shows 1 of 2."
+    normal = scores[scores["clip"] == "a"]
+    assert rate_sentence(normal, scores, 5.0, 5.0, FPS) == (
+        "Of that, and of the 20 seconds watched, 5 frames a second are scored, 150 in all."
+    )
+    assert rate_sentence(normal, scores, 2.5, 5.0, FPS).endswith(
+        "fewer than the 5 asked for, to bound the time this takes."
+    )
 
 
 def test_timelines_know_the_truth_only_where_there_are_labels(watched):

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from vadlib.data import FrameReader, VideoDataset, read_frame
 from vadlib.detectors import ClipPrototypes, Detector, GradCamSsim, Padim, SpadeKnn
 from vadlib.evaluation import AlarmRule, Threshold, list_alarms, match_alarms
-from vadlib.figures import ClipTimeline
+from vadlib.figures import ClipTimeline, GalleryRow
 from vadlib.networks import TappedNetwork
 
 WATCHERS = ("PaDiM", "Grad-CAM + SSIM", "SPADE", "One-class prototypes")  # what needs no label of an anomaly
@@ -250,3 +251,48 @@ def timelines_of(
         seconds = scores.loc[rows, "frame"].to_numpy() / fps[clip]
         found.append(ClipTimeline(clip, seconds, lines, spans, truth, len(labels[clip]) / fps[clip]))
     return found
+
+
+def gallery_rows(
+    videos: VideoDataset,
+    detectors: Mapping[str, Detector],
+    fitted_on: pd.DataFrame,
+    shown: pd.DataFrame,
+    size: tuple[int, int],
+    *,
+    n_neighbours: int = 2,
+) -> list[GalleryRow]:
+    """What `vadlib.figures.gallery` draws: frames with PaDiM's heatmap, and the normal frames that SPADE finds nearest.
+
+    Parameters
+    ----------
+    videos : VideoDataset
+    detectors : mapping of str to Detector
+        From `fit_watchers`.
+    fitted_on : DataFrame
+        ``clip``, ``frame`` of the frames that they were fitted on, in the order read.
+    shown : DataFrame
+        From `choose_scenes_to_show`.
+    size : (height, width)
+        Of the frames that the detectors take.
+    n_neighbours : int
+        Normal frames beside each, if there are as many.
+    """
+    reader = FrameReader(videos, shown.assign(label=0), size, len(shown), progress=False)
+    batch = next(iter(reader))
+    order = np.argsort(batch.rows)
+    heatmaps = detectors["PaDiM"].heatmap(batch.images)[order]
+    _, nearest = detectors["SPADE"].nearest(batch.images, min(n_neighbours, len(fitted_on)))
+    return [
+        GalleryRow(
+            f"{row.kind}: {row.clip}, {row.second:.1f} s\nstrangeness {row.strangeness:.1f}, raised by {row.detectors}",
+            read_frame(videos, row.clip, row.frame),
+            heatmap,
+            [
+                (read_frame(videos, near.clip, near.frame), f"normal: {near.clip}, frame {near.frame}")
+                for near in fitted_on.iloc[positions].itertuples()
+            ],
+            videos.pixel_mask(row.clip, row.frame),
+        )
+        for row, heatmap, positions in zip(shown.itertuples(), heatmaps, nearest[order], strict=True)
+    ]

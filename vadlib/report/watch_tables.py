@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -10,9 +11,11 @@ import pandas as pd
 from vadlib.errors import ParameterError
 from vadlib.evaluation import (
     AlarmRule,
+    Threshold,
     auroc,
     bootstrap_auroc,
     footage_hours,
+    found_against_alarms,
     list_alarms,
     match_alarms,
     poisson_interval,
@@ -56,6 +59,61 @@ def alarm_rates_compared(
         for key, t in tables.items()
     }
     return pd.DataFrame({"threshold": thresholds, **rates})
+
+
+class Costs(NamedTuple):
+    """What alarms cost: arguments of `vadlib.figures.cost_curves`."""
+
+    curves: dict[str, pd.DataFrame]
+    in_use: dict[str, tuple[float, float]]
+    axes: dict[str, str]
+
+
+def costs_of_alarms(
+    normal: pd.DataFrame,
+    scores: pd.DataFrame,
+    known: pd.DataFrame,
+    events: pd.DataFrame | None,
+    thresholds: Mapping[str, Threshold],
+    *,
+    fps: Mapping[str, float],
+    rule: AlarmRule,
+) -> Costs:
+    """Events found against false alarms an hour; without labels, alarms an hour against those in normal footage.
+
+    Parameters
+    ----------
+    normal, scores, known : DataFrame
+        Sampled frames with all detectors' scores: held out, watched, and those of the watched whose label is known.
+    events : DataFrame or None
+        The true ones; None without labels.
+    thresholds : mapping of str to Threshold
+        In use, by detector.
+    fps, rule
+        As in `list_alarms`.
+    """
+    if events is not None:
+        axes = {"x": "false_alarms_an_hour", "y": "share_found"}
+        axes |= {"xlabel": "false alarms an hour", "ylabel": "share of the events found"}
+        curves = {
+            name: found_against_alarms(known, name, events, low=found.low, fps=fps, rule=rule)
+            for name, found in thresholds.items()
+        }
+    else:
+        axes = {"x": "normal_an_hour", "y": "watched_an_hour"}
+        axes |= {
+            "xlabel": "alarms an hour in held-out normal footage",
+            "ylabel": "alarms an hour in the footage watched",
+        }
+        curves = {
+            name: alarm_rates_compared(normal, scores, name, found.low, fps=fps, rule=rule)
+            for name, found in thresholds.items()
+        }
+    in_use = {}
+    for name, curve in curves.items():
+        reached = curve.loc[curve["threshold"] >= thresholds[name].high].iloc[-1]
+        in_use[name] = (float(reached[axes["x"]]), float(reached[axes["y"]]))
+    return Costs(curves, in_use, axes)
 
 
 def table_of_alarms(
@@ -182,3 +240,47 @@ def hours_and_minutes(table: pd.DataFrame, fps: Mapping[str, float]) -> str:
     if hours >= 2:
         return f"{hours:.1f} hours"
     return f"{hours * 60:.1f} minutes" if hours * 3600 >= 120 else f"{hours * 3600:.0f} seconds"
+
+
+def rate_sentence(
+    normal: pd.DataFrame, scores: pd.DataFrame, rate: float, asked: float, fps: Mapping[str, float]
+) -> str:
+    """How many frames a second were scored, and whether that is what was asked for.
+
+    Parameters
+    ----------
+    normal, scores : DataFrame
+        Sampled frames, held out and watched.
+    rate, asked : float
+        Frames a second.
+    fps : mapping of str to float
+    """
+    n_frames = len(normal) + len(scores)
+    sentence = (
+        f"Of that, and of the {hours_and_minutes(scores, fps)} watched, {rate:.2g} frames a second are scored, "
+        f"{n_frames:,} in all"
+    )
+    return sentence + ("." if rate == asked else f": fewer than the {asked:g} asked for, to bound the time this takes.")
+
+
+def words_for(
+    scores: pd.DataFrame, moments: pd.DataFrame, listed: pd.DataFrame, has_truth: bool, n_timelines: int
+) -> dict[str, str]:
+    """Sentences that differ between pages with and without labels, and with what is shown, by the name to glue."""
+    n_clips = scores["clip"].nunique()
+    all_clips = "It shows all clips." if n_clips <= n_timelines else f"It shows {n_timelines} of {n_clips}."
+    rest = f"; the strangest {len(listed)} are listed." if len(listed) < len(moments) else "."
+    words = {"timelines_sentence": all_clips, "moments_sentence": f"There are {len(moments)}{rest}"}
+    if has_truth:
+        return words | {
+            "gallery_sentence": "Hits are moments that overlap a true event, the strangest first; misses are events "
+            "for which no detector raised an alarm, the least strange first; false alarms are moments that overlap "
+            "none, the strangest first; one a clip.",
+            "cost_sentence": "An event is found if an alarm overlaps it, if only by a frame; a false alarm overlaps "
+            "none.",
+        }
+    return words | {
+        "gallery_sentence": "The strangest come first, one a clip; whether they matter is for you to say.",
+        "cost_sentence": "No label says what really happened, so the alarms can only be held against those in normal "
+        "footage.",
+    }
