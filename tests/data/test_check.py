@@ -180,7 +180,10 @@ class TestGuess:
         assert check.notes[0].startswith("labels: none (labels.csv is not there); unlabelled: 4 clips")
 
     def test_inside_and_above(self, shanghaitech):
-        for root in (shanghaitech / "testing", shanghaitech.parent.parent):
+        downloads = shanghaitech.parent / "downloads"
+        downloads.mkdir()
+        shanghaitech = shanghaitech.rename(downloads / "shanghaitech")
+        for root in (shanghaitech / "testing", downloads.parent):
             with pytest.raises(LayoutError, match="but shanghaitech is in .*: give that as root"):
                 guess_names(root)
 
