@@ -5,6 +5,7 @@ import pytest
 import scipy.io
 
 from vadlib.data import FrameReader, avenue, open_dataset, read_frame
+from vadlib.data.mat_intervals import read_intervals
 from vadlib.errors import LabelError, LayoutError
 
 
@@ -160,7 +161,7 @@ def test_intervals_of_fewer_clips(frames, write):
 
 def test_intervals_of_one_clip_may_be_no_cell(tmp_path):
     scipy.io.savemat(tmp_path / "avenue.mat", {"gt": np.array([[3.0], [7.0]])})
-    assert avenue.read_intervals(tmp_path / "avenue.mat")[1].tolist() == [[3], [7]]
+    assert read_intervals(tmp_path / "avenue.mat")[1].tolist() == [[3], [7]]
 
 
 class TestIncompleteCopy:

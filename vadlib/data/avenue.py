@@ -31,6 +31,7 @@ from vadlib.data import videos
 from vadlib.data.dataset import Clip, VideoDataset, some
 from vadlib.data.flat_labels import split_flat_labels
 from vadlib.data.mat_files import open_variable
+from vadlib.data.mat_intervals import MAX_FRAMES, label_by_intervals
 from vadlib.data.sources import find_sources, first_place, shown
 from vadlib.errors import LabelError, LayoutError
 
@@ -51,7 +52,6 @@ MASK_PLACES = (
 )
 INTERVAL_PLACES = ("avenue.mat", "../avenue.mat", "ground_truth_demo/avenue.mat")
 FLAT_PLACES = ("frame_labels_avenue.npy", "../frame_labels_avenue.npy", "data/frame_labels_avenue.npy")
-MAX_FRAMES = 1_000_000  # of a clip of which only the masks are there
 
 
 def is_home(folder: Path, name: str) -> bool:
@@ -194,52 +194,11 @@ def _labels_of_frames(home: Path, clips: list[Clip]) -> tuple[dict[str, np.ndarr
     """Read the labels of frames where there are no masks; gives them, and from where they are."""
     intervals, flat = first_place(home, INTERVAL_PLACES), first_place(home, FLAT_PLACES)
     if intervals is not None:
-        of_clip = read_intervals(intervals)
-        labels = {clip.id: _label(clip, of_clip, intervals) for clip in clips}
+        labels = label_by_intervals(intervals, {_number(clip): clip for clip in clips})
         return labels, f"{shown(intervals, home)}: intervals of frames, no masks"
     if flat is not None:
         return split_flat_labels(flat, clips), f"{shown(flat, home)}: labels of frames in a row, no masks"
     return {}, "none"
-
-
-def read_intervals(path: Path) -> dict[int, np.ndarray]:
-    """Read `avenue.mat`.
-
-    Returns
-    -------
-    dict of int to int64 (2, n)
-        By the clip's number: first and last frames, numbered from 1, ends included.
-
-    Raises
-    ------
-    LabelError
-        A file without `gt`, or whose cells are no intervals.
-    """
-    intervals = {}
-    for number, cell in enumerate(open_variable(path, "gt").cells, start=1):
-        spans = np.zeros((2, 0)) if cell.size == 0 else cell.astype(float)
-        if spans.shape[0] != 2 or not ((spans >= 1) & (spans == np.floor(spans)) & (spans <= MAX_FRAMES)).all():
-            raise LabelError(
-                f"{path}: intervals (2, n) of frames numbered from 1 are expected of clip {number}, found an array "
-                f"{cell.shape} of {cell.ravel()[:6].tolist()}. Copy it again."
-            )
-        intervals[number] = spans.astype(np.int64)
-    return intervals
-
-
-def _label(clip: Clip, of_clip: dict[int, np.ndarray], path: Path) -> np.ndarray:
-    number = _number(clip)
-    if number not in of_clip:
-        raise LabelError(f"{path} has intervals of {len(of_clip)} clips, none of clip {number} ({clip.path}).")
-    labels = np.zeros(clip.n_frames, np.int8)
-    for first, last in of_clip[number].T:
-        if not first <= last <= clip.n_frames:
-            raise LabelError(
-                f"Clip {clip.id} has {clip.n_frames} frames ({clip.path}), but {path} labels frames {first} to "
-                f"{last} of it. Nothing is cut to fit: copy both again."
-            )
-        labels[first - 1 : last] = 1
-    return labels
 
 
 def _read_mask(dataset: VideoDataset, clip: Clip, path: Path, frame: int) -> np.ndarray:

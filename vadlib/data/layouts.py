@@ -78,11 +78,20 @@ def open_dataset(name: str, root: str | Path, *, allow_missing: bool = False) ->
     root = Path(root).expanduser()
     if not root.is_dir():
         raise LayoutError(_no_such_folder(name, root))
+    home = find_home(name, root)
+    if home is None:
+        raise LayoutError(_wrong_layout(name, layout, root))
+    return layout.open_home(name, home, allow_missing)
+
+
+def find_home(name: str, root: Path) -> Path | None:
+    """The data set's own folder: root itself, or one in it as its archive has it; None where neither is laid out so."""
+    layout = LAYOUTS[name]
     for depth in range(len(layout.folders) + 1):
         home = _descend(root, layout.folders[depth:])
         if home is not None and layout.is_home(home, name):
-            return layout.open_home(name, home, allow_missing)
-    raise LayoutError(_wrong_layout(name, layout, root))
+            return home
+    return None
 
 
 def _descend(folder: Path, names: tuple[str, ...]) -> Path | None:
