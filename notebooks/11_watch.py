@@ -245,8 +245,11 @@ every_promise = [
     for method in ("quantile", "extreme-value")
 ]
 every_promise = list(dict.fromkeys([promise, *every_promise]))
-kept = promises_checked(normal, normal_watched, WATCHERS, every_promise, seed=seed, **deciding)
+kept, unchecked = promises_checked(normal, normal_watched, WATCHERS, every_promise, seed=seed, **deciding)
 kept
+
+# %% [markdown]
+# {glue:text}`unchecked`
 
 # %% tags=["remove-cell"]
 every_alarm = pd.concat([found.assign(detector=name) for name, found in alarms.items()], ignore_index=True)
@@ -306,6 +309,7 @@ glue("promise_note", promise_note, display=False)
 for name, sentence in words_for(scores, moments, listed, has_truth, n_timelines).items():
     glue(name, sentence, display=False)
 glue("roc_sentence", why_no_roc(known, has_truth), display=False)
+glue("unchecked", unchecked, display=False)
 glue("data_note", data_note(dataset, network.record), display=False)
 glue(
     "chapter_line",

@@ -60,7 +60,7 @@ def test_no_frame_at_all_is_an_error():
 
 def test_checks_are_those_of_the_evaluation():
     held, watched = footage(200, 1), footage(200, 2)
-    table = promises_checked(held, watched, NAMES, [Promise(0.05), Promise(60.0, "alarms an hour")], **DECIDING)
+    table, note = promises_checked(held, watched, NAMES, [Promise(0.05), Promise(60.0, "alarms an hour")], **DECIDING)
     assert table.index.tolist() == [
         ("5 % of normal frames (quantile)", "held-out footage, cross-checked"),
         ("5 % of normal frames (quantile)", "normal frames watched"),
@@ -73,8 +73,22 @@ def test_checks_are_those_of_the_evaluation():
     met, n = realised_rate(watched, "SPADE", choose_threshold(held, "SPADE", 0.05, **options), fps=FPS)
     assert table["SPADE"].iloc[1].startswith(f"{100 * met / n:.2g} [")
     assert table["SPADE"].iloc[2].endswith(" an hour")
-    short = promises_checked(footage(5), None, NAMES, [Promise(0.01)], **DECIDING)
-    assert short.to_numpy().tolist() == [["footage too short"] * 2]
+    assert note == "Every promise could be checked."
+
+
+def test_what_cannot_be_checked_is_said_in_a_sentence():
+    table, note = promises_checked(footage(12), footage(9), NAMES, [Promise(0.015), Promise(0.05)], **DECIDING)
+    assert table.index.tolist() == [
+        ("1.5 % of normal frames (quantile)", "normal frames watched"),  # 72 frames held out, 60 without a block
+        ("5 % of normal frames (quantile)", "held-out footage, cross-checked"),
+        ("5 % of normal frames (quantile)", "normal frames watched"),
+    ]
+    assert note == (
+        "The footage is too short to check 1.5 % of normal frames (quantile) on the held-out footage, cross-checked."
+    )
+    table, note = promises_checked(footage(5), None, NAMES, [Promise(0.01)], **DECIDING)
+    assert table.empty
+    assert list(table.columns) == list(NAMES)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,8 @@ from vadlib.evaluation import (
 )
 from vadlib.evaluation.thresholds import METHODS, UNITS, check_choice
 
+TOO_SHORT = "footage too short"
+
 
 @dataclass(frozen=True)
 class Promise:
@@ -152,7 +154,7 @@ def promises_checked(
     rule: AlarmRule,
     low_share: float,
     seed: int = 0,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, str]:
     """What each promise came to, as text: on held-out footage that the threshold was not chosen on, and when watching.
 
     Parameters
@@ -169,10 +171,13 @@ def promises_checked(
 
     Returns
     -------
-    DataFrame
-        Index: promise, measured on; one column a detector.
+    table : DataFrame
+        Index: promise, measured on; one column a detector. Promises that no detector's footage is long enough to check
+        have no row.
+    note : str
+        Those, in a sentence; or that there are none.
     """
-    rows = {}
+    rows, unchecked = {}, []
     for promise in promises:
         options = {"unit": promise.unit, "method": promise.method, "fps": fps, "rule": rule}
         options["low_rate"] = max(low_share, promise.rate if promise.unit == "frames" else 0)
@@ -182,9 +187,14 @@ def promises_checked(
             if watched is not None:
                 found = _or_reason(lambda p=promise, n=name, o=options: _met(normal, watched, n, p, o, seed))
                 rows.setdefault((str(promise), "normal frames watched"), {})[name] = found
-    table = pd.DataFrame.from_dict(rows, orient="index")
-    table.index = pd.MultiIndex.from_tuples(table.index, names=["promised", "measured on"])
-    return table
+    for key in [key for key, cells in rows.items() if set(cells.values()) == {TOO_SHORT}]:
+        del rows[key]
+        unchecked.append(f"{key[0]} on the {key[1]}")
+    note = (
+        f"The footage is too short to check {'; '.join(unchecked)}." if unchecked else "Every promise could be checked."
+    )
+    index = pd.MultiIndex.from_tuples(rows, names=["promised", "measured on"])
+    return pd.DataFrame(list(rows.values()), index=index, columns=list(names)), note
 
 
 def _or_reason(compute) -> str:
@@ -192,7 +202,7 @@ def _or_reason(compute) -> str:
     try:
         return compute()
     except ParameterError:
-        return "footage too short"
+        return TOO_SHORT
 
 
 def _checked_on_held(normal: pd.DataFrame, name: str, promise: Promise, options: dict) -> str:
