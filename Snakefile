@@ -83,8 +83,10 @@ rule book:
         settings=["_config.yml", "_toc.yml", "vadlib/report/book.py"],
     output:
         OUT + "/html/index.html",
+    params:
+        chapters=list(UPSTREAM),
     shell:
-        "{PYTHON} -m vadlib.report.book {OUT} {UPSTREAM}"
+        "{PYTHON} -m vadlib.report.book {OUT} {params.chapters}"
 
 
 rule notebook:
