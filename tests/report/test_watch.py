@@ -197,6 +197,9 @@ def test_words_say_what_is_shown(watched):
     )
     assert without["moments_sentence"] == "There are 3; the strangest 2 are listed."
     assert without["timelines_sentence"] == "It shows 1 of 2."
+    quiet = words_for(scores, moments.iloc[:0], moments.iloc[:0], False, 10)
+    assert quiet["moments_sentence"] == "There are none."
+    assert quiet["gallery_sentence"].startswith("There was no alarm")
     normal = scores[scores["clip"] == "a"]
     assert rate_sentence(normal, scores, 5.0, 5.0, FPS) == (
         "Of that, and of the 20 seconds watched, 5 frames a second are scored, 150 in all."

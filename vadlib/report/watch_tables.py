@@ -270,7 +270,7 @@ def words_for(
     n_clips = scores["clip"].nunique()
     all_clips = "It shows all clips." if n_clips <= n_timelines else f"It shows {n_timelines} of {n_clips}."
     rest = f"; the strangest {len(listed)} are listed." if len(listed) < len(moments) else "."
-    words = {"timelines_sentence": all_clips, "moments_sentence": f"There are {len(moments)}{rest}"}
+    words = {"timelines_sentence": all_clips, "moments_sentence": f"There are {len(moments) or 'none'}{rest}"}
     if has_truth:
         return words | {
             "gallery_sentence": "Hits are moments that overlap a true event, the strangest first; misses are events "
@@ -280,7 +280,9 @@ def words_for(
             "none.",
         }
     return words | {
-        "gallery_sentence": "The strangest come first, one a clip; whether they matter is for you to say.",
+        "gallery_sentence": "The strangest come first, one a clip; whether they matter is for you to say."
+        if len(moments)
+        else "There was no alarm, so these are simply the strangest frames, one a clip.",
         "cost_sentence": "No label says what really happened, so the alarms can only be held against those in normal "
         "footage.",
     }
