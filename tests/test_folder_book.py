@@ -16,6 +16,7 @@ from vadlib.report.notebooks import NotebookError, notebook_parameters, run_note
 
 ROOT = Path(__file__).parents[1]
 SMALL = {"image_size": 64, "n_fit_watch": 30, "n_resamples": 50}
+UNTRAINED = dict.fromkeys(("backbone", "classifier", "embedder"), "resnet18") | {"weights": "random"}
 
 
 def make_book(folder, out, changes):
@@ -72,8 +73,7 @@ def folder(tiny_world, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def unlabelled_book(folder, tmp_path_factory):
-    network = {name: "resnet18" for name in ("backbone", "classifier", "embedder")}
-    return make_book(folder, tmp_path_factory.mktemp("unlabelled"), network | {"weights": "random"})
+    return make_book(folder, tmp_path_factory.mktemp("unlabelled"), UNTRAINED)
 
 
 def test_without_labels_there_are_alarms_and_no_roc_curve_and_the_page_says_why(unlabelled_book):
@@ -105,11 +105,7 @@ def test_a_clip_too_short_to_divide_is_named(folder, tmp_path):
     (root / "normal" / "brief").mkdir(parents=True)
     shutil.copy(sorted(first.iterdir())[0], root / "normal" / "brief" / "000.jpg")
     with pytest.raises(NotebookError, match=r"clip normal_brief has 1 frame\(s\), too few to fit on some"):
-        make_book(
-            root,
-            tmp_path / "out",
-            {"weights": "random", "backbone": "resnet18", "classifier": "resnet18", "embedder": "resnet18"},
-        )
+        make_book(root, tmp_path / "out", UNTRAINED)
 
 
 @pytest.mark.long
