@@ -88,3 +88,13 @@ def test_gallery_rows_share_one_scale_and_may_lack_neighbours():
     np.testing.assert_array_equal(drawn[0].images[0].get_array(), images[0])
     assert {drawn[1].images[1].get_clim(), drawn[5].images[1].get_clim()} == {(1.0, 3.0)}
     assert [bool(axis.collections) for axis in drawn] == [True, True] + [False] * 5
+
+
+def test_large_frames_are_drawn_small_and_their_masks_with_them():
+    image = np.random.default_rng(0).integers(0, 256, (480, 856, 3), dtype=np.uint8)
+    mask = np.zeros((480, 856), bool)
+    mask[120:360, 214:642] = True
+    axis = gallery([GalleryRow("a", image, np.ones((6, 10)), [], mask)], label="x").axes[0]
+    assert axis.images[0].get_array().shape == (224, 400, 3)
+    (x0, y0), (x1, y1) = axis.collections[0].get_paths()[0].get_extents().get_points()
+    np.testing.assert_allclose([x0, y0, x1, y1], [99.5, 55.5, 299.5, 167.5], atol=1)

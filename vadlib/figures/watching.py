@@ -16,6 +16,7 @@ from vadlib.figures.style import ANOMALOUS, CHANCE, HEAT, NORMAL
 
 LINEAR_UP_TO = 4.0  # standard deviations; above, the axis is logarithmic where scores go beyond the next number
 MAX_LINEAR = 12.0
+MAX_WIDTH_PX = 400  # of a frame in a gallery: an SVG holds every pixel of it
 TICKS = (-10, -4, -2, 0, 2, 4, 10, 20, 50, 100, 200, 500, 1000, 10000)
 
 
@@ -179,17 +180,19 @@ def gallery(rows: Sequence[GalleryRow], *, label: str) -> Figure:
     for line, row in zip(axes, rows, strict=True):
         for axis in line:
             axis.axis("off")
-        line[0].imshow(row.frame)
+        frame = _small(row.frame)
+        line[0].imshow(frame)
         line[0].set_title(row.title, loc="left", fontsize=8.5, color=row.colour)
-        line[1].imshow(cv2.cvtColor(row.frame, cv2.COLOR_RGB2GRAY), cmap="gray", vmin=0, vmax=255)
-        extent = (-0.5, row.frame.shape[1] - 0.5, row.frame.shape[0] - 0.5, -0.5)
+        line[1].imshow(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), cmap="gray", vmin=0, vmax=255)
+        extent = (-0.5, frame.shape[1] - 0.5, frame.shape[0] - 0.5, -0.5)
         alpha = 0.25 + 0.6 * (row.heatmap - low) / max(high - low, 1e-12)
         line[1].imshow(row.heatmap, cmap=HEAT, vmin=low, vmax=high, alpha=alpha, extent=extent)
         if row.mask is not None and row.mask.any():
+            mask = cv2.resize(row.mask.astype(np.float32), frame.shape[1::-1], interpolation=cv2.INTER_AREA)
             for axis in line[:2]:
-                axis.contour(row.mask.astype(float), levels=[0.5], colors=[ANOMALOUS], linewidths=1.2)
+                axis.contour(mask, levels=[0.5], colors=[ANOMALOUS], linewidths=1.2)
         for axis, (image, title) in zip(line[2:], row.neighbours, strict=False):
-            axis.imshow(image)
+            axis.imshow(_small(image))
             axis.set_title(title, loc="left", fontsize=7.5, color=NORMAL, fontweight="normal")
     scale = mpl.cm.ScalarMappable(mpl.colors.Normalize(low, high), HEAT)
     bar = figure.colorbar(scale, ax=list(axes.flat), orientation="horizontal", shrink=0.4, aspect=40, pad=0.01)
@@ -201,3 +204,10 @@ def gallery(rows: Sequence[GalleryRow], *, label: str) -> Figure:
 def _shade(axis: plt.Axes, truth: Sequence[tuple[float, float]] | None) -> None:
     for start, end in truth or ():
         axis.axvspan(start, end, color=ANOMALOUS, alpha=0.2, linewidth=0)
+
+
+def _small(image: np.ndarray) -> np.ndarray:
+    height, width = image.shape[:2]
+    if width <= MAX_WIDTH_PX:
+        return image
+    return cv2.resize(image, (MAX_WIDTH_PX, max(1, round(height * MAX_WIDTH_PX / width))), interpolation=cv2.INTER_AREA)
