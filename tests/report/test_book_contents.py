@@ -64,6 +64,10 @@ def test_what_other_chapters_left_behind_is_not_in_the_book(tmp_path, project_ro
     assert {path.stem for path in (source / "notebooks").iterdir()} == {"11_watch", "10_provenance"}
     assert {path.name for path in (source / "results").iterdir()} == {"11_watch", "10_provenance"}
     assert yaml.safe_load((source / "_toc.yml").read_text())["root"] == "book/index_watch"
+    assert yaml.safe_load((source / "_config.yml").read_text())["title"] == "What happened in front of the camera?"
+    whole = assemble(tmp_path)
+    for name in ("_toc.yml", "_config.yml"):
+        assert yaml.safe_load((whole / name).read_text()) == yaml.safe_load((project_root / name).read_text())
 
 
 def test_a_folder_that_cannot_be_scored_is_refused_before_anything_runs(tmp_path, project_root, monkeypatch):

@@ -103,11 +103,16 @@ def assemble(out: Path, chapters: Collection[str] | None = None) -> Path:
     project, source = _project(), out / "source"
     shutil.rmtree(source, ignore_errors=True)
     (source / "notebooks").mkdir(parents=True)
-    shutil.copy(project / "_config.yml", source)
     shutil.copytree(project / "book", source / "book")
-    contents = yaml.safe_load((project / "_toc.yml").read_text(encoding="utf-8"))
-    contents = select_contents(contents, source, chapters)
-    (source / "_toc.yml").write_text(yaml.safe_dump(contents, sort_keys=False), encoding="utf-8")
+    whole = yaml.safe_load((project / "_toc.yml").read_text(encoding="utf-8"))
+    contents = select_contents(whole, source, chapters)
+    settings = yaml.safe_load((project / "_config.yml").read_text(encoding="utf-8"))
+    if contents["root"] != whole["root"]:  # another book, called as its opening page
+        settings["title"] = (
+            (source / f"{contents['root']}.md").read_text(encoding="utf-8").partition("\n")[0].strip("# ")
+        )
+    for name, values in (("_toc.yml", contents), ("_config.yml", settings)):
+        (source / name).write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
     for notebook in sorted((out / "notebooks").glob("*.ipynb")):
         script = project / "notebooks" / f"{notebook.stem}.py"
         if not script.is_file() or notebook.stem.endswith(".failed"):
