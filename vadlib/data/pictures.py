@@ -6,14 +6,13 @@ for gigabytes. So the header is read here, and pictures beyond `MAX_PIXELS` are 
 
 from __future__ import annotations
 
-import os
-import stat
 import struct
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from vadlib.data.files import require_file
 from vadlib.errors import UnreadableError
 
 MAX_PIXELS = 2**26  # 8192 x 8192: twice what the largest cameras give
@@ -21,40 +20,6 @@ MAX_FILE_BYTES = 2**30
 JPEG_MARKERS_WITHOUT_LENGTH = (0x01, *range(0xD0, 0xD9))
 JPEG_FRAME_HEADERS = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0 to SOF15, but for three that are none
 TIFF_WIDTH, TIFF_HEIGHT = 256, 257
-
-
-def require_file(path: Path) -> int:
-    """Size in bytes of a file with content; refuses what would block, never end, or crash OpenCV.
-
-    Raises
-    ------
-    UnreadableError
-        Nothing is there, or a folder, pipe or device, or the name is not text in UTF-8.
-    """
-    try:
-        status = os.stat(path)
-    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-        reason = "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be read: {error}"
-        raise UnreadableError(f"{shown(path)} {reason}. Copy it again.") from error
-    if not stat.S_ISREG(status.st_mode):
-        raise UnreadableError(f"{shown(path)} is no file, but a folder, pipe or device. Copy it again.")
-    if not is_text(str(path)):  # OpenCV would crash
-        raise UnreadableError(f"{shown(path)}: the name is not text in UTF-8. Rename it.")
-    return status.st_size
-
-
-def is_text(name: str) -> bool:
-    """Whether a name can be written as UTF-8; names of files on Linux are bytes, and need not be."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def shown(path: os.PathLike | str) -> str:
-    """A path for a message, with bytes that are no text written as escapes."""
-    return str(path).encode("utf-8", "backslashreplace").decode()
 
 
 def read_image(path: Path, *, like: tuple[Path, tuple[int, int]] | None = None) -> np.ndarray:

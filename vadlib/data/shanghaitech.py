@@ -13,6 +13,9 @@ rate: videos carry their own; folders of frames get the median of the set's vide
 
 from __future__ import annotations
 
+import csv
+import io
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,6 +25,7 @@ import pandas as pd
 from vadlib.data import videos
 from vadlib.data.arrays import open_array
 from vadlib.data.dataset import EVENT_COLUMNS, Clip, VideoDataset, some
+from vadlib.data.files import read_label_text
 from vadlib.errors import LabelError, LayoutError
 
 EXPECTS = ("training/videos", "testing/frames or testing/videos", "testing/test_frame_mask")
@@ -190,12 +194,30 @@ def mask_axes(shape: tuple[int, int, int], n_frames: int, size: tuple[int, int] 
 
 def _read_events(path: Path) -> pd.DataFrame:
     """Read `events.csv`; no rows where there is none."""
-    if not path.is_file():
-        return pd.DataFrame(columns=list(EVENT_COLUMNS))
-    try:
-        return pd.read_csv(path, dtype={"clip": str, "event": str, "first": int, "last": int})[list(EVENT_COLUMNS)]
-    except (ValueError, KeyError) as error:
-        raise LabelError(f"{path}: columns {', '.join(EVENT_COLUMNS)} are expected: {error}") from error
+    rows: list[dict] = []
+    if path.exists() or path.is_symlink():
+        reader = csv.DictReader(io.StringIO(read_label_text(path, "utf-8-sig"), newline=""), strict=True)
+        try:
+            rows = [_event(path, reader.line_num, row) for row in reader]
+            columns = reader.fieldnames or []
+        except csv.Error as error:
+            raise LabelError(f"{path}, line {reader.line_num}: {error}. Write it again as CSV.") from error
+        if not set(EVENT_COLUMNS) <= set(columns):
+            raise LabelError(f"{path}: columns {', '.join(EVENT_COLUMNS)} are expected, not {', '.join(columns)}.")
+    kinds = {"clip": str, "first": np.int64, "last": np.int64, "event": str}
+    return pd.DataFrame({name: pd.Series([row[name] for row in rows], dtype=kinds[name]) for name in EVENT_COLUMNS})
+
+
+def _event(path: Path, line: int, row: dict) -> dict:
+    """One row: text, but for the two numbers of frames."""
+    cells = [row.get(name) for name in EVENT_COLUMNS]
+    numbers = [int(cell) if cell and re.fullmatch("[0-9]{1,9}", cell) else None for cell in cells[1:3]]
+    if None in row or None in numbers or not (cells[0] and cells[3]):  # None as a key: more cells than columns
+        raise LabelError(
+            f"{path}, line {line}: columns {', '.join(EVENT_COLUMNS)} are expected, frames as whole numbers; found "
+            f"{str([cell for cell in row.values() if cell])[:200]}."
+        )
+    return dict(zip(EVENT_COLUMNS, (cells[0], *numbers, cells[3]), strict=True))
 
 
 def _check_events(dataset: VideoDataset) -> None:

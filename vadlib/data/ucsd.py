@@ -18,6 +18,7 @@ import numpy as np
 
 from vadlib.data import videos
 from vadlib.data.dataset import Clip, VideoDataset, some
+from vadlib.data.files import read_label_text
 from vadlib.errors import LabelError, LayoutError
 
 EXPECTS = ("Train/Train001 ...", "Test/Test001 ...", "Test/UCSDped1.m or Test/UCSDped2.m")
@@ -69,8 +70,14 @@ def _clip_folders(folder: Path, prefix: str) -> dict[int, Path]:
     """List the clips by number: `Test012` but not `Test012_gt`."""
     if not folder.is_dir():
         return {}
-    found = ((re.fullmatch(rf"{prefix}(\d+)", path.name), path) for path in sorted(folder.iterdir()))
-    return {int(match[1]): path for match, path in found if match and path.is_dir()}
+    found: dict[int, Path] = {}
+    for path in sorted(folder.iterdir()):
+        match = re.fullmatch(rf"{prefix}(\d+)", path.name)
+        if match and path.is_dir():
+            other = found.setdefault(int(match[1]), path)
+            if other is not path:
+                raise LayoutError(f"{other} and {path.name} are both clip {int(match[1])}. Keep one of them.")
+    return found
 
 
 def _missing(label_file: Path, ranges: dict, folders: dict[str, dict[int, Path]]) -> list[str]:
@@ -99,20 +106,21 @@ def parse_ranges(path: Path) -> dict[int, list[tuple[int, int]]]:
     Raises
     ------
     LabelError
-        No `gt_frame` entry, or something in one that is no range.
+        No `gt_frame` entry, something in one that is no range, or a file that cannot be read.
     """
-    text = re.sub(r"%[^\r\n]*", "", path.read_text(encoding="latin-1"))
+    text = re.sub(r"%[^\r\n]*", "", read_label_text(path, "latin-1"))
     entries = re.findall(r"gt_frame\s*=\s*\[?([^\];]*)", text)
     if not entries:
         raise LabelError(f"{path}: no line like `TestVideoFile{{end+1}}.gt_frame = [61:180];` in it.")
     ranges = {}
     for number, entry in enumerate(entries, start=1):
         ranges[number] = []
-        for part in re.sub(r"\s*:\s*", ":", entry).replace("...", " ").replace(",", " ").split():
-            match = re.fullmatch(r"(\d+)(?::(\d+))?", part)
+        entry = " ".join(entry.replace("...", " ").replace(",", " ").split())
+        for part in re.sub(" ?: ?", ":", entry).split():
+            match = re.fullmatch(r"(\d{1,9})(?::(\d{1,9}))?", part)
             first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
             if not 1 <= first <= last:
-                raise LabelError(f"{path}: entry {number}: {part!r} is not a range of frames like 61:180.")
+                raise LabelError(f"{path}: entry {number}: {part[:40]!r} is not a range of frames like 61:180.")
             ranges[number].append((first, last))
     return ranges
 
@@ -137,7 +145,7 @@ def _checked_masks(folder: Path, clip: Clip) -> Path:
 
 
 def _read_mask(dataset: VideoDataset, clip: Clip, folder: Path, frame: int) -> np.ndarray:
-    mask = videos.read_mask(videos.list_numbered(folder)[frame])  # bool (H, W)
+    mask = videos.read_mask(videos.list_numbered(_checked_masks(folder, clip))[frame])  # bool (H, W)
     if mask.shape != dataset.image_size(clip.id):
         raise LabelError(
             f"Clip {clip.id}: masks are {mask.shape}, frames {dataset.image_size(clip.id)} (height, width)."
