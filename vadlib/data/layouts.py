@@ -15,7 +15,9 @@ from typing import NamedTuple
 
 from vadlib.data import shanghaitech, ucsd
 from vadlib.data.dataset import VideoDataset
-from vadlib.errors import LayoutError, ParameterError
+from vadlib.data.files import shown
+from vadlib.errors import LayoutError, ParameterError, UnreadableError
+from vadlib.storage import user_path
 
 
 class Layout(NamedTuple):
@@ -65,21 +67,27 @@ def open_dataset(name: str, root: str | Path, *, allow_missing: bool = False) ->
     LabelError
         Labels that do not fit their clip, or cannot be read.
     UnreadableError
-        A video whose header cannot be read.
+        A video whose header cannot be read, or a folder that may not be.
     """
     layout = LAYOUTS.get(name)
     if layout is None:
         near = difflib.get_close_matches(str(name), LAYOUTS, n=1, cutoff=0.4)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ParameterError(f"name: one of {', '.join(LAYOUTS)} is expected, not {name!r}.{hint}")
-    root = Path(root).expanduser()
+    root = user_path(root)
     if not root.is_dir():
         raise LayoutError(_no_such_folder(name, root))
-    for depth in range(len(layout.folders) + 1):
-        home = _descend(root, layout.folders[depth:])
-        if home is not None and layout.is_home(home, name):
-            return layout.open_home(name, home, allow_missing)
-    raise LayoutError(_wrong_layout(name, layout, root))
+    try:
+        for depth in range(len(layout.folders) + 1):
+            home = _descend(root, layout.folders[depth:])
+            if home is not None and layout.is_home(home, name):
+                return layout.open_home(name, home, allow_missing)
+        raise LayoutError(_wrong_layout(name, layout, root))
+    except OSError as error:  # a folder that may not be entered, a disk that fails
+        raise UnreadableError(
+            f"{name} in {root}: {shown(error.filename or root)} cannot be read: {error.strerror or error}. "
+            "Check its permissions, and the disk."
+        ) from error
 
 
 def _descend(folder: Path, names: tuple[str, ...]) -> Path | None:
