@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -144,3 +145,8 @@ def test_a_path_at_which_nothing_is(tmp_path):
     for path in (tmp_path / "none", tmp_path / "file/below", tmp_path):
         assert user_path(path) == path
     assert user_path("~/x") == Path.home() / "x"
+
+
+def test_a_message_can_be_printed_whatever_a_file_is_called(tmp_path):
+    error = ResultsError(f"{os.fsdecode(b'a' + bytes([255]))} cannot be read")
+    assert str(error) == r"a\udcff cannot be read"
