@@ -145,9 +145,11 @@ def _checked_masks(folder: Path, clip: Clip) -> Path:
 
 
 def _read_mask(dataset: VideoDataset, clip: Clip, folder: Path, frame: int) -> np.ndarray:
-    mask = videos.read_mask(videos.list_numbered(_checked_masks(folder, clip))[frame])  # bool (H, W)
+    path = videos.list_numbered(_checked_masks(folder, clip))[frame]
+    mask = videos.read_mask(path)  # bool (H, W)
     if mask.shape != dataset.image_size(clip.id):
         raise LabelError(
-            f"Clip {clip.id}: masks are {mask.shape}, frames {dataset.image_size(clip.id)} (height, width)."
+            f"Clip {clip.id}: mask {path} is {mask.shape}, frames are {dataset.image_size(clip.id)} (height, width). "
+            "Copy both again."
         )
     return mask
