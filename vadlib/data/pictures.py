@@ -16,6 +16,8 @@ from vadlib.data.files import require_file
 from vadlib.errors import UnreadableError
 
 MAX_PIXELS = 2**26  # 8192 x 8192: twice what the largest cameras give
+SMALL_PIXELS = 2**24  # 4096 x 4096: up to here a header may say what it likes
+PIXELS_A_BYTE = 1024  # beyond, a file is as long as that; one colour all over comes to a third of it in JPEG and PNG
 MAX_FILE_BYTES = 2**30
 JPEG_MARKERS_WITHOUT_LENGTH = (0x01, *range(0xD0, 0xD9))
 JPEG_FRAME_HEADERS = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0 to SOF15, but for three that are none
@@ -29,14 +31,20 @@ def read_image(path: Path, *, like: tuple[Path, tuple[int, int]] | None = None) 
     ----------
     path : Path
     like : (Path, (height, width)), optional
-        Another picture of the same clip, and its `stored_size`, which this one must have, too.
+        Another picture of the same clip, and its `picture_size`, which this one must have, too.
 
     Raises
     ------
     UnreadableError
         A file that cannot be read, is no picture, ends early, is larger than `MAX_PIXELS`, or of another size.
     """
-    return cv2.cvtColor(_decode(path, cv2.IMREAD_COLOR, like), cv2.COLOR_BGR2RGB)
+    image = cv2.cvtColor(_decode(path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    if like is not None and image.shape[:2] != like[1]:
+        raise UnreadableError(
+            f"{path} is {image.shape[0]} x {image.shape[1]} pixels (height x width), but {like[0].name} beside it "
+            f"{like[1][0]} x {like[1][1]}. Frames of one clip have one size: copy the folder again."
+        )
+    return image
 
 
 def read_mask(path: Path) -> np.ndarray:
@@ -44,15 +52,18 @@ def read_mask(path: Path) -> np.ndarray:
     return _decode(path, cv2.IMREAD_GRAYSCALE) > 0
 
 
-def stored_size(path: Path) -> tuple[int, int]:
-    """(height, width) that a picture's header gives, before any rotation that it asks for.
+def picture_size(path: Path) -> tuple[int, int]:
+    """(height, width) of a picture as `read_image` gives it, from its header alone where that says all.
 
     Raises
     ------
     UnreadableError
         As `read_image`, as far as the header shows it.
     """
-    return _checked_size(path, _content(path))
+    content = _content(path)
+    size = _checked_size(path, content)
+    turned = b"Exif" in content or b"eXIf" in content or content.startswith((b"II", b"MM"))  # or may be, when shown
+    return read_image(path).shape[:2] if turned else size
 
 
 def _content(path: Path) -> bytes:
@@ -72,10 +83,11 @@ def _checked_size(path: Path, content: bytes) -> tuple[int, int]:
         size = None
     if size is None or min(size) < 1:
         raise UnreadableError(_no_picture(path, content))
-    if size[0] * size[1] > MAX_PIXELS:
+    limit = min(MAX_PIXELS, max(SMALL_PIXELS, PIXELS_A_BYTE * len(content)))
+    if size[0] * size[1] > limit:
         raise UnreadableError(
-            f"{path}: its header gives {size[0]} x {size[1]} pixels (height x width); at most {MAX_PIXELS:,} in all "
-            "are read. Copy it again, or make it smaller."
+            f"{path}: its header gives {size[0]} x {size[1]} pixels (height x width); at most {limit:,} in all are "
+            f"read from {len(content):,} bytes. Copy it again, or make it smaller."
         )
     return size
 
@@ -87,14 +99,9 @@ def _no_picture(path: Path, content: bytes) -> str:
     )
 
 
-def _decode(path: Path, flag: int, like: tuple[Path, tuple[int, int]] | None = None) -> np.ndarray:
+def _decode(path: Path, flag: int) -> np.ndarray:
     content = _content(path)
-    size = _checked_size(path, content)
-    if like is not None and size != like[1]:
-        raise UnreadableError(
-            f"{path} is {size[0]} x {size[1]} pixels (height x width), but {like[0].name} beside it {like[1][0]} x "
-            f"{like[1][1]}. Frames of one clip have one size: copy the folder again."
-        )
+    _checked_size(path, content)
     # A JPEG without its end marker is decoded in silence, with a grey rest.
     whole = not content.startswith(b"\xff\xd8") or b"\xff\xd9" in content[-1024:]
     try:

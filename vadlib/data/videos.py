@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from vadlib.data.files import require_file
-from vadlib.data.pictures import read_image, stored_size
+from vadlib.data.pictures import picture_size, read_image
 from vadlib.data.pictures import read_mask as read_mask
 from vadlib.errors import LayoutError, UnreadableError
 
@@ -192,7 +192,7 @@ def _iterate_folder(path: Path, frames: Sequence[int], n_frames: int) -> Iterato
         raise UnreadableError(
             f"{path} has {len(files)} frames, {n_frames} when the data set was opened. Open it again."
         )
-    reference = None  # the first picture with a header, and what size that gives
+    reference = None  # the first picture that has a size, and which
     for frame in frames:
         try:
             reference = reference or _first_size(files)
@@ -203,13 +203,13 @@ def _iterate_folder(path: Path, frames: Sequence[int], n_frames: int) -> Iterato
 
 
 def _first_size(files: list[Path]) -> tuple[Path, tuple[int, int]]:
-    """The first picture that has a header, and the (height, width) in it."""
+    """The first picture of which the size can be told, and its (height, width)."""
     for file in files[:-1]:
         try:
-            return file, stored_size(file)
+            return file, picture_size(file)
         except UnreadableError:  # reported when it is its turn
             continue
-    return files[-1], stored_size(files[-1])
+    return files[-1], picture_size(files[-1])
 
 
 def _iterate_video(
