@@ -81,7 +81,7 @@ def test_what_is_no_table_of_intervals(table, text, message):
 
 
 def test_what_is_no_text(table):
-    with pytest.raises(LabelError, match=r"labels\.csv is not text in UTF-8.*Save it as CSV UTF-8"):
+    with pytest.raises(LabelError, match=r"labels\.csv is not text in utf-8-sig.*Save it again"):
         read_intervals(table("clip,first,last\ngröße,1,2\n", "latin-1"))
 
 

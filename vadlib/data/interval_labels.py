@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 from vadlib.data.dataset import EVENT_COLUMNS, UNLABELLED, Clip
+from vadlib.data.files import read_label_text
 from vadlib.errors import LabelError
 
 REQUIRED = EVENT_COLUMNS[:3]
@@ -50,12 +51,7 @@ def read_intervals(path: Path) -> list[Interval]:
     LabelError
         A file that is no such table; the line is named.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise LabelError(f"{path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise LabelError(f"{path} is not text in UTF-8: {error}. Save it as CSV UTF-8.") from error
+    text = read_label_text(path, "utf-8-sig")
     header = text.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)

@@ -15,7 +15,8 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from vadlib.errors import LabelError
+from vadlib.data.files import require_file
+from vadlib.errors import LabelError, UnreadableError
 
 HEADER_BYTES = 128
 MAX_CELL_BYTES = 2**28
@@ -59,9 +60,10 @@ def open_variable(path: Path, name: str) -> MatVariable:
         iterating, where it ends early or holds what is no array of numbers.
     """
     try:
+        require_file(path)
         file = path.open("rb")
-    except OSError as error:
-        raise LabelError(f"{path} cannot be read: {error.strerror}.") from error
+    except (UnreadableError, OSError) as error:
+        raise LabelError(f"Labels: {path} cannot be read: {error}") from error
     try:
         order = _byte_order(path, file.read(HEADER_BYTES))
         return _find(path, file, order, name)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from vadlib.errors import ParameterError, ResultsError, VadError
-from vadlib.storage import RunLock, project_root
+from vadlib.storage import RunLock, project_root, user_path
 
 MAX_LOG_LINES = 40
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"  # of this very Python, wherever its scripts are
@@ -154,7 +154,7 @@ def _project() -> Path:
 
 
 def _existing(path: str, name: str) -> str:
-    absolute = Path(path).expanduser().absolute()
+    absolute = user_path(path).absolute()
     if not absolute.exists():
         raise ParameterError(f"{name}: nothing is at {absolute}; give the folder of the data set")
     return str(absolute)
