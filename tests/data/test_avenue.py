@@ -175,7 +175,9 @@ class TestIncompleteCopy:
     def test_no_training_videos_and_one_test_video_too_few(self, home):
         shutil.rmtree(home / "training_videos")
         (home / "testing_videos/10.avi").unlink()
-        message = r"no training videos .*; 1 clip \(test_10\) with masks but neither video nor frames"
+        message = (
+            r"no training videos .*; 1 clip \(test_10\) with masks in testing_label_mask but neither video nor frames"
+        )
         with pytest.raises(LayoutError, match=message):
             open_dataset("avenue", home)
         dataset = open_dataset("avenue", home, allow_missing=True)
@@ -200,6 +202,11 @@ class TestIncompleteCopy:
     def test_one_clip_under_two_names(self, home):
         shutil.copy(home / "testing_videos/01.avi", home / "testing_videos/1.avi")
         with pytest.raises(LayoutError, match=r"are both clip 1\. Keep one"):
+            open_dataset("avenue", home)
+
+    def test_a_clip_that_is_not_called_by_its_number(self, home):
+        (home / "training_videos/02.avi").rename(home / "training_videos/02 (copy).avi")
+        with pytest.raises(LayoutError, match=r"02 \(copy\)\.avi: clips are called by their number"):
             open_dataset("avenue", home)
 
     def test_empty_folder_of_frames(self, frames):

@@ -61,8 +61,8 @@ def test_no_rows(table):
     ("text", "message"),
     [
         ("", "columns clip, first, last are expected in its first line, found nothing"),
-        ("clip,start,end\n", "columns clip, first, last are expected in its first line, found clip, start, end"),
-        ("a,1,2\n", "found a, 1, 2"),
+        ("clip,start,end\n", "columns clip, first, last are expected in its first line, found 'clip, start, end'"),
+        ("a,1,2\n", "found 'a, 1, 2'"),
         ("clip,first,last,first\n", "are expected"),
         ("clip,first,last\na,2,1\n", "line 2: 'a,2,1' is no interval"),
         ("clip,first,last\na,1,2\nb,-1,2\n", "line 3: 'b,-1,2'"),
@@ -81,7 +81,7 @@ def test_what_is_no_table_of_intervals(table, text, message):
 
 
 def test_what_is_no_text(table):
-    with pytest.raises(LabelError, match=r"labels\.csv is not text in UTF-8.*Save it as CSV UTF-8"):
+    with pytest.raises(LabelError, match=r"labels\.csv is not text in utf-8-sig.*Save it again"):
         read_intervals(table("clip,first,last\ngröße,1,2\n", "latin-1"))
 
 
@@ -110,6 +110,12 @@ def test_names(name, form):
     np.testing.assert_array_equal(labels["größe"], [1, 0])
 
 
+def test_names_without_end():
+    with pytest.raises(LabelError, match="no clip is called 'xxx") as caught:
+        labels_of([("x" * 100_000, 0, 0)], a=12)
+    assert len(str(caught.value)) < 300
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [
@@ -127,5 +133,5 @@ def test_intervals_of_no_clip(row, message):
 def test_names_of_several_clips():
     found = clips(x_a=2, y_a=2)
     names = {"x_a": ("x/a.mp4", "a"), "y_a": ("y/a.mp4", "a")}
-    with pytest.raises(LabelError, match="line 7: a may be any of x_a, y_a; write one of those"):
+    with pytest.raises(LabelError, match="line 7: 'a' may be any of x_a, y_a; write one of those"):
         label_clips(Path("labels.csv"), [Interval(7, "a", 0, 0, "")], found, names)

@@ -246,6 +246,37 @@ class TestEvents:
         with pytest.raises(LabelError, match="columns clip, first, last, event are expected"):
             open_dataset("synthcampus", root)
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            f"clip,first,last,event\n01_0014,2,{10**30},bicycle\n",
+            "clip,first,last,event\n01_0014,2,3.0,bicycle\n",
+            "clip,first,last,event\n01_0014,-2,3,bicycle\n",
+            "clip,first,last,event\n01_0014,2,3\n",
+            "clip,first,last,event\n01_0014,2,3,\n",
+            "clip,first,last,event\n,2,3,bicycle\n",
+            "clip,first,last,event\nx,01_0014,2,3,bicycle\n",
+            'clip,first,last,event\n01_0014,2,3,"bicycle\n',
+            "clip,first,last,event\n01_0014,2,3,bi\0cycle\n" + "x" * 200_000,
+        ],
+    )
+    def test_rows_that_fight_back(self, root, text):
+        (root / "events.csv").write_text(text)
+        with pytest.raises(LabelError, match=r"events\.csv, line \d: ") as caught:
+            open_dataset("synthcampus", root)
+        assert len(str(caught.value)) < 600
+
+    def test_names_that_look_like_nothing_are_names(self, root):
+        (root / "events.csv").write_text("event,clip,first,last\nNA,01_0014,2,3\n", encoding="utf-8-sig")
+        events = open_dataset("synthcampus", root).events
+        assert events.to_dict("records") == [{"clip": "01_0014", "first": 2, "last": 3, "event": "NA"}]
+
+    @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"clip,first,last,event\n01_0014,2,3,caf\xe9\n"])
+    def test_no_text(self, root, content):
+        (root / "events.csv").write_bytes(content)
+        with pytest.raises(LabelError, match=r"events\.csv is not text in utf-8"):
+            open_dataset("synthcampus", root)
+
 
 class TestCopiesInCirculation:
     """One data set in the layouts that users' code asks for: the same clips, labels and masks come out of each."""
@@ -298,6 +329,10 @@ class TestCopiesInCirculation:
             path.rename(root / "training" / folder / path.name)
         (root / "training/videos").rmdir()
         self.check(expected, root, write)
+
+    def test_a_clip_of_another_name_is_not_passed_over(self, root):
+        (root / "training/videos/01_002.avi").rename(root / "training/videos/later copy.avi")
+        assert open_dataset("shanghaitech", root).clip("later copy").split == "train"
 
     def test_originals_count_before_their_conversions(self, root, write, expected):
         write.video(root / "training/converted_videos/01_001.avi", 3, 7)

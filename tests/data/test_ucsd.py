@@ -118,6 +118,41 @@ def test_a_folder_without_frames(home):
         open_dataset("ucsd-ped2", home)
 
 
+def test_two_folders_of_one_number(home):
+    shutil.copytree(home / "Test/Test002", home / "Test/Test2")
+    with pytest.raises(LayoutError, match=r"Test002 and Test2 are both clip 2"):
+        open_dataset("ucsd-ped2", home)
+
+
+def test_a_mask_that_went_missing(home):
+    dataset = open_dataset("ucsd-ped2", home)
+    (home / "Test/Test001_gt/010.bmp").unlink()
+    with pytest.raises(LabelError, match="Clip Test001 has 10 frames but 9 masks"):
+        dataset.pixel_mask("Test001", 9)
+
+
+@pytest.mark.parametrize("ranges", ["9" * 5000, "1:" + "9" * 5000, "1" + " " * 300_000 + "x", "1:2 " * 3 + "\u00b2"])
+def test_ranges_that_fight_back(tmp_path, ranges):
+    path = tmp_path / "UCSDped2.m"
+    path.write_text(f"gt_frame = [{ranges}];", encoding="latin-1")
+    with pytest.raises(LabelError, match=r"UCSDped2\.m: entry 1: .* is not a range") as caught:
+        ucsd.parse_ranges(path)
+    assert len(str(caught.value)) < 400
+
+
+def test_a_label_file_that_is_none(home, tmp_path):
+    path = home / "Test/UCSDped2.m"
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    with pytest.raises(LabelError, match=r"UCSDped2\.m cannot be read: .* is no file"):
+        ucsd.parse_ranges(path)
+    path.unlink()
+    with path.open("wb") as file:
+        file.truncate(2**40)  # sparse: takes no room
+    with pytest.raises(LabelError, match=r"UCSDped2\.m has 1,099,511,627,776 bytes; label files have at most"):
+        open_dataset("ucsd-ped2", home)
+
+
 class TestOtherLayout:
     """Copies made for the frame-prediction code, and code built on it."""
 

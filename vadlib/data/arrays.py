@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vadlib.data.pictures import require_file
+from vadlib.data.files import require_file
 from vadlib.errors import LabelError, UnreadableError
 
 MAX_HEADER_BYTES = 10_000

@@ -32,7 +32,7 @@ from vadlib.data.dataset import Clip, VideoDataset, some
 from vadlib.data.flat_labels import split_flat_labels
 from vadlib.data.mat_files import open_variable
 from vadlib.data.mat_intervals import MAX_FRAMES, label_by_intervals
-from vadlib.data.sources import find_sources, first_place, shown
+from vadlib.data.sources import find_sources, first_place, name_place
 from vadlib.errors import LabelError, LayoutError
 
 EXPECTS = ("training_videos", "testing_videos", "ground_truth_demo/testing_label_mask or avenue.mat")
@@ -40,8 +40,9 @@ SCENE = "avenue"
 NOMINAL_FPS = 25.0
 NUMBERED = r"\d{1,2}"
 OFFICIAL = {"train": "training_videos", "test": "testing_videos"}
-PLACES = {
-    split: (OFFICIAL[split], f"{folder}/frames", f"{folder}/videos", f"{folder}/{OFFICIAL[split]}")
+PLACES = {  # in the archive's own folders whatever is there is meant
+    split: {OFFICIAL[split]: r".+"}
+    | dict.fromkeys((f"{folder}/frames", f"{folder}/videos", f"{folder}/{OFFICIAL[split]}"), NUMBERED)
     for split, folder in (("train", "training"), ("test", "testing"))
 }
 MASK_PLACES = (
@@ -56,16 +57,16 @@ FLAT_PLACES = ("frame_labels_avenue.npy", "../frame_labels_avenue.npy", "data/fr
 
 def is_home(folder: Path, name: str) -> bool:
     """Whether a folder is the set's own."""
-    if any(find_sources(folder, [place], NUMBERED) for place in OFFICIAL.values()):
+    if any(find_sources(folder, {place: NUMBERED}) for place in OFFICIAL.values()):
         return True
     labelled = first_place(folder, (*MASK_PLACES[:2], INTERVAL_PLACES[0], FLAT_PLACES[0])) is not None
     named = labelled or "avenue" in folder.name.lower()  # other sets' frames are laid out in the same way
-    return named and any(find_sources(folder, PLACES[split], NUMBERED) for split in PLACES)
+    return named and any(find_sources(folder, dict.fromkeys(places, NUMBERED)) for places in PLACES.values())
 
 
 def open_home(name: str, home: Path, allow_missing: bool) -> VideoDataset:
     """Open the set in its own folder (see `vadlib.data.open_dataset`)."""
-    sources = {split: _by_number(find_sources(home, places, NUMBERED)) for split, places in PLACES.items()}
+    sources = {split: _by_number(find_sources(home, places)) for split, places in PLACES.items()}
     mask_files = _mask_files(home)
     missing = _missing(home, sources, mask_files)
     if missing and not allow_missing:
@@ -78,7 +79,7 @@ def open_home(name: str, home: Path, allow_missing: bool) -> VideoDataset:
     if mask_files:
         tested = [clip for clip in tested if _number(clip) in mask_files]
         labels = _labels_of_masks(tested, mask_files)
-        source = f"{shown(next(iter(mask_files.values())).parent, home)}: frames with any pixel of their mask set"
+        source = f"{name_place(next(iter(mask_files.values())).parent, home)}: frames with any pixel of their mask set"
     else:
         labels, source = _labels_of_frames(home, tested)
     kept = [clip for clip in clips if clip.split == "train" or clip.id in labels]
@@ -96,7 +97,10 @@ def _number(clip: Clip) -> int:
 def _by_number(sources: dict[str, Path]) -> dict[int, Path]:
     found: dict[int, Path] = {}
     for path in sources.values():
-        number = int(path.name if path.is_dir() else path.stem)
+        name = path.name if path.is_dir() else path.stem
+        if not re.fullmatch(NUMBERED, name):
+            raise LayoutError(f"{path}: clips are called by their number (01.avi), this one is not. Rename it.")
+        number = int(name)
         if number in found:
             raise LayoutError(f"{path} and {found[number]} are both clip {number}. Keep one of them.")
         found[number] = path
@@ -121,10 +125,10 @@ def _missing(home: Path, sources: dict[str, dict[int, Path]], mask_files: dict[i
         missing.append("no labels (ground_truth_demo/testing_label_mask/*_label.mat, or avenue.mat)")
     without_video = [f"test_{number:02d}" for number in sorted(set(mask_files) - set(sources["test"]))]
     if sources["test"] and without_video:
-        missing.append(f"{some(without_video)} with masks but neither video nor frames")
+        missing.append(f"{some(without_video)} with masks in testing_label_mask but neither video nor frames")
     without_labels = [f"test_{number:02d}" for number in sorted(set(sources["test"]) - set(mask_files))]
     if mask_files and without_labels:
-        missing.append(f"{some(without_labels)} without masks")
+        missing.append(f"{some(without_labels)} without masks in testing_label_mask")
     return missing
 
 
@@ -195,9 +199,9 @@ def _labels_of_frames(home: Path, clips: list[Clip]) -> tuple[dict[str, np.ndarr
     intervals, flat = first_place(home, INTERVAL_PLACES), first_place(home, FLAT_PLACES)
     if intervals is not None:
         labels = label_by_intervals(intervals, {_number(clip): clip for clip in clips})
-        return labels, f"{shown(intervals, home)}: intervals of frames, no masks"
+        return labels, f"{name_place(intervals, home)}: intervals of frames, no masks"
     if flat is not None:
-        return split_flat_labels(flat, clips), f"{shown(flat, home)}: labels of frames in a row, no masks"
+        return split_flat_labels(flat, clips), f"{name_place(flat, home)}: labels of frames in a row, no masks"
     return {}, "none"
 
 

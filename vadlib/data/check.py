@@ -15,7 +15,7 @@ from vadlib.data.layouts import LAYOUTS, find_home, open_dataset
 from vadlib.data.official import COUNTS, PUBLICATIONS, Counts
 from vadlib.data.progress import progress_bar
 from vadlib.errors import LayoutError, ParameterError, UnreadableError, VadError
-from vadlib.storage import file_sha256
+from vadlib.storage import file_sha256, user_path
 
 HEADER_SLACK = 2  # frames by which the header of a published video may be off
 
@@ -77,7 +77,7 @@ def check_datasets(
     LayoutError
         No such folder, or nothing in it that is laid out like a data set.
     """
-    root = Path(root).expanduser()
+    root = user_path(root)
     if name is not None and name not in LAYOUTS:
         raise ParameterError(f"dataset: one of {', '.join(LAYOUTS)} is expected, not {name!r}.")
     names = [name] if name else guess_names(root)

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from vadlib.data import videos
+from vadlib.data.files import is_text, shown
 from vadlib.errors import LabelError, LayoutError, ParameterError, UnreadableError
 
 EVENT_COLUMNS = ("clip", "first", "last", "event")
@@ -79,7 +80,7 @@ class VideoDataset:
     Raises
     ------
     LayoutError
-        No clips, or two of one id.
+        No clips, two of one id, or an id that is not text.
     LabelError
         Labels that are not 0 or 1 (or unlabelled, where that is allowed), or not one for each frame: the clip and
         both numbers are named.
@@ -104,6 +105,9 @@ class VideoDataset:
         for first, second in zip(self.clips, self.clips[1:], strict=False):
             if first.id == second.id:
                 raise LayoutError(f"Two clips are called {first.id}: {first.path} and {second.path}. Keep one.")
+        for clip in self.clips:
+            if not is_text(clip.id):  # it could be put into no table
+                raise LayoutError(f"{shown(clip.path or clip.id)}: the name is not text in UTF-8. Rename it.")
         labels = {clip.id: self._checked_labels(clip) for clip in self.clips}
         object.__setattr__(self, "labels", labels)
 
@@ -213,7 +217,10 @@ class VideoDataset:
         check_has_frames([clip], self)
         if clip_id not in self.image_sizes:
             if clip.path.is_dir():
-                size = videos.read_image(videos.list_numbered(clip.path)[0]).shape[:2]
+                image = next(videos.iterate_frames(clip.path, [0], clip.n_frames))
+                if isinstance(image, UnreadableError):
+                    raise image
+                size = image.shape[:2]
             else:
                 size = videos.probe_video(clip.path)[2:]
             self.image_sizes[clip_id] = (int(size[0]), int(size[1]))
@@ -240,10 +247,20 @@ def _sizes(path: Path | None) -> list[tuple[str, int]]:
     """Name and bytes of a file, or of each file of a folder; nothing for None."""
     if path is None:
         return []
-    if not path.is_dir():
-        return [(path.name, path.stat().st_size)]
-    with os.scandir(path) as entries:
-        return sorted((entry.name, entry.stat().st_size) for entry in entries if videos.visible(Path(entry.name)))
+    try:
+        if not path.is_dir():
+            return [(path.name, path.stat().st_size)]
+        with os.scandir(path) as entries:
+            return sorted((entry.name, _size(entry)) for entry in entries if videos.visible(Path(entry.name)))
+    except OSError as error:
+        raise UnreadableError(f"{error.filename or path} cannot be read: {error.strerror}. Copy it again.") from error
+
+
+def _size(entry: os.DirEntry) -> int:
+    try:
+        return entry.stat().st_size
+    except OSError:  # a link to nothing, which matters only where it is read
+        return 0
 
 
 def check_frame(clip: Clip, frame: int) -> None:

@@ -32,7 +32,7 @@ from vadlib.data.frames import available_cores, check_size, resize
 from vadlib.data.prefetch import prefetch
 from vadlib.data.progress import progress_bar
 from vadlib.errors import ParameterError, ResultsError, UnreadableError
-from vadlib.storage import RunLock, write_atomically
+from vadlib.storage import RunLock, user_path, write_atomically
 
 LABEL_FOLDERS = {0: "normal", 1: "abnormal", UNLABELLED: "unlabelled"}
 IMAGE_FORMATS = {"jpg": [cv2.IMWRITE_JPEG_QUALITY, 95], "png": [cv2.IMWRITE_PNG_COMPRESSION, 3]}
@@ -91,7 +91,7 @@ def extract_frames(
     if not clips:
         raise ParameterError(f"split: {dataset.name} in {dataset.root} has no clips of {split!r}.")
     check_has_frames(clips, dataset)
-    out = Path(os.path.abspath(Path(out).expanduser()))
+    out = Path(os.path.abspath(user_path(out)))
     if out.exists() and not out.is_dir():
         raise ResultsError(f"{out} is a file. Choose a folder.")
     settings = {"dataset": dataset.name, "fingerprint": dataset.fingerprint, "format": image_format}

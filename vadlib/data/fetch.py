@@ -23,7 +23,7 @@ from vadlib.data.archives import unpack
 from vadlib.data.official import PUBLICATIONS, Archive
 from vadlib.data.progress import progress_bar
 from vadlib.errors import FetchError, ParameterError
-from vadlib.storage import RunLock, file_sha256, write_atomically
+from vadlib.storage import RunLock, file_sha256, user_path, write_atomically
 
 CHUNK_BYTES = 2**18
 TIMEOUT_S = 60.0
@@ -85,7 +85,7 @@ def fetch(
         Archive(archive.file, url, digest)
         for archive, url, digest in zip(PUBLICATIONS[name].archives, *_sources(name, urls, sha256), strict=True)
     ]
-    folder = Path(os.path.abspath(Path(to).expanduser()))
+    folder = Path(os.path.abspath(user_path(to)))
     if folder.exists() and not folder.is_dir():
         raise ParameterError(f"to: {folder} is a file. Give a folder.")
     unpacked = []

@@ -25,13 +25,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from vadlib.data import videos
 from vadlib.data.dataset import UNLABELLED, Clip, VideoDataset, some
 from vadlib.data.interval_labels import label_clips, read_intervals
 from vadlib.errors import LayoutError, ParameterError, UnreadableError
+from vadlib.storage import user_path
 
 NAME = "videos"
 UNKNOWN_SCENE = "unknown"
@@ -76,7 +76,7 @@ def open_videos(
     """
     if not 0 < fps <= MAX_FPS:
         raise ParameterError(f"fps: frames a second, above 0 and at most {MAX_FPS:.0f}, are expected, not {fps}.")
-    found = [Path(os.path.abspath(Path(path).expanduser())) for path in paths]
+    found = [Path(os.path.abspath(user_path(path))) for path in paths]
     if not found:
         raise ParameterError("videos: none given; give video files, or folders of frames.")
     clips = [_open_clip(path, float(fps), scene) for path in found]
@@ -272,7 +272,7 @@ def _no_frames(folder: Path) -> str:
 
 
 def _count_frames(path: Path) -> int:
-    capture, n_frames = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG), 0
+    capture, n_frames = videos.open_video(path), 0
     try:
         while capture.grab():
             n_frames += 1

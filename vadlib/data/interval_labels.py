@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 from vadlib.data.dataset import EVENT_COLUMNS, UNLABELLED, Clip
+from vadlib.data.files import read_label_text
 from vadlib.errors import LabelError
 
 REQUIRED = EVENT_COLUMNS[:3]
@@ -50,12 +51,7 @@ def read_intervals(path: Path) -> list[Interval]:
     LabelError
         A file that is no such table; the line is named.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise LabelError(f"{path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise LabelError(f"{path} is not text in UTF-8: {error}. Save it as CSV UTF-8.") from error
+    text = read_label_text(path, "utf-8-sig")
     header = text.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -67,7 +63,7 @@ def read_intervals(path: Path) -> list[Interval]:
     columns = [name.lower() for name in rows[0][1]] if rows else []
     lacking = [name for name in REQUIRED if columns.count(name) != 1]
     if lacking:
-        found = ", ".join(columns[:8]) or "nothing"
+        found = _short(", ".join(columns[:8])) if columns else "nothing"
         raise LabelError(f"{path}: columns {', '.join(REQUIRED)} are expected in its first line, found {found}.")
     return [_interval(path, line, dict(zip(columns, row, strict=False)), len(row)) for line, row in rows[1:]]
 
@@ -80,8 +76,8 @@ def _interval(path: Path, line: int, row: dict[str, str], n_cells: int) -> Inter
     digits = all(cell.isascii() and cell.isdigit() and len(cell) < 10 for cell in cells[1:])
     if not cells[0] or not digits or int(cells[1]) > int(cells[2]):
         raise LabelError(
-            f"{path}, line {line}: {','.join(cells)!r} is no interval; {FORM} is expected, or clip,, for a clip in "
-            "which nothing happens."
+            f"{path}, line {line}: {_short(','.join(cells))} is no interval; {FORM} is expected, or clip,, for a clip "
+            "in which nothing happens."
         )
     return Interval(line, cells[0], int(cells[1]), int(cells[2]), event)
 
@@ -123,7 +119,7 @@ def label_clips(
         if interval.first is None:
             labels[clip.id] = np.maximum(labels[clip.id], 0)
             continue
-        where = f"{path}, line {interval.line}: frames {interval.first} to {interval.last} of {interval.clip}"
+        where = f"{path}, line {interval.line}: frames {interval.first} to {interval.last} of {clip.id}"
         if clip.split != "test":
             raise LabelError(f"{where}, which lies in normal/. Move it out of there, or take the line out.")
         if interval.last >= clip.n_frames:
@@ -145,7 +141,14 @@ def _only_clip(path: Path, interval: Interval, called: Mapping[str, Sequence[Cli
         return found[0]
     if found:
         several = ", ".join(clip.id for clip in found[:5])
-        raise LabelError(f"{path}, line {interval.line}: {interval.clip} may be any of {several}; write one of those.")
-    near = difflib.get_close_matches(_normalised(interval.clip), called, n=1, cutoff=0.4)
+        raise LabelError(
+            f"{path}, line {interval.line}: {_short(interval.clip)} may be any of {several}; write one of those."
+        )
+    near = difflib.get_close_matches(_normalised(interval.clip)[:200], called, n=1, cutoff=0.4)
     hint = f" Did you mean {near[0]}?" if near else ""
-    raise LabelError(f"{path}, line {interval.line}: no clip is called {interval.clip!r}.{hint}")
+    raise LabelError(f"{path}, line {interval.line}: no clip is called {_short(interval.clip)}.{hint}")
+
+
+def _short(text: str) -> str:
+    """Quote a cell for a message, however long it is."""
+    return repr(text if len(text) <= 100 else f"{text[:100]}…")

@@ -15,7 +15,9 @@ from typing import NamedTuple
 
 from vadlib.data import avenue, folder, shanghaitech, ucsd
 from vadlib.data.dataset import VideoDataset
-from vadlib.errors import LayoutError, ParameterError
+from vadlib.data.files import shown
+from vadlib.errors import LayoutError, ParameterError, UnreadableError
+from vadlib.storage import user_path
 
 
 class Layout(NamedTuple):
@@ -68,20 +70,26 @@ def open_dataset(name: str, root: str | Path, *, allow_missing: bool = False) ->
     LabelError
         Labels that do not fit their clip, or cannot be read.
     UnreadableError
-        A video whose header cannot be read.
+        A video whose header cannot be read, or a folder that may not be.
     """
     layout = LAYOUTS.get(name)
     if layout is None:
         near = difflib.get_close_matches(str(name), LAYOUTS, n=1, cutoff=0.4)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ParameterError(f"name: one of {', '.join(LAYOUTS)} is expected, not {name!r}.{hint}")
-    root = Path(root).expanduser()
+    root = user_path(root)
     if not root.is_dir():
         raise LayoutError(_no_such_folder(name, root))
-    home = find_home(name, root)
-    if home is None:
-        raise LayoutError(_wrong_layout(name, layout, root))
-    return layout.open_home(name, home, allow_missing)
+    try:
+        home = find_home(name, root)
+        if home is None:
+            raise LayoutError(_wrong_layout(name, layout, root))
+        return layout.open_home(name, home, allow_missing)
+    except OSError as error:  # a folder that may not be entered, a disk that fails
+        raise UnreadableError(
+            f"{name} in {root}: {shown(error.filename or root)} cannot be read: {error.strerror or error}. "
+            "Check its permissions, and the disk."
+        ) from error
 
 
 def find_home(name: str, root: Path) -> Path | None:

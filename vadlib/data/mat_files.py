@@ -15,12 +15,14 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from vadlib.errors import LabelError
+from vadlib.data.files import require_file
+from vadlib.errors import LabelError, UnreadableError
 
 HEADER_BYTES = 128
+VERSION = 0x0100
 MAX_CELL_BYTES = 2**28
 CHUNK_BYTES = 2**18
-MATRIX, COMPRESSED = 14, 15
+INT8, INT32, MATRIX, COMPRESSED, UTF8 = 1, 5, 14, 15, 16
 NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 CELL_CLASS, SPARSE_CLASS, NUMBER_CLASSES = 1, 5, range(6, 16)
 
@@ -59,9 +61,10 @@ def open_variable(path: Path, name: str) -> MatVariable:
         iterating, where it ends early or holds what is no array of numbers.
     """
     try:
+        require_file(path)
         file = path.open("rb")
-    except OSError as error:
-        raise LabelError(f"{path} cannot be read: {error.strerror}.") from error
+    except (UnreadableError, OSError) as error:
+        raise LabelError(f"Labels: {path} cannot be read: {error}") from error
     try:
         order = _byte_order(path, file.read(HEADER_BYTES))
         return _find(path, file, order, name)
@@ -77,7 +80,7 @@ def _byte_order(path: Path, header: bytes) -> str:
             "save(file, name, '-v7')."
         )
     order = {b"IM": "<", b"MI": ">"}.get(header[126:128])
-    if order is None:
+    if order is None or struct.unpack(f"{order}H", header[124:126]) != (VERSION,):
         raise LabelError(f"{path} is no MATLAB file of format 5 (v6, v7). Copy it again, or save it with '-v7'.")
     return order
 
@@ -164,8 +167,10 @@ class _Stream:
         while self._inflater is not None and not self._inflater.eof:
             if not self._fill():
                 raise LabelError(_broken(self.path, "it ends early"))
-            if len(self._ready) > 8:
-                raise LabelError(_broken(self.path, "it goes on after its last array"))
+            if len(self._ready) > MAX_CELL_BYTES:
+                break
+        if self._inflater is not None and (self._ready or self._inflater.unused_data or self._left):
+            raise LabelError(_broken(self.path, "it goes on after its last array"))
 
     def element(self) -> tuple[int, bytes]:
         """Read an element: its data type, and its bytes without the padding."""
@@ -190,8 +195,10 @@ class _Stream:
     def matrix_header(self) -> _Header:
         """Read what comes before the numbers of a matrix, or before its cells."""
         _, flags = self.element()
-        _, sides = self.element()
-        _, name = self.element()
+        kind_of_sides, sides = self.element()
+        kind_of_name, name = self.element()
+        if kind_of_sides != INT32 or kind_of_name not in (INT8, UTF8):
+            raise LabelError(_broken(self.path, "the header of an array is none"))
         if len(flags) != 8 or len(sides) % 4 or not 8 <= len(sides) <= 32:
             raise LabelError(_broken(self.path, "the header of an array is not as long as it should be"))
         shape = struct.unpack(f"{self.order}{len(sides) // 4}i", sides)

@@ -6,55 +6,22 @@ for gigabytes. So the header is read here, and pictures beyond `MAX_PIXELS` are 
 
 from __future__ import annotations
 
-import os
-import stat
 import struct
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from vadlib.data.files import require_file
 from vadlib.errors import UnreadableError
 
 MAX_PIXELS = 2**26  # 8192 x 8192: twice what the largest cameras give
+SMALL_PIXELS = 2**24  # 4096 x 4096: up to here a header may say what it likes
+PIXELS_A_BYTE = 1024  # beyond, a file is as long as that; one colour all over comes to a third of it in JPEG and PNG
 MAX_FILE_BYTES = 2**30
 JPEG_MARKERS_WITHOUT_LENGTH = (0x01, *range(0xD0, 0xD9))
 JPEG_FRAME_HEADERS = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0 to SOF15, but for three that are none
 TIFF_WIDTH, TIFF_HEIGHT = 256, 257
-
-
-def require_file(path: Path) -> int:
-    """Size in bytes of a file with content; refuses what would block, never end, or crash OpenCV.
-
-    Raises
-    ------
-    UnreadableError
-        Nothing is there, or a folder, pipe or device, or the name is not text in UTF-8.
-    """
-    try:
-        status = os.stat(path)
-    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-        reason = "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be read: {error}"
-        raise UnreadableError(f"{shown(path)} {reason}. Copy it again.") from error
-    if not stat.S_ISREG(status.st_mode):
-        raise UnreadableError(f"{shown(path)} is no file, but a folder, pipe or device. Copy it again.")
-    if not is_text(str(path)):  # OpenCV would crash
-        raise UnreadableError(f"{shown(path)}: the name is not text in UTF-8. Rename it.")
-    return status.st_size
-
-
-def is_text(name: str) -> bool:
-    """Whether a name can be written as UTF-8; names of files on Linux are bytes, and need not be."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def shown(path: os.PathLike | str) -> str:
-    """A path for a message, with bytes that are no text written as escapes."""
-    return str(path).encode("utf-8", "backslashreplace").decode()
 
 
 def read_image(path: Path, *, like: tuple[Path, tuple[int, int]] | None = None) -> np.ndarray:
@@ -64,14 +31,20 @@ def read_image(path: Path, *, like: tuple[Path, tuple[int, int]] | None = None) 
     ----------
     path : Path
     like : (Path, (height, width)), optional
-        Another picture of the same clip, and its `stored_size`, which this one must have, too.
+        Another picture of the same clip, and its `picture_size`, which this one must have, too.
 
     Raises
     ------
     UnreadableError
         A file that cannot be read, is no picture, ends early, is larger than `MAX_PIXELS`, or of another size.
     """
-    return cv2.cvtColor(_decode(path, cv2.IMREAD_COLOR, like), cv2.COLOR_BGR2RGB)
+    image = cv2.cvtColor(_decode(path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    if like is not None and image.shape[:2] != like[1]:
+        raise UnreadableError(
+            f"{path} is {image.shape[0]} x {image.shape[1]} pixels (height x width), but {like[0].name} beside it "
+            f"{like[1][0]} x {like[1][1]}. Frames of one clip have one size: copy the folder again."
+        )
+    return image
 
 
 def read_mask(path: Path) -> np.ndarray:
@@ -79,15 +52,18 @@ def read_mask(path: Path) -> np.ndarray:
     return _decode(path, cv2.IMREAD_GRAYSCALE) > 0
 
 
-def stored_size(path: Path) -> tuple[int, int]:
-    """(height, width) that a picture's header gives, before any rotation that it asks for.
+def picture_size(path: Path) -> tuple[int, int]:
+    """(height, width) of a picture as `read_image` gives it, from its header alone where that says all.
 
     Raises
     ------
     UnreadableError
         As `read_image`, as far as the header shows it.
     """
-    return _checked_size(path, _content(path))
+    content = _content(path)
+    size = _checked_size(path, content)
+    turned = b"Exif" in content or b"eXIf" in content or content.startswith((b"II", b"MM"))  # or may be, when shown
+    return read_image(path).shape[:2] if turned else size
 
 
 def _content(path: Path) -> bytes:
@@ -107,10 +83,11 @@ def _checked_size(path: Path, content: bytes) -> tuple[int, int]:
         size = None
     if size is None or min(size) < 1:
         raise UnreadableError(_no_picture(path, content))
-    if size[0] * size[1] > MAX_PIXELS:
+    limit = min(MAX_PIXELS, max(SMALL_PIXELS, PIXELS_A_BYTE * len(content)))
+    if size[0] * size[1] > limit:
         raise UnreadableError(
-            f"{path}: its header gives {size[0]} x {size[1]} pixels (height x width); at most {MAX_PIXELS:,} in all "
-            "are read. Copy it again, or make it smaller."
+            f"{path}: its header gives {size[0]} x {size[1]} pixels (height x width); at most {limit:,} in all are "
+            f"read from {len(content):,} bytes. Copy it again, or make it smaller."
         )
     return size
 
@@ -122,14 +99,9 @@ def _no_picture(path: Path, content: bytes) -> str:
     )
 
 
-def _decode(path: Path, flag: int, like: tuple[Path, tuple[int, int]] | None = None) -> np.ndarray:
+def _decode(path: Path, flag: int) -> np.ndarray:
     content = _content(path)
-    size = _checked_size(path, content)
-    if like is not None and size != like[1]:
-        raise UnreadableError(
-            f"{path} is {size[0]} x {size[1]} pixels (height x width), but {like[0].name} beside it {like[1][0]} x "
-            f"{like[1][1]}. Frames of one clip have one size: copy the folder again."
-        )
+    _checked_size(path, content)
     # A JPEG without its end marker is decoded in silence, with a grey rest.
     whole = not content.startswith(b"\xff\xd8") or b"\xff\xd9" in content[-1024:]
     try:

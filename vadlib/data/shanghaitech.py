@@ -18,6 +18,9 @@ of ASTNet, ABMA) or under `gt` (STG-NF), or all labels in one array (MNAD). What
 
 from __future__ import annotations
 
+import csv
+import io
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -27,19 +30,20 @@ import pandas as pd
 from vadlib.data import videos
 from vadlib.data.arrays import open_array
 from vadlib.data.dataset import EVENT_COLUMNS, Clip, VideoDataset, some
+from vadlib.data.files import read_label_text
 from vadlib.data.flat_labels import split_flat_labels
-from vadlib.data.sources import find_sources, first_place, shown
+from vadlib.data.sources import find_sources, first_place, name_place
 from vadlib.errors import LabelError, LayoutError
 
 EXPECTS = ("training/videos", "testing/frames or testing/videos", "testing/test_frame_mask")
 NOMINAL_FPS = 24.0
 CLIP = r"\d+_\d+"
-PLACES = {
-    split: tuple(f"{folder}/{kind}" for folder in folders for kind in ("videos", "frames", *converted, ""))
-    for split, folders, converted in (
-        ("train", ("training", "train"), ("converted_videos", "converted")),
-        ("test", ("testing", "test"), ("converted_videos", "converted")),
-    )
+OTHER_KINDS = ("converted_videos", "converted", "")
+PLACES = {  # where clips are, and how they are called there: in the archive's own folders whatever is there is meant
+    split: {f"{folder}/videos": r".+", f"{folder}/frames": r".+"}
+    | {f"{folder}/{kind}": CLIP for kind in OTHER_KINDS}
+    | {f"{short}/{kind}": CLIP for kind in ("videos", "frames", *OTHER_KINDS)}
+    for split, folder, short in (("train", "training", "train"), ("test", "testing", "test"))
 }
 _LABEL_FOLDERS = ("testing", ".", "gt", "testing/gt", "test")
 LABEL_PLACES = tuple(f"{folder}/test_frame_mask" for folder in _LABEL_FOLDERS)
@@ -54,7 +58,7 @@ def is_home(folder: Path, name: str) -> bool:
     inside = (place for place in LABEL_PLACES if not place.startswith("."))  # or the folder `testing` would do
     if any(next((folder / place).glob("*.npy"), None) for place in inside):
         return True
-    if any(find_sources(folder, places, CLIP) for places in PLACES.values()):
+    if any(find_sources(folder, dict.fromkeys(places, CLIP)) for places in PLACES.values()):
         return True
     parts = [folder / part for part in ("training/videos", "training/frames", "testing/frames", "testing/videos")]
     return any(part.is_dir() and not any(part.iterdir()) for part in parts)  # emptied, and nothing else's
@@ -63,7 +67,7 @@ def is_home(folder: Path, name: str) -> bool:
 def open_home(name: str, home: Path, allow_missing: bool) -> VideoDataset:
     """Open the set in its own folder (see `vadlib.data.open_dataset`)."""
     _check_name(name, home)
-    sources = {split: find_sources(home, places, CLIP) for split, places in PLACES.items()}
+    sources = {split: find_sources(home, places) for split, places in PLACES.items()}
     label_folder, mask_folder = first_place(home, LABEL_PLACES), first_place(home, MASK_PLACES)
     label_paths = _arrays(label_folder)
     flat = None if label_paths else first_place(home, FLAT_PLACES)
@@ -97,7 +101,7 @@ def open_home(name: str, home: Path, allow_missing: bool) -> VideoDataset:
         _read_mask,
         _read_events(home / "events.csv"),
         tuple(missing),
-        {"labels": shown(source, home) if source else "none"},
+        {"labels": name_place(source, home) if source else "none"},
     )
     _check_masks(dataset)
     _check_events(dataset)
@@ -221,12 +225,30 @@ def mask_axes(shape: tuple[int, int, int], n_frames: int, size: tuple[int, int] 
 
 def _read_events(path: Path) -> pd.DataFrame:
     """Read `events.csv`; no rows where there is none."""
-    if not path.is_file():
-        return pd.DataFrame(columns=list(EVENT_COLUMNS))
-    try:
-        return pd.read_csv(path, dtype={"clip": str, "event": str, "first": int, "last": int})[list(EVENT_COLUMNS)]
-    except (ValueError, KeyError) as error:
-        raise LabelError(f"{path}: columns {', '.join(EVENT_COLUMNS)} are expected: {error}") from error
+    rows: list[dict] = []
+    if path.exists() or path.is_symlink():
+        reader = csv.DictReader(io.StringIO(read_label_text(path, "utf-8-sig"), newline=""), strict=True)
+        try:
+            rows = [_event(path, reader.line_num, row) for row in reader]
+            columns = reader.fieldnames or []
+        except csv.Error as error:
+            raise LabelError(f"{path}, line {reader.line_num}: {error}. Write it again as CSV.") from error
+        if not set(EVENT_COLUMNS) <= set(columns):
+            raise LabelError(f"{path}: columns {', '.join(EVENT_COLUMNS)} are expected, not {', '.join(columns)}.")
+    kinds = {"clip": str, "first": np.int64, "last": np.int64, "event": str}
+    return pd.DataFrame({name: pd.Series([row[name] for row in rows], dtype=kinds[name]) for name in EVENT_COLUMNS})
+
+
+def _event(path: Path, line: int, row: dict) -> dict:
+    """One row: text, but for the two numbers of frames."""
+    cells = [row.get(name) for name in EVENT_COLUMNS]
+    numbers = [int(cell) if cell and re.fullmatch("[0-9]{1,9}", cell) else None for cell in cells[1:3]]
+    if None in row or None in numbers or not (cells[0] and cells[3]):  # None as a key: more cells than columns
+        raise LabelError(
+            f"{path}, line {line}: columns {', '.join(EVENT_COLUMNS)} are expected, frames as whole numbers; found "
+            f"{str([cell for cell in row.values() if cell])[:200]}."
+        )
+    return dict(zip(EVENT_COLUMNS, (cells[0], *numbers, cells[3]), strict=True))
 
 
 def _check_events(dataset: VideoDataset) -> None:

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from vadlib.data import videos
 from vadlib.errors import LayoutError
 
 
-def find_sources(home: Path, places: Iterable[str], pattern: str) -> dict[str, Path]:
+def find_sources(home: Path, places: Mapping[str, str]) -> dict[str, Path]:
     """Where each clip of a split is: its folder of frames, else its video file.
 
     Parameters
     ----------
     home : Path
-    places : iterable of str
-        Folders below home that may hold clips. A clip that lies in several counts where it is found first.
-    pattern : str
-        Regular expression of clips' names (of files without the ending).
+    places : mapping of str to str
+        Folders below home that may hold clips, and regular expressions of the clips' names there (of files without
+        the ending). A clip that lies in several counts where it is found first.
 
     Returns
     -------
@@ -34,7 +33,7 @@ def find_sources(home: Path, places: Iterable[str], pattern: str) -> dict[str, P
     """
     folders: dict[str, Path] = {}
     films: dict[str, Path] = {}
-    for place in places:
+    for place, pattern in places.items():
         here: dict[str, Path] = {}
         for path in sorted((home / place).glob("*")):
             if not videos.visible(path):
@@ -55,7 +54,7 @@ def first_place(home: Path, places: Iterable[str]) -> Path | None:
     return next((home / place for place in places if (home / place).exists()), None)
 
 
-def shown(path: Path, home: Path) -> str:
+def name_place(path: Path, home: Path) -> str:
     """A path as a reader of results should see it: below the data set's folder or beside it, not on this machine."""
     path, home = (Path(os.path.abspath(each)) for each in (path, home))
     base = next((base for base in (home, home.parent) if path.is_relative_to(base)), path.parent)

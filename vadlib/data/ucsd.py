@@ -22,9 +22,10 @@ import numpy as np
 
 from vadlib.data import videos
 from vadlib.data.dataset import Clip, VideoDataset, some
+from vadlib.data.files import read_label_text
 from vadlib.data.flat_labels import split_flat_labels
 from vadlib.data.mat_intervals import label_by_intervals
-from vadlib.data.sources import find_sources, first_place, shown
+from vadlib.data.sources import find_sources, first_place, name_place
 from vadlib.errors import LabelError, LayoutError
 
 EXPECTS = ("Train/Train001 ...", "Test/Test001 ...", "Test/UCSDped1.m or Test/UCSDped2.m")
@@ -47,7 +48,7 @@ def is_home(folder: Path, name: str) -> bool:
         return folder.name == _set_name(name)  # without labels only the folder's name tells them apart
     named = folder.name.lower() in (_short_name(name), _set_name(name).lower(), name)
     named = named or first_place(folder, _other_labels(name)) is not None
-    return named and any(find_sources(folder, places, CLIP) for places in OTHER_PLACES.values())
+    return named and any(find_sources(folder, dict.fromkeys(places, CLIP)) for places in OTHER_PLACES.values())
 
 
 def _short_name(name: str) -> str:
@@ -83,7 +84,7 @@ def open_home(name: str, home: Path, allow_missing: bool) -> VideoDataset:
             mask_folder = folder.with_name(f"{folder.name}_gt")
             if split == "test" and mask_folder.is_dir():
                 masks[clip.id] = _checked_masks(mask_folder, clip)
-    facts = {"labels": shown(label_file, home)}
+    facts = {"labels": name_place(label_file, home)}
     return VideoDataset(name, home, tuple(clips), labels, masks, _read_mask, missing=tuple(missing), facts=facts)
 
 
@@ -96,7 +97,7 @@ def _open_clip(clip_id: str, split: str, name: str, folder: Path) -> Clip:
 
 def _open_other(name: str, home: Path, allow_missing: bool) -> VideoDataset:
     """Open a copy in the layout of the frame-prediction code (see the module)."""
-    found = {split: find_sources(home, places, CLIP) for split, places in OTHER_PLACES.items()}
+    found = {split: find_sources(home, dict.fromkeys(places, CLIP)) for split, places in OTHER_PLACES.items()}
     folders = {
         split: {int(re.fullmatch(CLIP, path.name)[1]): path for path in paths.values() if path.is_dir()}
         for split, paths in found.items()
@@ -122,7 +123,7 @@ def _open_other(name: str, home: Path, allow_missing: bool) -> VideoDataset:
         labels |= label_by_intervals(label_file, clips["test"])
     elif label_file:
         labels |= split_flat_labels(label_file, list(clips["test"].values()))
-    facts = {"labels": shown(label_file, home) if label_file else "none"}
+    facts = {"labels": name_place(label_file, home) if label_file else "none"}
     opened = tuple(clip for by_number in clips.values() for clip in by_number.values())
     return VideoDataset(name, home, opened, labels, missing=tuple(missing), facts=facts)
 
@@ -131,8 +132,14 @@ def _clip_folders(folder: Path, prefix: str) -> dict[int, Path]:
     """List the clips by number: `Test012` but not `Test012_gt`."""
     if not folder.is_dir():
         return {}
-    found = ((re.fullmatch(rf"{prefix}(\d+)", path.name), path) for path in sorted(folder.iterdir()))
-    return {int(match[1]): path for match, path in found if match and path.is_dir()}
+    found: dict[int, Path] = {}
+    for path in sorted(folder.iterdir()):
+        match = re.fullmatch(rf"{prefix}(\d+)", path.name)
+        if match and path.is_dir():
+            other = found.setdefault(int(match[1]), path)
+            if other is not path:
+                raise LayoutError(f"{other} and {path.name} are both clip {int(match[1])}. Keep one of them.")
+    return found
 
 
 def _missing(label_file: Path, ranges: dict, folders: dict[str, dict[int, Path]]) -> list[str]:
@@ -161,20 +168,21 @@ def parse_ranges(path: Path) -> dict[int, list[tuple[int, int]]]:
     Raises
     ------
     LabelError
-        No `gt_frame` entry, or something in one that is no range.
+        No `gt_frame` entry, something in one that is no range, or a file that cannot be read.
     """
-    text = re.sub(r"%[^\r\n]*", "", path.read_text(encoding="latin-1"))
+    text = re.sub(r"%[^\r\n]*", "", read_label_text(path, "latin-1"))
     entries = re.findall(r"gt_frame\s*=\s*\[?([^\];]*)", text)
     if not entries:
         raise LabelError(f"{path}: no line like `TestVideoFile{{end+1}}.gt_frame = [61:180];` in it.")
     ranges = {}
     for number, entry in enumerate(entries, start=1):
         ranges[number] = []
-        for part in re.sub(r"\s*:\s*", ":", entry).replace("...", " ").replace(",", " ").split():
-            match = re.fullmatch(r"(\d+)(?::(\d+))?", part)
+        entry = " ".join(entry.replace("...", " ").replace(",", " ").split())
+        for part in re.sub(" ?: ?", ":", entry).split():
+            match = re.fullmatch(r"(\d{1,9})(?::(\d{1,9}))?", part)
             first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
             if not 1 <= first <= last:
-                raise LabelError(f"{path}: entry {number}: {part!r} is not a range of frames like 61:180.")
+                raise LabelError(f"{path}: entry {number}: {part[:40]!r} is not a range of frames like 61:180.")
             ranges[number].append((first, last))
     return ranges
 
@@ -199,9 +207,11 @@ def _checked_masks(folder: Path, clip: Clip) -> Path:
 
 
 def _read_mask(dataset: VideoDataset, clip: Clip, folder: Path, frame: int) -> np.ndarray:
-    mask = videos.read_mask(videos.list_numbered(folder)[frame])  # bool (H, W)
+    path = videos.list_numbered(_checked_masks(folder, clip))[frame]
+    mask = videos.read_mask(path)  # bool (H, W)
     if mask.shape != dataset.image_size(clip.id):
         raise LabelError(
-            f"Clip {clip.id}: masks are {mask.shape}, frames {dataset.image_size(clip.id)} (height, width)."
+            f"Clip {clip.id}: mask {path} is {mask.shape}, frames are {dataset.image_size(clip.id)} (height, width). "
+            "Copy both again."
         )
     return mask

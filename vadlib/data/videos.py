@@ -16,7 +16,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from vadlib.data.pictures import read_image, require_file, stored_size
+from vadlib.data.files import require_file
+from vadlib.data.pictures import picture_size, read_image
 from vadlib.data.pictures import read_mask as read_mask
 from vadlib.errors import LayoutError, UnreadableError
 
@@ -85,7 +86,14 @@ def list_numbered(folder: Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> lis
     return [numbered[number] for number in numbers]
 
 
-def _open_video(path: Path, n_threads: int | None = None) -> cv2.VideoCapture:
+def open_video(path: Path, n_threads: int | None = None) -> cv2.VideoCapture:
+    """Open a video for decoding; the caller releases it.
+
+    Raises
+    ------
+    UnreadableError
+        A file that is not there, is no video, or has a name that is no text.
+    """
     require_file(path)
     if _is_text(path):  # a play list would open other files
         raise UnreadableError(f"{path} is not a video that OpenCV can open, but text. Copy it again.")
@@ -117,7 +125,7 @@ def probe_video(path: Path) -> VideoInfo:
         A file that is no video, or whose header does not say how many frames it has, or says more than the file
         can hold.
     """
-    capture = _open_video(path)
+    capture = open_video(path)
     try:
         n_frames, fps, height, width = (
             capture.get(key)
@@ -184,7 +192,7 @@ def _iterate_folder(path: Path, frames: Sequence[int], n_frames: int) -> Iterato
         raise UnreadableError(
             f"{path} has {len(files)} frames, {n_frames} when the data set was opened. Open it again."
         )
-    reference = None  # the first picture with a header, and what size that gives
+    reference = None  # the first picture that has a size, and which
     for frame in frames:
         try:
             reference = reference or _first_size(files)
@@ -195,13 +203,13 @@ def _iterate_folder(path: Path, frames: Sequence[int], n_frames: int) -> Iterato
 
 
 def _first_size(files: list[Path]) -> tuple[Path, tuple[int, int]]:
-    """The first picture that has a header, and the (height, width) in it."""
+    """The first picture of which the size can be told, and its (height, width)."""
     for file in files[:-1]:
         try:
-            return file, stored_size(file)
+            return file, picture_size(file)
         except UnreadableError:  # reported when it is its turn
             continue
-    return files[-1], stored_size(files[-1])
+    return files[-1], picture_size(files[-1])
 
 
 def _iterate_video(
@@ -210,7 +218,7 @@ def _iterate_video(
     capture = None
     n_read = 0
     try:
-        capture = _open_video(path, n_threads)
+        capture = open_video(path, n_threads)
         for image in _grab(capture, path, frames, n_frames, exact):
             n_read += 1
             yield image
@@ -246,7 +254,7 @@ def _grab(
 
 def check_whole(path: Path, n_frames: int, *, n_threads: int | None = None) -> None:
     """Decode a video from start to end, and raise UnreadableError where it has not `n_frames` frames."""
-    capture, n_found = _open_video(path, n_threads), 0
+    capture, n_found = open_video(path, n_threads), 0
     try:
         while capture.grab():
             n_found += 1

@@ -14,7 +14,7 @@ import pandas as pd
 import yaml
 
 from vadlib.errors import ParameterError, ResultsError, VadError
-from vadlib.storage import RunLock, project_root
+from vadlib.storage import RunLock, project_root, user_path
 
 MAX_LOG_LINES = 40
 GLUED = re.compile(r"notebooks/(\w+)\.ipynb::|results/(\w+)/")  # what a page of prose takes from a notebook
@@ -244,7 +244,7 @@ def _check_own_folder(project: Path, profile: str, overrides: dict[str, str]) ->
 
 
 def _existing(path: str, name: str) -> str:
-    absolute = Path(path).expanduser().absolute()
+    absolute = user_path(path).absolute()
     if not absolute.exists():
         raise ParameterError(f"{name}: nothing is at {absolute}; give the folder of the data set")
     return str(absolute)
