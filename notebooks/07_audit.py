@@ -437,7 +437,7 @@ run.save()
 in_use = shown_coverage[shown_coverage["method"] == "studentized"]["coverage"]
 naive = shown_coverage[shown_coverage["method"] == "delong"]["coverage"]
 percentile = shown_coverage[shown_coverage["method"] == "percentile"]["coverage"]
-where_simulated = f"ShanghaiTech's labels ({labels_record.line})" if labels_record else "this build's labels"
+where_simulated = f"ShanghaiTech's labels ({labels_record.brief})" if labels_record else "this build's labels"
 blind_here = upstream["12_labels"].metrics["blind"]
 best_blind = max(
     (name for name in blind_here if not name.startswith("nearest")),
@@ -466,7 +466,7 @@ shanghai = labels_record.metrics["blind"] if labels_record else None
 glue(
     "records_sentence",
     (
-        f"On ShanghaiTech's own labels ({labels_record.line}), knowing the scene alone is worth "
+        f"On ShanghaiTech's own labels ({labels_record.brief}), knowing the scene alone is worth "
         f"{shanghai['scene_rate_oracle']['micro_auroc_interval']['estimate']:.3f} and PaDiM's {stated['padim_auroc']:.3f} is not above it; being near the "
         f"middle of the clip {shanghai['middle']['micro_auroc_interval']['estimate']:.3f}, beside CLIP's {stated['clip_auroc']:.3f}; and where fit and test "
         f"frames share clips, the label of the nearest fit frame "

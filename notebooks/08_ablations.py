@@ -236,7 +236,7 @@ n_choices = int((ranked["choice"] != LUCK).sum())
 spread = merit.loc[list(defaults), "estimate"]
 glue(
     "recorded_sentence",
-    f"The choices that move the AUROC most on UCSD Ped2, all with EfficientNet-Lite0: {record.line}."
+    f"The choices that move the AUROC most on UCSD Ped2, all with EfficientNet-Lite0: {record.brief}."
     if record
     else "No run on real data is recorded in this copy of the project; the table repeats this build's widest choices.",
     display=False,

@@ -31,6 +31,7 @@ OTHERS = (
     "08_ablations",
     "13_like_for_like",
     "09_networks",
+    "11_watch",
     "14_recorded",
     "10_provenance",
 )
@@ -92,6 +93,9 @@ def tiny_profile(tiny_world, tmp_path_factory):
         "simulated_aurocs": [0.8],
         "n_test_normal": 50,
         "n_test_abnormal": 50,
+        "n_fit_watch": 30,
+        "frames_a_second": 2.0,
+        "n_examples": 1,
         "n_resamples": 100,
     }
     path = tmp_path_factory.mktemp("profile") / "tiny.yml"

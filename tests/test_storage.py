@@ -1,12 +1,16 @@
+import os
+from pathlib import Path
+
 import pytest
 
-from vadlib.errors import BusyError, ResultsError
+from vadlib.errors import BusyError, ParameterError, ResultsError
 from vadlib.storage import (
     RunLock,
     check_replaceable,
     project_path,
     project_root,
     replace_folder,
+    user_path,
     write_atomically,
 )
 
@@ -128,3 +132,21 @@ def test_write_atomically_leaves_nothing_beside(tmp_path):
         write_atomically(tmp_path / "page", "\udc80")
     assert [path.name for path in tmp_path.iterdir()] == ["page"]
     assert (tmp_path / "page").read_text() == "text"
+
+
+@pytest.mark.parametrize("path", ["x" * 5000, "a\0b", "~no_such_user_here/x"])
+def test_a_path_that_no_machine_could_have(path):
+    with pytest.raises(ParameterError, match=r"cannot be used: .*Give another"):
+        user_path(path)
+
+
+def test_a_path_at_which_nothing_is(tmp_path):
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "none", tmp_path / "file/below", tmp_path):
+        assert user_path(path) == path
+    assert user_path("~/x") == Path.home() / "x"
+
+
+def test_a_message_can_be_printed_whatever_a_file_is_called(tmp_path):
+    error = ResultsError(f"{os.fsdecode(b'a' + bytes([255]))} cannot be read")
+    assert str(error) == r"a\udcff cannot be read"

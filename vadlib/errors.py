@@ -7,6 +7,10 @@ Each message names the file, clip or parameter, what was expected, what was foun
 class VadError(Exception):
     """Base class: catch this to catch whatever vadlib has to say about its input."""
 
+    def __str__(self) -> str:
+        """The message, in which bytes of a file's name that are no text are written as escapes: it can be printed."""
+        return super().__str__().encode("utf-8", "backslashreplace").decode()
+
 
 class ParameterError(VadError, ValueError):
     """A parameter outside its rule, or more asked for than there is."""
@@ -38,3 +42,7 @@ class ResultsError(VadError):
 
 class BusyError(VadError):
     """Another run holds what this one needs."""
+
+
+class FetchError(VadError):
+    """A download that failed, or an archive that is damaged, is not the one expected, or would write elsewhere."""

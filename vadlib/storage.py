@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from vadlib.errors import BusyError, ResultsError
+from vadlib.errors import BusyError, ParameterError, ResultsError
 
 ROOT_FILES = ("_toc.yml", "pyproject.toml")  # together they mark the project's root
 
@@ -29,6 +29,35 @@ def project_root() -> Path | None:
     return None
 
 
+def user_path(path: str | os.PathLike) -> Path:
+    """A path as someone gave it, `~` understood.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    Path
+        Absolute only where it was; nothing need be there.
+
+    Raises
+    ------
+    ParameterError
+        No path that this machine could have: too long, of a user that is not there, a loop of links, or in a folder
+        that may not be entered.
+    """
+    try:
+        found = Path(path).expanduser()
+        os.stat(found)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError, RuntimeError) as error:  # ValueError: a zero byte; RuntimeError: no such user
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ParameterError(f"path {str(path)[:500]!r} cannot be used: {reason}. Give another.") from error
+    return found
+
+
 def project_path(path: str | os.PathLike) -> Path:
     """`path` made absolute: relative ones start at the project's root, so a notebook may run from anywhere in it.
 
@@ -42,7 +71,7 @@ def project_path(path: str | os.PathLike) -> Path:
     Path
         Absolute. Outside the project a relative path starts at the working directory, as usual.
     """
-    path = Path(path).expanduser()
+    path = user_path(path)
     return Path(os.path.abspath(path if path.is_absolute() else (project_root() or Path.cwd()) / path))
 
 

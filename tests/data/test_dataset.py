@@ -4,8 +4,8 @@ import shutil
 import numpy as np
 import pytest
 
-from vadlib.data import open_dataset
-from vadlib.errors import LayoutError, ParameterError
+from vadlib.data import Clip, VideoDataset, open_dataset
+from vadlib.errors import LabelError, LayoutError, ParameterError, UnreadableError
 
 
 @pytest.fixture(scope="module")
@@ -80,3 +80,43 @@ class TestFingerprint:
 
 def test_labels_cannot_be_read_as_something_else(dataset):
     assert all(labels.dtype == np.int8 for labels in dataset.labels.values())
+
+
+def test_a_clip_whose_name_is_no_text(tmp_path):
+    clip = Clip(os.fsdecode(b"\xff"), "test", "s", tmp_path / os.fsdecode(b"\xff"), 1, 25.0)
+    with pytest.raises(LayoutError, match=r"\\udcff: the name is not text in UTF-8") as caught:
+        VideoDataset("x", tmp_path, (clip,), {clip.id: np.zeros(1)})
+    str(caught.value).encode()  # the message can be printed
+
+
+def test_fingerprint_of_a_folder_with_a_link_to_nothing(tmp_path, write):
+    folder = write.frames(tmp_path / "clip", 2)
+    (folder / "readme").symlink_to("nowhere")
+    clip = Clip("clip", "test", "s", folder, 2, 25.0)
+    dataset = VideoDataset("x", tmp_path, (clip,), {"clip": np.zeros(2)})
+    assert len(dataset.fingerprint) == 32
+
+
+def test_fingerprint_of_a_video_that_went_missing(tmp_path):
+    clip = Clip("clip", "test", "s", tmp_path / "clip.avi", 2, 25.0)
+    with pytest.raises(UnreadableError, match=r"clip\.avi cannot be read: No such file"):
+        VideoDataset("x", tmp_path, (clip,), {"clip": np.zeros(2)}).fingerprint  # noqa: B018
+
+
+def test_published_sets_are_labelled(dataset):
+    assert dataset.labelled
+    assert dataset.facts == {} or "labels" in dataset.facts
+
+
+@pytest.mark.parametrize(("split", "allowed"), [("test", True), ("test", False), ("train", True)])
+def test_frames_without_a_label_are_allowed_only_in_test_clips_of_sets_that_may_lack_them(tmp_path, split, allowed):
+    clip = Clip("a", split, "s", tmp_path, 3, 25.0)
+    options = {"may_lack_labels": allowed}
+    if split == "test" and allowed:
+        dataset = VideoDataset("mine", tmp_path, (clip,), {"a": np.array([-1, -1, -1])}, **options)
+        assert not dataset.labelled
+        assert dataset.frame_table()["label"].tolist() == [-1] * 3
+        assert VideoDataset("mine", tmp_path, (clip,), {"a": np.array([-1, 0, 1])}, **options).labelled
+    else:
+        with pytest.raises(LabelError, match=r"Clip a: labels are 0 or 1, found \[-1\]"):
+            VideoDataset("mine", tmp_path, (clip,), {"a": np.array([-1, -1, -1])}, **options)

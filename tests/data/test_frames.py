@@ -117,7 +117,7 @@ def test_only_the_wanted_frames_are_decoded(dataset, table, monkeypatch):
     monkeypatch.setattr(
         frames_module.videos,
         "read_image",
-        lambda path, f=frames_module.videos.read_image: read.append(path.name) or f(path),
+        lambda path, f=frames_module.videos.read_image, **options: read.append(path.name) or f(path, **options),
     )
     rows = table[(table["clip"] == "01_0014") & table["frame"].isin([2, 9])]
     collect(make_reader(dataset, rows))

@@ -2,8 +2,8 @@ import shutil
 
 import pytest
 
-from vadlib.data import open_dataset
-from vadlib.errors import LayoutError, ParameterError
+from vadlib.data import layouts, open_dataset
+from vadlib.errors import LayoutError, ParameterError, UnreadableError
 
 
 def test_root_may_be_the_archive_its_parent_or_the_set(ucsd_root, shanghaitech_root):
@@ -78,3 +78,28 @@ class TestSyntheticDataNeverPassForReal:
     def test_shanghaitech_is_not_a_world(self, shanghaitech_root, allow_missing):
         with pytest.raises(LayoutError, match=r"is not synthcampus: events\.csv is expected.* use \"shanghaitech\""):
             open_dataset("synthcampus", shanghaitech_root, allow_missing=allow_missing)
+
+
+@pytest.mark.parametrize("root", ["x" * 5000, "a\0b", "~no_such_user_here/data"])
+@pytest.mark.parametrize("name", ["shanghaitech", "ucsd-ped2"])
+def test_a_root_that_no_machine_could_have(name, root):
+    with pytest.raises(ParameterError, match="cannot be used: .*Give another"):
+        open_dataset(name, root)
+
+
+def test_a_root_that_is_a_loop_of_links(tmp_path):
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(ParameterError, match="a' cannot be used: Too many levels of symbolic links"):
+        open_dataset("shanghaitech", tmp_path / "a")
+
+
+def test_a_folder_that_may_not_be_entered(shanghaitech_root, monkeypatch):
+    """As a user without the right to enter it sees it; permissions do not bind the superuser."""
+
+    def refuse(home, name):
+        raise PermissionError(13, "Permission denied", str(home / "testing"))
+
+    monkeypatch.setitem(layouts.LAYOUTS, "shanghaitech", layouts.LAYOUTS["shanghaitech"]._replace(is_home=refuse))
+    with pytest.raises(UnreadableError, match="testing cannot be read: Permission denied. Check its permissions"):
+        open_dataset("shanghaitech", shanghaitech_root)

@@ -1,3 +1,8 @@
+import os
+import shutil
+import struct
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -133,3 +138,92 @@ def test_a_folder_that_changed_is_an_error(tmp_path, write):
     folder = write.frames(tmp_path / "clip", 4)
     with pytest.raises(UnreadableError, match="has 4 frames, 5 when the data set was opened"):
         frames_of(folder, [0], 5)
+
+
+def test_a_number_far_off_takes_no_memory(tmp_path, write):
+    folder = write.frames(tmp_path / "clip", 3)
+    (folder / "002.jpg").rename(folder / f"{10**30}.jpg")
+    with pytest.raises(LayoutError, match=rf"frames 0 to {10**30} with {10**30 - 2} missing, first 2"):
+        videos.list_numbered(folder)
+
+
+def test_frames_of_two_sizes(tmp_path, write):
+    folder = write.frames(tmp_path / "clip", 6)
+    cv2.imwrite(str(folder / "004.jpg"), np.zeros((20, 30, 3), np.uint8))
+    images = frames_of(folder, [1, 4, 5], 6)
+    assert [write.identify(images[index])[0] for index in (0, 2)] == [1, 5]
+    with pytest.raises(UnreadableError, match=r"004\.jpg is 20 x 30 pixels .* but 000\.jpg beside it 48 x 64"):
+        raise images[1]
+    (folder / "000.jpg").write_bytes(b"corrupt")  # then the next one is what the others are compared with
+    images = frames_of(folder, [0, 1, 4], 6)
+    assert [isinstance(image, UnreadableError) for image in images] == [True, False, True]
+
+
+def lie_about(path, n_frames=None, rate=None):
+    """Change what the headers of an AVI file promise: the number of frames, and the frames a second."""
+    content = bytearray(path.read_bytes())
+    main, stream = content.index(b"avih") + 8, content.index(b"strh") + 8
+    if n_frames is not None:
+        struct.pack_into("<I", content, main + 16, n_frames)
+        struct.pack_into("<I", content, stream + 32, n_frames)
+    if rate is not None:
+        struct.pack_into("<II", content, stream + 20, *rate)
+    path.write_bytes(content)
+
+
+def test_more_frames_than_a_file_can_hold(tmp_path, write):
+    path = write.video(tmp_path / "01_001.avi", 9)
+    lie_about(path, n_frames=10)
+    assert videos.probe_video(path).n_frames == 10  # not seen before the frames are read
+    lie_about(path, n_frames=10**9)
+    with pytest.raises(
+        UnreadableError, match=r"01_001\.avi: its header gives 1000000000 frames, which its [\d,]+ bytes"
+    ):
+        videos.probe_video(path)
+
+
+def test_a_rate_that_cannot_be_is_none(tmp_path, write):
+    path = write.video(tmp_path / "01_001.avi", 9)
+    lie_about(path, rate=(1, 2**31 - 1))
+    assert videos.probe_video(path) == (9, 0.0, *write.size)
+
+
+@pytest.mark.parametrize("content", [b"#EXTM3U\n#EXTINF:10,\nfilm.mp4\n", b"ffconcat version 1.0\nfile film.mkv\n"])
+def test_a_play_list_opens_no_other_file(tmp_path, write, content):
+    write.video(tmp_path / "film.mkv", 4)
+    path = tmp_path / "list.mkv"
+    path.write_bytes(content)
+    with pytest.raises(UnreadableError, match=r"list\.mkv is not a video that OpenCV can open, but text"):
+        videos.probe_video(path)
+    assert all(isinstance(image, UnreadableError) for image in frames_of(path, [0, 3], 4))
+
+
+def test_a_relative_path_is_no_protocol(tmp_path, write, monkeypatch):
+    write.video(tmp_path / "concat:x/film.avi", 4)
+    monkeypatch.chdir(tmp_path)
+    assert videos.probe_video(Path("concat:x/film.avi")).n_frames == 4
+
+
+@pytest.mark.parametrize("name", ["später.avi", "a b.avi", "a'b\"c.avi", "a\nb.avi", "%03d.avi", "a|b.avi", "-y.avi"])
+def test_names(tmp_path, write, name):
+    plain = write.video(tmp_path / "plain.avi", 3)
+    shutil.copy(plain, tmp_path / name)
+    assert videos.probe_video(tmp_path / name).n_frames == 3
+    assert [write.identify(image)[0] for image in frames_of(tmp_path / name, [0, 2], 3)] == [0, 2]
+
+
+def test_a_name_that_is_no_text(tmp_path, write):
+    """OpenCV 5.0 ends the process at such a name."""
+    plain, path = write.video(tmp_path / "plain.avi", 3), tmp_path / os.fsdecode(b"\xff.avi")
+    shutil.copy(plain, path)
+    with pytest.raises(UnreadableError, match=r"\\udcff\.avi: the name is not text in UTF-8"):
+        videos.probe_video(path)
+
+
+def test_what_is_no_file(tmp_path):
+    os.mkfifo(tmp_path / "1.avi")  # opening it would wait for ever
+    (tmp_path / "2.avi").symlink_to("/dev/zero")
+    (tmp_path / "3.avi").symlink_to("3.avi")
+    for name, reason in (("1.avi", "is no file"), ("2.avi", "is no file"), ("3.avi", "cannot be read")):
+        with pytest.raises(UnreadableError, match=rf"{name} {reason}"):
+            videos.probe_video(tmp_path / name)

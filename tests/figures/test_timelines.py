@@ -47,3 +47,10 @@ def test_one_frame_without_a_threshold():
 def test_negative_scores_are_compared_as_they_are():
     axis = timeline(np.array([-3.0, -1, np.nan]), 1.0, title="x", ylabel="score", threshold=-2.0).axes[0]
     assert shaded(axis) == [(1.0, 2.0)]
+
+
+@pytest.mark.parametrize("name", ["$x_{$", "a$b", r"$\frac$", "a\nb", "<&>"])
+def test_names_of_files_are_no_formulas(name, tmp_path):
+    figure = timeline(np.arange(4.0), 25, title=name, ylabel="score")
+    figure.savefig(tmp_path / "timeline.svg")
+    plt.close(figure)

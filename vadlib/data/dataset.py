@@ -18,9 +18,11 @@ import numpy as np
 import pandas as pd
 
 from vadlib.data import videos
+from vadlib.data.files import is_text, shown
 from vadlib.errors import LabelError, LayoutError, ParameterError, UnreadableError
 
 EVENT_COLUMNS = ("clip", "first", "last", "event")
+UNLABELLED = -1  # the label of a test frame that nobody has looked at; only where the data set may lack labels
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class VideoDataset:
     clips : tuple of Clip
         Sorted by id.
     labels : mapping of str to int8 (n_frames,)
-        Frame labels by clip id: 0 normal, 1 anomalous.
+        Frame labels by clip id: 0 normal, 1 anomalous; `UNLABELLED` (-1) in test clips of which nothing is known.
     mask_paths : mapping of str to Path
         Where each clip's pixel masks are; clips without masks are absent.
     mask_reader : callable (dataset, clip, path, frame) -> bool (H, W)
@@ -70,13 +72,18 @@ class VideoDataset:
     missing : tuple of str
         What the layout should have and this copy has not, a sentence each; empty unless opened with
         `allow_missing=True`.
+    facts : mapping of str to str
+        What else a reader of results should know of this copy, such as which of several label files was read.
+    may_lack_labels : bool
+        Whether frames of test clips may be unlabelled, as in a folder of one's own.
 
     Raises
     ------
     LayoutError
-        No clips, or two of one id.
+        No clips, two of one id, or an id that is not text.
     LabelError
-        Labels that are not 0 or 1, or not one for each frame: the clip and both numbers are named.
+        Labels that are not 0 or 1 (or unlabelled, where that is allowed), or not one for each frame: the clip and
+        both numbers are named.
     """
 
     name: str
@@ -87,6 +94,8 @@ class VideoDataset:
     mask_reader: Callable[[VideoDataset, Clip, Path, int], np.ndarray] | None = None
     events: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(EVENT_COLUMNS)))
     missing: tuple[str, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+    may_lack_labels: bool = False
 
     def __post_init__(self):
         """Sort the clips, and check them and their labels."""
@@ -96,6 +105,9 @@ class VideoDataset:
         for first, second in zip(self.clips, self.clips[1:], strict=False):
             if first.id == second.id:
                 raise LayoutError(f"Two clips are called {first.id}: {first.path} and {second.path}. Keep one.")
+        for clip in self.clips:
+            if not is_text(clip.id):  # it could be put into no table
+                raise LayoutError(f"{shown(clip.path or clip.id)}: the name is not text in UTF-8. Rename it.")
         labels = {clip.id: self._checked_labels(clip) for clip in self.clips}
         object.__setattr__(self, "labels", labels)
 
@@ -106,7 +118,9 @@ class VideoDataset:
                 f"Clip {clip.id} has {clip.n_frames} frames ({clip.path}) but {labels.size} labels. "
                 "One label for each frame is expected; nothing is cut to fit. Copy the clip and its labels again."
             )
-        if not np.isin(labels, (0, 1)).all():
+        unlabelled_allowed = self.may_lack_labels and clip.split == "test"
+        allowed = (0, 1, UNLABELLED) if unlabelled_allowed else (0, 1)
+        if not np.isin(labels, allowed).all():
             raise LabelError(f"Clip {clip.id}: labels are 0 or 1, found {np.unique(labels)[:5].tolist()}.")
         return labels.astype(np.int8)
 
@@ -118,6 +132,12 @@ class VideoDataset:
             f"VideoDataset({self.name!r}, {n_train} training and {len(self.clips) - n_train} test clips, "
             f"{n_frames:,} frames, root={str(self.root)!r})"
         )
+
+    @property
+    def labelled(self) -> bool:
+        """Whether there is anything to evaluate against: False where no frame of the test clips has a label."""
+        tested = [self.labels[clip.id] for clip in self.clips if clip.split == "test"]
+        return not tested or any((labels != UNLABELLED).any() for labels in tested)
 
     @cached_property
     def _clips_by_id(self) -> dict[str, Clip]:
@@ -147,8 +167,8 @@ class VideoDataset:
         Returns
         -------
         DataFrame
-            clip str, split str, scene str, frame int (0-based), label int8 (0 normal, 1 anomalous); in (clip,
-            frame) order.
+            clip str, split str, scene str, frame int (0-based), label int8 (0 normal, 1 anomalous, -1 unlabelled:
+            see `labelled`); in (clip, frame) order.
         """
         counts = [clip.n_frames for clip in self.clips]
         columns = {
@@ -197,7 +217,10 @@ class VideoDataset:
         check_has_frames([clip], self)
         if clip_id not in self.image_sizes:
             if clip.path.is_dir():
-                size = videos.read_image(videos.list_numbered(clip.path)[0]).shape[:2]
+                image = next(videos.iterate_frames(clip.path, [0], clip.n_frames))
+                if isinstance(image, UnreadableError):
+                    raise image
+                size = image.shape[:2]
             else:
                 size = videos.probe_video(clip.path)[2:]
             self.image_sizes[clip_id] = (int(size[0]), int(size[1]))
@@ -224,10 +247,20 @@ def _sizes(path: Path | None) -> list[tuple[str, int]]:
     """Name and bytes of a file, or of each file of a folder; nothing for None."""
     if path is None:
         return []
-    if not path.is_dir():
-        return [(path.name, path.stat().st_size)]
-    with os.scandir(path) as entries:
-        return sorted((entry.name, entry.stat().st_size) for entry in entries if videos.visible(Path(entry.name)))
+    try:
+        if not path.is_dir():
+            return [(path.name, path.stat().st_size)]
+        with os.scandir(path) as entries:
+            return sorted((entry.name, _size(entry)) for entry in entries if videos.visible(Path(entry.name)))
+    except OSError as error:
+        raise UnreadableError(f"{error.filename or path} cannot be read: {error.strerror}. Copy it again.") from error
+
+
+def _size(entry: os.DirEntry) -> int:
+    try:
+        return entry.stat().st_size
+    except OSError:  # a link to nothing, which matters only where it is read
+        return 0
 
 
 def check_frame(clip: Clip, frame: int) -> None:

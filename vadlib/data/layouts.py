@@ -13,9 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from vadlib.data import shanghaitech, ucsd
+from vadlib.data import avenue, folder, shanghaitech, ucsd
 from vadlib.data.dataset import VideoDataset
-from vadlib.errors import LayoutError, ParameterError
+from vadlib.data.files import shown
+from vadlib.errors import LayoutError, ParameterError, UnreadableError
+from vadlib.storage import user_path
 
 
 class Layout(NamedTuple):
@@ -25,6 +27,7 @@ class Layout(NamedTuple):
     open_home: Callable[[str, Path, bool], VideoDataset]
     folders: tuple[str, ...]  # from the archive's top (or its parent) to the set's own folder
     expects: tuple[str, ...]  # what the set's own folder holds, for messages
+    any_folder: bool = False  # whether every folder would do, so that no folder looks like it
 
 
 _SHANGHAITECH = (shanghaitech.is_home, shanghaitech.open_home)
@@ -35,6 +38,8 @@ LAYOUTS = {
     "synthcampus": Layout(*_SHANGHAITECH, ("synthcampus",), (*shanghaitech.EXPECTS, "events.csv")),
     "ucsd-ped1": Layout(*_UCSD, ("UCSD_Anomaly_Dataset.v1p2", "UCSDped1"), ucsd.EXPECTS),
     "ucsd-ped2": Layout(*_UCSD, ("UCSD_Anomaly_Dataset.v1p2", "UCSDped2"), ucsd.EXPECTS),
+    "avenue": Layout(avenue.is_home, avenue.open_home, ("Avenue Dataset",), avenue.EXPECTS),
+    "folder": Layout(folder.is_home, folder.open_home, (), folder.EXPECTS, any_folder=True),
 }
 
 
@@ -43,7 +48,7 @@ def open_dataset(name: str, root: str | Path, *, allow_missing: bool = False) ->
 
     Parameters
     ----------
-    name : {"shanghaitech", "synthcampus", "ucsd-ped1", "ucsd-ped2"}
+    name : {"shanghaitech", "synthcampus", "ucsd-ped1", "ucsd-ped2", "avenue", "folder"}
     root : path
         The set's own folder, or the archive's top folder, or the folder that was unpacked into.
     allow_missing : bool
@@ -65,21 +70,36 @@ def open_dataset(name: str, root: str | Path, *, allow_missing: bool = False) ->
     LabelError
         Labels that do not fit their clip, or cannot be read.
     UnreadableError
-        A video whose header cannot be read.
+        A video whose header cannot be read, or a folder that may not be.
     """
     layout = LAYOUTS.get(name)
     if layout is None:
         near = difflib.get_close_matches(str(name), LAYOUTS, n=1, cutoff=0.4)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ParameterError(f"name: one of {', '.join(LAYOUTS)} is expected, not {name!r}.{hint}")
-    root = Path(root).expanduser()
+    root = user_path(root)
     if not root.is_dir():
         raise LayoutError(_no_such_folder(name, root))
+    try:
+        home = find_home(name, root)
+        if home is None:
+            raise LayoutError(_wrong_layout(name, layout, root))
+        return layout.open_home(name, home, allow_missing)
+    except OSError as error:  # a folder that may not be entered, a disk that fails
+        raise UnreadableError(
+            f"{name} in {root}: {shown(error.filename or root)} cannot be read: {error.strerror or error}. "
+            "Check its permissions, and the disk."
+        ) from error
+
+
+def find_home(name: str, root: Path) -> Path | None:
+    """The data set's own folder: root itself, or one in it as its archive has it; None where neither is laid out so."""
+    layout = LAYOUTS[name]
     for depth in range(len(layout.folders) + 1):
         home = _descend(root, layout.folders[depth:])
         if home is not None and layout.is_home(home, name):
-            return layout.open_home(name, home, allow_missing)
-    raise LayoutError(_wrong_layout(name, layout, root))
+            return home
+    return None
 
 
 def _descend(folder: Path, names: tuple[str, ...]) -> Path | None:
@@ -116,12 +136,12 @@ def _wrong_layout(name: str, layout: Layout, root: Path) -> str:
         f"{root} is not {name}: looked for {', '.join(layout.expects)} in it or in its "
         f"{'/'.join(layout.folders)}; there is {_listed(there)}. "
     )
-    below = [child for folder in _subfolders(root)[:50] for child in (folder, *_subfolders(folder)[:50])]
-    for folder in (*list(root.parents)[:3], *below):
-        if layout.is_home(folder, name):
-            return f"{message}{name} is in {folder}: give that as root."
+    below = [child for place in _subfolders(root)[:50] for child in (place, *_subfolders(place)[:50])]
+    for place in (*list(root.parents)[:3], *below):
+        if layout.is_home(place, name):
+            return f"{message}{name} is in {place}: give that as root."
     for other, candidate in LAYOUTS.items():
-        if candidate.is_home(root, other) and candidate.folders != layout.folders:
+        if not candidate.any_folder and candidate.folders != layout.folders and candidate.is_home(root, other):
             return f"{message}It looks like {other}: open_dataset({other!r}, root)."
     for expected in layout.expects:
         top = expected.split("/")[0]

@@ -6,6 +6,8 @@ grey pictures are repeated over the three channels, transparency is dropped, 16 
 
 from __future__ import annotations
 
+import itertools
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,17 +16,24 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from vadlib.data.files import require_file
+from vadlib.data.pictures import picture_size, read_image
+from vadlib.data.pictures import read_mask as read_mask
 from vadlib.errors import LayoutError, UnreadableError
 
 VIDEO_SUFFIXES = (".avi", ".mp4", ".mov", ".mkv")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp")
+MAX_FPS = 1000.0
+MIN_FRAME_BYTES = 8  # a frame that shows nothing new takes this much in an AVI or MP4 file, at the least
+TEXT_BYTES = 4096  # at a file's beginning, by which text is told from video
+CONTROL_CHARACTERS = bytes(set(range(32)) - set(b"\t\n\r\f")) + b"\x7f"
 
 
 class VideoInfo(NamedTuple):
     """What a video file's header says."""
 
     n_frames: int
-    fps: float
+    fps: float  # 0 where the header has none that can be believed
     height: int
     width: int
 
@@ -66,22 +75,45 @@ def list_numbered(folder: Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> lis
                 f"{folder}: {numbered[number].name} and {path.name} are both frame {number}. Keep one of them."
             )
         numbered[number] = path
-    if numbered and (max(numbered) - min(numbered) + 1) != len(numbered):
-        missing = sorted(set(range(min(numbered), max(numbered))) - set(numbered))
+    numbers = sorted(numbered)
+    n_missing = numbers[-1] - numbers[0] + 1 - len(numbers) if numbers else 0
+    if n_missing:
+        before = next(number for number, after in itertools.pairwise(numbers) if after != number + 1)
         raise LayoutError(
-            f"{folder}: frames {min(numbered)} to {max(numbered)} with {len(missing)} missing, first {missing[0]}. "
+            f"{folder}: frames {numbers[0]} to {numbers[-1]} with {n_missing} missing, first {before + 1}. "
             "Labels count frames by position, so every frame is needed: copy the folder again."
         )
-    return [numbered[number] for number in sorted(numbered)]
+    return [numbered[number] for number in numbers]
 
 
-def _open_video(path: Path, n_threads: int | None = None) -> cv2.VideoCapture:
+def open_video(path: Path, n_threads: int | None = None) -> cv2.VideoCapture:
+    """Open a video for decoding; the caller releases it.
+
+    Raises
+    ------
+    UnreadableError
+        A file that is not there, is no video, or has a name that is no text.
+    """
+    require_file(path)
+    if _is_text(path):  # a play list would open other files
+        raise UnreadableError(f"{path} is not a video that OpenCV can open, but text. Copy it again.")
     options = [] if n_threads is None else [cv2.CAP_PROP_N_THREADS, n_threads]
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, options)
+    # A relative path could be taken for a protocol: "concat:a/b.avi".
+    capture = cv2.VideoCapture(os.path.abspath(path), cv2.CAP_FFMPEG, options)
     if not capture.isOpened():
-        reason = "is not a video that OpenCV can open" if path.is_file() else "does not exist"
-        raise UnreadableError(f"{path} {reason}. If it was cut short in copying, copy it again.")
+        raise UnreadableError(
+            f"{path} is not a video that OpenCV can open. If it was cut short in copying, copy it again."
+        )
     return capture
+
+
+def _is_text(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            start = file.read(TEXT_BYTES)
+    except OSError as error:
+        raise UnreadableError(f"{path} cannot be read: {error.strerror}.") from error
+    return bool(start) and len(start) == len(start.translate(None, CONTROL_CHARACTERS))
 
 
 def probe_video(path: Path) -> VideoInfo:
@@ -90,9 +122,10 @@ def probe_video(path: Path) -> VideoInfo:
     Raises
     ------
     UnreadableError
-        A file that is no video, or whose header does not say how many frames it has.
+        A file that is no video, or whose header does not say how many frames it has, or says more than the file
+        can hold.
     """
-    capture = _open_video(path)
+    capture = open_video(path)
     try:
         n_frames, fps, height, width = (
             capture.get(key)
@@ -107,38 +140,16 @@ def probe_video(path: Path) -> VideoInfo:
         capture.release()
     if not n_frames >= 1:
         raise UnreadableError(
-            f"{path}: its header gives {n_frames:.0f} frames. Rewrite it with `ffmpeg -i IN -c copy OUT`."
+            f"{path}: its header does not say how many frames it has. Rewrite it with `ffmpeg -i IN -c copy OUT`."
         )
-    return VideoInfo(round(n_frames), float(fps), round(height), round(width))
-
-
-def read_image(path: Path) -> np.ndarray:
-    """Read one picture as uint8 (H, W, 3) RGB.
-
-    Raises
-    ------
-    UnreadableError
-        A file that cannot be read, is no picture, or ends early.
-    """
-    return cv2.cvtColor(_decode(path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-
-
-def read_mask(path: Path) -> np.ndarray:
-    """Read a mask picture as bool (H, W): True where it is not black."""
-    return _decode(path, cv2.IMREAD_GRAYSCALE) > 0
-
-
-def _decode(path: Path, flag: int) -> np.ndarray:
-    try:
-        content = np.fromfile(path, np.uint8)
-        # A JPEG without its end marker is decoded in silence, with a grey rest.
-        whole = path.suffix.lower() not in (".jpg", ".jpeg") or b"\xff\xd9" in content[-1024:].tobytes()
-        image = cv2.imdecode(content, flag) if whole and content.size else None
-    except (OSError, cv2.error) as error:
-        raise UnreadableError(f"{path} cannot be read: {error}") from error
-    if image is None:
-        raise UnreadableError(f"{path} is no picture, or ends early ({content.size:,} bytes). Copy it again.")
-    return image
+    n_bytes = require_file(path)
+    if n_frames * MIN_FRAME_BYTES > n_bytes:
+        raise UnreadableError(
+            f"{path}: its header gives {n_frames:.0f} frames, which its {n_bytes:,} bytes cannot hold. Copy it again, "
+            "or rewrite it with `ffmpeg -i IN -c copy OUT`."
+        )
+    believable = np.isfinite(fps) and 0 < fps <= MAX_FPS
+    return VideoInfo(round(n_frames), float(fps) if believable else 0.0, round(height), round(width))
 
 
 def iterate_frames(
@@ -181,12 +192,24 @@ def _iterate_folder(path: Path, frames: Sequence[int], n_frames: int) -> Iterato
         raise UnreadableError(
             f"{path} has {len(files)} frames, {n_frames} when the data set was opened. Open it again."
         )
+    reference = None  # the first picture that has a size, and which
     for frame in frames:
         try:
-            image = read_image(files[frame])
+            reference = reference or _first_size(files)
+            image = read_image(files[frame], like=reference)
         except UnreadableError as error:
             image = error
         yield image
+
+
+def _first_size(files: list[Path]) -> tuple[Path, tuple[int, int]]:
+    """The first picture of which the size can be told, and its (height, width)."""
+    for file in files[:-1]:
+        try:
+            return file, picture_size(file)
+        except UnreadableError:  # reported when it is its turn
+            continue
+    return files[-1], picture_size(files[-1])
 
 
 def _iterate_video(
@@ -195,7 +218,7 @@ def _iterate_video(
     capture = None
     n_read = 0
     try:
-        capture = _open_video(path, n_threads)
+        capture = open_video(path, n_threads)
         for image in _grab(capture, path, frames, n_frames, exact):
             n_read += 1
             yield image
@@ -231,7 +254,7 @@ def _grab(
 
 def check_whole(path: Path, n_frames: int, *, n_threads: int | None = None) -> None:
     """Decode a video from start to end, and raise UnreadableError where it has not `n_frames` frames."""
-    capture, n_found = _open_video(path, n_threads), 0
+    capture, n_found = open_video(path, n_threads), 0
     try:
         while capture.grab():
             n_found += 1

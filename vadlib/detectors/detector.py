@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 import vadlib.networks
 from vadlib.errors import NotFittedError, ParameterError, ResultsError, WeightsError
 from vadlib.networks import TappedNetwork, resolve_device
-from vadlib.storage import RunLock, recover_folder, replace_folder
+from vadlib.storage import RunLock, recover_folder, replace_folder, user_path
 
 
 class Detector(ABC):
@@ -96,7 +96,7 @@ class Detector(ABC):
         BusyError
             If another process is writing there.
         """
-        path, state = Path(path).expanduser().absolute(), self.state()
+        path, state = user_path(path).absolute(), self.state()
         description = {
             "detector": type(self).__name__,
             "parameters": self.parameters(),

@@ -24,7 +24,7 @@ from safetensors.numpy import load, save
 from vadlib.data import FrameReader
 from vadlib.detectors.detector import Detector
 from vadlib.errors import ParameterError, ResultsError, WeightsError
-from vadlib.storage import write_atomically
+from vadlib.storage import user_path, write_atomically
 
 FORMAT = 1  # part of the identity: raise it where decoding, resizing or the files change
 SHARD_FRAMES = 512  # a killed run loses about this many, and the clip that it was in
@@ -169,7 +169,7 @@ class EmbeddingCache:
             "image_size": list(reader.size),
         }
         text = json.dumps(identity, indent=2) + "\n"
-        self.folder = Path(folder).expanduser().absolute() / hashlib.sha256(text.encode()).hexdigest()[:32]
+        self.folder = user_path(folder).absolute() / hashlib.sha256(text.encode()).hexdigest()[:32]
         self._clips = reader.table["clip"].to_numpy()
         self._frames = reader.table["frame"].to_numpy(np.int64)
         try:

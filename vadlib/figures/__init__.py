@@ -18,6 +18,7 @@ from vadlib.figures.style import (
     use_house_style,
 )
 from vadlib.figures.timelines import timeline
+from vadlib.figures.watching import ClipTimeline, GalleryRow, clip_timelines, cost_curves, gallery
 
 __all__ = [
     "ANOMALOUS",
@@ -28,12 +29,17 @@ __all__ = [
     "DETECTOR_COLOURS",
     "HEAT",
     "NORMAL",
+    "ClipTimeline",
+    "GalleryRow",
     "class_balance",
+    "clip_timelines",
     "contact_sheet",
+    "cost_curves",
     "densities",
     "density_panels",
     "effect_rows",
     "forest",
+    "gallery",
     "grouped_interval_rows",
     "heatmap_sheet",
     "interval_rows",

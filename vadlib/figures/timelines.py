@@ -50,7 +50,7 @@ def timeline(
         ]
     axis.set(xlabel="seconds", ylabel=ylabel, xlim=(0, len(scores) / fps))
     axis.spines[["top", "right"]].set_visible(False)
-    axis.set_title(title, loc="left", fontweight="bold")
+    axis.set_title(title, loc="left", fontweight="bold", parse_math=False)  # names of files may hold dollar signs
     if handles:
         axis.legend(handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, fontsize=8.5, frameon=False)
     if note:

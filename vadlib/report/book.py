@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pandas as pd
+import yaml
 
 from vadlib.errors import ParameterError, ResultsError, VadError
-from vadlib.storage import RunLock, project_root
+from vadlib.storage import RunLock, project_root, user_path
 
 MAX_LOG_LINES = 40
+GLUED = re.compile(r"notebooks/(\w+)\.ipynb::|results/(\w+)/")  # what a page of prose takes from a notebook
+ROOTS = ("book/index", "book/index_watch")  # opening pages, the first whose notebooks are all there
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"  # of this very Python, wherever its scripts are
 VIEWER = "viewer"  # folder in an experiment's results, as `write_viewer` makes it
 
@@ -55,6 +59,8 @@ def build_book(
         Another run builds this profile.
     ParameterError
         There is no such profile, or a path given does not exist.
+    LayoutError, LabelError, UnreadableError
+        A folder of one's own that cannot be scored: nothing was run.
     ResultsError
         A notebook failed, or the pages have a defect; what went wrong has been printed.
     """
@@ -102,6 +108,7 @@ def bring_up_to_date(
         overrides["weights"] = _weights(weights)
     if skip_unreadable:
         overrides["skip_unreadable"] = "True"
+    _check_own_folder(project, profile, overrides)
     command = _snakemake_command(project, overrides, cores, targets, again)
     with RunLock(project / "_build" / profile / "book") as lock:
         code = subprocess.run(command, cwd=project, pass_fds=lock.descriptors, check=False).returncode
@@ -112,18 +119,36 @@ def bring_up_to_date(
         )
 
 
-def assemble(out: Path) -> Path:
-    """Lay out the sources of the pages: prose, executed notebooks, their scripts and results, as ``out/source``."""
+def assemble(out: Path, chapters: Collection[str] | None = None) -> Path:
+    """Lay out the sources of the pages: prose, executed notebooks, their scripts and results, as ``out/source``.
+
+    Parameters
+    ----------
+    out : Path
+        With the folders ``notebooks`` and ``results``.
+    chapters : collection of str, optional
+        Names of the notebooks that the book has; all by default. Pages of prose that take a number or a figure from
+        another one are left out of the contents, and the opening page is the first of `ROOTS` that takes none.
+    """
     project, source = _project(), out / "source"
     shutil.rmtree(source, ignore_errors=True)
     (source / "notebooks").mkdir(parents=True)
-    for name in ("_config.yml", "_toc.yml"):
-        shutil.copy(project / name, source)
     shutil.copytree(project / "book", source / "book")
+    whole = yaml.safe_load((project / "_toc.yml").read_text(encoding="utf-8"))
+    contents = select_contents(whole, source, chapters)
+    settings = yaml.safe_load((project / "_config.yml").read_text(encoding="utf-8"))
+    if contents["root"] != whole["root"]:  # another book, called as its opening page
+        settings["title"] = (
+            (source / f"{contents['root']}.md").read_text(encoding="utf-8").partition("\n")[0].strip("# ")
+        )
+    for name, values in (("_toc.yml", contents), ("_config.yml", settings)):
+        (source / name).write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
     for notebook in sorted((out / "notebooks").glob("*.ipynb")):
         script = project / "notebooks" / f"{notebook.stem}.py"
         if not script.is_file() or notebook.stem.endswith(".failed"):
             continue  # of a chapter that is no more, or that failed
+        if chapters is not None and notebook.stem not in chapters:
+            continue  # left by a build with other chapters
         shutil.copy(notebook, source / "notebooks")
         results = out / "results" / notebook.stem
         target = source / "results" / notebook.stem
@@ -134,15 +159,63 @@ def assemble(out: Path) -> Path:
     return source
 
 
-def build_pages(out: Path) -> Path:
+def select_contents(contents: dict, source: Path, chapters: Collection[str] | None) -> dict:
+    """The contents of a book that has only some of the notebooks.
+
+    Parameters
+    ----------
+    contents : dict
+        Of ``_toc.yml``.
+    source : Path
+        Folder that the pages' names are relative to.
+    chapters : collection of str or None
+        Names of notebooks; None for all.
+
+    Returns
+    -------
+    dict
+        Without the other notebooks, the pages that take something from them, and parts that are then empty.
+
+    Raises
+    ------
+    ParameterError
+        No opening page can do without the notebooks left out.
+    """
+    if chapters is None:
+        return contents
+
+    def kept(file: str) -> bool:
+        if file.startswith("notebooks/"):
+            return Path(file).name in chapters
+        text = (source / f"{file}.md").read_text(encoding="utf-8")
+        return all(name in chapters for pair in GLUED.findall(text) for name in pair if name)
+
+    root = next((page for page in dict.fromkeys((contents["root"], *ROOTS)) if kept(page)), None)
+    if root is None:
+        raise ParameterError(
+            f"chapters: each opening page ({', '.join(ROOTS)}) takes numbers from notebooks other than "
+            f"{', '.join(chapters)}; name 11_watch and 10_provenance at least"
+        )
+    parts = [
+        {**part, "chapters": [entry for entry in part["chapters"] if kept(entry["file"])]} for part in contents["parts"]
+    ]
+    return {**contents, "root": root, "parts": [part for part in parts if part["chapters"]]}
+
+
+def build_pages(out: Path, chapters: Collection[str] | None = None) -> Path:
     """Build ``out/html`` from nothing, warnings being errors; the former pages stay until the new ones are whole.
+
+    Parameters
+    ----------
+    out, chapters
+        As for `assemble`.
 
     Raises
     ------
     ResultsError
         The pages have a defect; the message holds Sphinx's own.
     """
-    source, built, html = assemble(out), out / "jupyter-book", out / "html"
+    source, built, html = assemble(out, chapters), out / "jupyter-book", out / "html"
     shutil.rmtree(built, ignore_errors=True)
     command = [sys.executable, "-c", JUPYTER_BOOK, "build", str(source), "--path-output", str(built)]
     environment = os.environ | {"PYTHONWARNINGS": "ignore", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
@@ -196,8 +269,24 @@ def _project() -> Path:
     return project
 
 
+def _check_own_folder(project: Path, profile: str, overrides: dict[str, str]) -> None:
+    """Open a folder of one's own before anything runs: what is wrong with it is said in a line, not in a notebook."""
+    parameters = yaml.safe_load((project / "notebooks" / "profiles" / f"{profile}.yml").read_text(encoding="utf-8"))
+    if parameters.get("dataset") != "folder":
+        return
+    root = project / overrides.get("dataset_root", parameters["dataset_root"])
+    if not root.exists():
+        raise ParameterError(
+            f"ROOT: profile {profile} needs the folder of your videos, and {root} does not exist; say "
+            f"make book PROFILE={profile} ROOT=path/to/my_videos"
+        )
+    from vadlib.data import open_dataset
+
+    open_dataset("folder", root)
+
+
 def _existing(path: str, name: str) -> str:
-    absolute = Path(path).expanduser().absolute()
+    absolute = user_path(path).absolute()
     if not absolute.exists():
         raise ParameterError(f"{name}: nothing is at {absolute}; give the folder of the data set")
     return str(absolute)
@@ -211,6 +300,6 @@ def _weights(weights: str) -> str:
 
 if __name__ == "__main__":
     try:
-        build_pages(Path(sys.argv[1]))
+        build_pages(Path(sys.argv[1]), sys.argv[2:] or None)
     except VadError as error:
         sys.exit(f"error: {error}")

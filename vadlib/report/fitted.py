@@ -15,7 +15,7 @@ from vadlib.data.frames import check_size
 from vadlib.detectors import Detector, load_detector
 from vadlib.errors import ParameterError, ResultsError
 from vadlib.report.results import read_json
-from vadlib.storage import file_sha256
+from vadlib.storage import file_sha256, user_path
 
 DETECTOR_FOLDER = "detector"
 
@@ -161,7 +161,7 @@ def open_fitted_run(
     WeightsError
         The weights cannot be had, or are not those of the fit.
     """
-    path = Path(os.path.abspath(Path(path).expanduser()))
+    path = Path(os.path.abspath(user_path(path)))
     folder = path if (path / "detector.json").is_file() else path / DETECTOR_FOLDER
     if not (folder / "detector.json").is_file():
         raise ResultsError(_no_detector(path))

@@ -80,9 +80,14 @@ class Recorded(Results):
         return f"stale: {', '.join(self.changed)} changed since" if self.is_stale else "up to date"
 
     @property
+    def brief(self) -> str:
+        """When, with what and on what it was recorded; whether it is stale is on the page of recorded runs."""
+        return f"recorded on {self.date} with {self.revision}, {self.run['device']}"
+
+    @property
     def line(self) -> str:
         """When, with what and on what it was recorded, how to run it, and whether it is stale: Markdown, one line."""
-        line = f"recorded on {self.date} with {self.revision}, {self.run['device']}; run it yourself: `{self.command}`"
+        line = f"{self.brief}; run it yourself: `{self.command}`"
         if not self.is_stale:
             return line
         changed = ", ".join(f"`{part}`" for part in self.changed)

@@ -30,7 +30,7 @@ from vadlib.report.fitted import FittedRun, open_fitted_run
 from vadlib.report.overlay import OverlayWriter, Scale
 from vadlib.report.results import plain, read_json, write_json
 from vadlib.report.scales import Options, find_scale, scores_and_heatmaps
-from vadlib.storage import RunLock, recover_folder, replace_folder
+from vadlib.storage import RunLock, recover_folder, replace_folder, user_path
 
 FORMAT = 1  # of summary.json
 SUMMARY = "summary.json"
@@ -103,7 +103,7 @@ def score_videos(
         Another run is writing `out`.
     """
     started, clock = datetime.now(UTC), perf_counter()
-    out = Path(os.path.abspath(Path(out).expanduser()))
+    out = Path(os.path.abspath(user_path(out)))
     _check_replaceable(out)  # before anything slow
     dataset = open_videos(paths, fps=fps, scene=scene or UNKNOWN_SCENE)
     run = open_fitted_run(detector, size=size, weights=weights, device=device)

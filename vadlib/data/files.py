@@ -1,0 +1,64 @@
+"""Files that may be anything: what is asked of them before they are opened."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from vadlib.errors import LabelError, UnreadableError
+
+MAX_TEXT_BYTES = 2**26
+
+
+def require_file(path: Path) -> int:
+    """Size in bytes of a file with content; refuses what would block, never end, or crash OpenCV.
+
+    Raises
+    ------
+    UnreadableError
+        Nothing is there, or a folder, pipe or device, or the name is not text in UTF-8.
+    """
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        reason = "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be read: {error}"
+        raise UnreadableError(f"{shown(path)} {reason}. Copy it again.") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise UnreadableError(f"{shown(path)} is no file, but a folder, pipe or device. Copy it again.")
+    if not is_text(str(path)):  # OpenCV would crash
+        raise UnreadableError(f"{shown(path)}: the name is not text in UTF-8. Rename it.")
+    return status.st_size
+
+
+def is_text(name: str) -> bool:
+    """Whether a name can be written as UTF-8; names of files on Linux are bytes, and need not be."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def shown(path: os.PathLike | str) -> str:
+    """A path for a message, with bytes that are no text written as escapes."""
+    return str(path).encode("utf-8", "backslashreplace").decode()
+
+
+def read_label_text(path: Path, encoding: str) -> str:
+    """Read a file of labels as text.
+
+    Raises
+    ------
+    LabelError
+        It cannot be read, is larger than `MAX_TEXT_BYTES`, or is not text in this encoding.
+    """
+    try:
+        n_bytes = require_file(path)
+        if n_bytes > MAX_TEXT_BYTES:
+            raise LabelError(f"{path} has {n_bytes:,} bytes; label files have at most {MAX_TEXT_BYTES:,}.")
+        return path.read_bytes().decode(encoding)
+    except (UnreadableError, OSError) as error:
+        raise LabelError(f"Labels: {path} cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise LabelError(f"{path} is not text in {encoding}: {error}. Save it again.") from error
