@@ -265,7 +265,7 @@ run.attach("moments.csv", lambda path: moments.to_csv(path, index=False))
 run.attach("clips.csv", lambda path: clips_table.to_csv(path, index=False))
 if has_truth:
     run.attach("events.csv", lambda path: events[["clip", "first", "last", "event"]].to_csv(path, index=False))
-usual = normal[list(WATCHERS)].agg(["mean", "std"])
+usual = normal[list(WATCHERS)]
 found_events = match_alarms(moments, events)[1] if has_truth else np.empty(0)
 run.metrics(
     {
@@ -279,8 +279,8 @@ run.metrics(
             name: {
                 "high": found.high,
                 "low": found.low,
-                "normal_mean": float(usual.loc["mean", name]),
-                "normal_std": float(usual.loc["std", name]),
+                "normal_mean": float(usual[name].mean()),
+                "normal_std": float(usual[name].std(ddof=0)),
                 "n_alarms": len(alarms[name]),
             }
             for name, found in thresholds.items()
