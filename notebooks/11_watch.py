@@ -49,6 +49,7 @@ n_neighbours = 50  # of SPADE, at most
 n_prototypes = 100  # of normal frames, at most
 n_timelines = 10  # clips shown, those with the strangest moments
 n_examples = 3  # frames shown of each kind
+n_in_viewer = 10  # clips in the interactive viewer, those with the strangest moments
 n_resamples = 1000  # of the bootstrap over clips
 skip_unreadable = False  # leave out frames that cannot be read, and count them, instead of stopping
 device = "auto"  # cpu, cuda, or auto
@@ -57,6 +58,7 @@ results_dir = "_build/manual/11_watch"  # folder to write the results to
 # %% tags=["hide-input"]
 import numpy as np
 import pandas as pd
+from IPython.display import HTML
 from myst_nb import glue
 
 from vadlib import networks
@@ -68,6 +70,8 @@ from vadlib.report import Experiment, project_path
 from vadlib.report.pages import chapter_line, data_note, network_name
 from vadlib.report.promises import Promise, keep_promise, promises_checked
 from vadlib.report.trials import HeldFrames
+from vadlib.report.viewer import embed_viewer, write_viewer
+from vadlib.report.viewer_clips import clips_to_show
 from vadlib.report.watch import (
     WATCHERS,
     alarms_of_all,
@@ -173,10 +177,8 @@ if has_truth:
 # {numref}`fig-timelines` has the clips with the strangest moments. {glue:text}`timelines_sentence`
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-timelines", "caption": "Scores of all detectors over time, in standard deviations from the mean of held-out normal frames (logarithmic above 4), one panel a clip. Bars below: alarms of each detector. Shaded, where there are labels: anomalous."}, "image": {"alt": "Panels of score curves over seconds, one a clip, with bars where each detector raises an alarm"}}
-strangest_clips = (
-    strange["strangeness"].groupby(scores["clip"]).max().sort_values(ascending=False).index[:n_timelines].tolist()
-)
-shown_clips = timelines_of(strangest_clips, scores, strange, alarms, videos.labels, fps)
+by_strangeness = strange["strangeness"].groupby(scores["clip"]).max().sort_values(ascending=False).index.tolist()
+shown_clips = timelines_of(by_strangeness[:n_timelines], scores, strange, alarms, videos.labels, fps)
 timelines_figure = clip_timelines(shown_clips, DETECTOR_COLOURS, ylabel="standard deviations")
 run.figure("timelines", timelines_figure, caption="Scores of all detectors over time, and their alarms.")
 
@@ -250,9 +252,38 @@ kept
 
 # %% [markdown]
 # {glue:text}`unchecked`
+#
+# ## Look for yourself
+#
+# The frames scored of the {glue:text}`n_viewed` clips with the strangest moments, with PaDiM's heatmap over them. Space plays, the arrow keys step, the line in
+# the curves can be dragged along, and so can the threshold.
+
+# %% tags=["hide-input"]
+every_alarm = pd.concat([found.assign(detector=name) for name, found in alarms.items()], ignore_index=True)
+viewed = scores[scores["clip"].isin(by_strangeness[:n_in_viewer])]
+with run.stage("viewer"):
+    viewer_clips, heat_limits = clips_to_show(
+        videos, viewed, {"PaDiM": detectors["PaDiM"]}, size=size, batch_size=batch_size
+    )
+run.attach(
+    "viewer",
+    lambda path: write_viewer(
+        path,
+        viewer_clips,
+        viewed,
+        WATCHERS,
+        thresholds={name: found.high for name, found in thresholds.items()},
+        threshold_rule="chosen on held-out normal footage",
+        alarms=every_alarm[every_alarm["clip"].isin(by_strangeness[:n_in_viewer])],
+        alarm_rule=f"An alarm begins and ends at a lower threshold and lasts at least {min_seconds:g} s",
+        heat_limits=heat_limits,
+        title="What happened in front of the camera",
+        note=data_note(dataset, network.record),
+    ),
+)
+HTML(embed_viewer("11_watch"))
 
 # %% tags=["remove-cell"]
-every_alarm = pd.concat([found.assign(detector=name) for name, found in alarms.items()], ignore_index=True)
 clips_table = pd.DataFrame(
     [
         {"clip": clip.id, "scene": clip.scene, "fps": clip.fps, "n_frames": clip.n_frames, "path": clip.path.name}
@@ -265,7 +296,7 @@ run.attach("moments.csv", lambda path: moments.to_csv(path, index=False))
 run.attach("clips.csv", lambda path: clips_table.to_csv(path, index=False))
 if has_truth:
     run.attach("events.csv", lambda path: events[["clip", "first", "last", "event"]].to_csv(path, index=False))
-usual = normal[list(WATCHERS)].agg(["mean", "std"])
+usual = normal[list(WATCHERS)]
 found_events = match_alarms(moments, events)[1] if has_truth else np.empty(0)
 run.metrics(
     {
@@ -279,8 +310,8 @@ run.metrics(
             name: {
                 "high": found.high,
                 "low": found.low,
-                "normal_mean": float(usual.loc["mean", name]),
-                "normal_std": float(usual.loc["std", name]),
+                "normal_mean": float(usual[name].mean()),
+                "normal_std": float(usual[name].std(ddof=0)),
                 "n_alarms": len(alarms[name]),
             }
             for name, found in thresholds.items()
@@ -292,11 +323,10 @@ run.metrics(
     }
 )
 
-# %% tags=["remove-cell"]
-# The interactive clip viewer is attached here, before the results are saved.
 run.save()
 scored_length = hours_and_minutes(scores, fps)
 glue("answer", answer_sentence(moments, events, scored_length), display=False)
+glue("n_viewed", viewed["clip"].nunique(), display=False)
 glue("n_fitted", f"{len(fitted_on):,}", display=False)
 glue("held_minutes", hours_and_minutes(normal, fps), display=False)
 glue("held_how", normal_footage.how, display=False)

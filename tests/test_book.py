@@ -96,6 +96,7 @@ def tiny_profile(tiny_world, tmp_path_factory):
         "n_fit_watch": 30,
         "frames_a_second": 2.0,
         "n_examples": 1,
+        "n_in_viewer": 2,
         "n_resamples": 100,
     }
     path = tmp_path_factory.mktemp("profile") / "tiny.yml"
