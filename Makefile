@@ -4,12 +4,19 @@ PROFILE ?= demo
 ROOT    ?=
 WEIGHTS ?=
 CORES   ?= all
+PED2    ?=
+SHANGHAITECH ?=
+
+# What is recorded in book/recorded: a profile, then its notebooks.
+RECORD_LABELS := shanghaitech-labels 12_labels
+RECORD_RESNET := ped2 02_padim
+RECORD_PED2 := ped2-offline 02_padim 03_gradcam_ssim 04_clip_prototypes 05_comparison 07_audit 08_ablations 09_networks 13_like_for_like
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-long lint bench world clean
+.PHONY: help book test test-long lint bench world record clean
 
 help:  ## list the targets
 	@echo "make TARGET [PROFILE=demo] [ROOT=data set's folder] [WEIGHTS=file] [CORES=all] [PYTHON=python3]"
@@ -34,6 +41,11 @@ bench: $(INSTALLED)  ## time the library beside what a user would pick instead (
 
 world: $(INSTALLED)  ## write the demo's videos alone, to _build/demo/data
 	@$(BIN)/vadlib synth _build/demo/data
+
+record: $(INSTALLED)  ## make the recorded runs anew: PED2=folder SHANGHAITECH=folder [WEIGHTS=file of ResNet-18]
+	@$(BIN)/vadlib record $(RECORD_LABELS) --root "$(SHANGHAITECH)" --cores "$(CORES)"
+	@$(BIN)/vadlib record $(RECORD_RESNET) --root "$(PED2)" --weights "$(WEIGHTS)" --cores "$(CORES)"
+	@$(BIN)/vadlib record $(RECORD_PED2) --root "$(PED2)" --cores "$(CORES)"
 
 clean:  ## remove everything generated, but not .venv
 	rm -rf _build .snakemake

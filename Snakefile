@@ -1,9 +1,11 @@
 # Which notebook needs which results, and what makes it run again: its own source, its profile, the library, the paper's
-# values, the demo's world, a weights file, or a result it reads. A real data set is taken to stay as it is.
+# values, the demo's world, a weights file, or a result it reads. A published data set is taken to stay as it is; a folder of one's own is looked at.
 # `make book` calls this through `vadlib book`; a cluster's executor plugins work as usual.
+import hashlib
 import os
 import sys
 from glob import glob
+from pathlib import Path
 
 import yaml
 
@@ -24,24 +26,51 @@ UPSTREAM = {
     "02_padim": [],
     "03_gradcam_ssim": [],
     "04_clip_prototypes": [],
-    "05_comparison": ["01_dataset", "02_padim", "03_gradcam_ssim", "04_clip_prototypes"],
+    "05_comparison": ["01_dataset", "02_padim", "03_gradcam_ssim", "04_clip_prototypes", "12_labels"],
     "06_limitations": ["02_padim", "03_gradcam_ssim", "04_clip_prototypes"],
+    "07_audit": ["02_padim", "03_gradcam_ssim", "04_clip_prototypes", "12_labels"],
+    "08_ablations": [],
     "09_networks": [],
-    "10_provenance": [
-        "01_dataset",
-        "02_padim",
-        "03_gradcam_ssim",
-        "04_clip_prototypes",
-        "05_comparison",
-        "06_limitations",
-        "09_networks",
-    ],
+    "11_watch": [],
+    "12_labels": [],
+    "13_like_for_like": [],
+    "14_recorded": [],
 }
-COMPUTES = {name for name, upstream in UPSTREAM.items() if not upstream}  # the others read results, on one core each
+UPSTREAM["10_provenance"] = list(UPSTREAM)  # of every run of the book
+# A profile may name the chapters of its book. The provenance page tells of those that there are; others need all they read.
+CHAPTERS = PARAMETERS.get("chapters") or list(UPSTREAM)
+LACKING = {name for name in CHAPTERS if name not in UPSTREAM}
+for name in set(CHAPTERS) - LACKING - {"10_provenance"}:
+    LACKING |= set(UPSTREAM[name]) - set(CHAPTERS)
+if LACKING:
+    raise WorkflowError(
+        f"{PROFILE_FILE}: chapters: {', '.join(sorted(LACKING))} is no notebook, or is read by a chapter named there"
+        f" and not named itself; there are {', '.join(UPSTREAM)}"
+    )
+UPSTREAM = {name: [needed for needed in UPSTREAM[name] if needed in CHAPTERS] for name in CHAPTERS}
+COMPUTES = {name for name, needed in UPSTREAM.items() if not needed} - {"14_recorded"} | {"07_audit"}  # others: one core
+READS_RECORDS = {"07_audit", "08_ablations", "14_recorded"}
+RECORDED = [path for path in glob("book/recorded/*/**", recursive=True) if os.path.isfile(path)]
+SOURCES = sorted(glob("notebooks/*.py") + glob("notebooks/profiles/*.yml"))  # a change in one may make a record stale
 LIBRARY = sorted(glob_wildcards("vadlib/{path,[^.]+}.py").path)
-LIBRARY = [f"vadlib/{path}.py" for path in LIBRARY if path not in ("cli", "report/book")]
+LIBRARY = [f"vadlib/{path}.py" for path in LIBRARY if path not in ("cli", "cli_data", "report/book", "report/recording")]
+LIBRARY += sorted(glob("vadlib/report/viewer_assets/*"))
 PYTHON = sys.executable
 
+
+def note_state(folder):
+    """A file that is written anew when a name, size or time below a folder of one's own has changed: clips come and go."""
+    found = [os.path.join(place, name) for place, _, names in os.walk(folder, followlinks=True) for name in names]
+    stats = ((path, os.stat(path)) for path in sorted(found) if os.path.exists(path))
+    state = hashlib.sha256(repr([(path, s.st_size, s.st_mtime_ns) for path, s in stats]).encode()).hexdigest()
+    note = Path(OUT, "own_folder.sha256")
+    if not note.is_file() or note.read_text() != state:
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(state)
+    return [str(note)]
+
+
+OWN_FOLDER = OVERRIDES.get("dataset_root", PARAMETERS["dataset_root"]) if PARAMETERS["dataset"] == "folder" else None
 MAKES_WORLD = PARAMETERS["dataset"] == "synthcampus" and "dataset_root" not in OVERRIDES
 
 
@@ -54,8 +83,10 @@ rule book:
         settings=["_config.yml", "_toc.yml", "vadlib/report/book.py"],
     output:
         OUT + "/html/index.html",
+    params:
+        chapters=list(UPSTREAM),
     shell:
-        "{PYTHON} -m vadlib.report.book {OUT}"
+        "{PYTHON} -m vadlib.report.book {OUT} {params.chapters}"
 
 
 rule notebook:
@@ -65,8 +96,10 @@ rule notebook:
         library=LIBRARY,
         paper="book/paper_values.yml",
         weights=WEIGHTS_FILE + BUNDLED,
-        data=[OUT + "/data/world.json"] if MAKES_WORLD else [],
+        data=[OUT + "/data/world.json"] if MAKES_WORLD else note_state(OWN_FOLDER) if OWN_FOLDER else [],
         upstream=lambda wildcards: [f"{OUT}/results/{name}" for name in UPSTREAM[wildcards.name]],
+        recorded=lambda wildcards: RECORDED if wildcards.name in READS_RECORDS else [],
+        sources=lambda wildcards: SOURCES if wildcards.name == "14_recorded" else [],
     output:
         notebook=OUT + "/notebooks/{name}.ipynb",
         results=directory(OUT + "/results/{name}"),

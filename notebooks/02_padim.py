@@ -234,7 +234,7 @@ run.metrics(
         "n_fit_frames": n_fitted,
         "n_parameters": network.n_parameters,
         "localisation": located,
-        "frame_scores": {name: {"micro_auroc": intervals[name], **summaries[name]} for name in columns},
+        "frame_scores": {name: {"micro_auroc_interval": intervals[name], **summaries[name]} for name in columns},
         "by_kind": {
             kind: {name: None if pd.isna(value) else value for name, value in row.items()}
             for kind, row in by_kind[["n_frames", "n_clips", "estimate", "low", "high"]].to_dict("index").items()

@@ -317,7 +317,8 @@ glue(
 #
 # ## What this does not show
 #
-# Prototypes see labelled anomalies and the other detectors do not: the paper's ranking is not like for like.
+# Prototypes see labelled anomalies and the other detectors do not: the paper's ranking is not like for like. [Like for like](13_like_for_like)
+# gives everybody the same labels.
 #
 # Downloads: {download}`this chapter's script <../results/04_clip_prototypes/04_clip_prototypes.py>` ·
 # {download}`scores <../results/04_clip_prototypes/scores.csv>` ·

@@ -36,14 +36,14 @@ from myst_nb import glue
 from vadlib.evaluation import bootstrap_auroc, bootstrap_difference, bootstrap_roc_band, overlap_coefficient
 from vadlib.figures import DETECTOR_COLOURS, density_panels, forest, roc_panels, use_house_style
 from vadlib.report import Experiment, compare_with_paper, load_paper_values, load_results
-from vadlib.report.chapters import compare_detectors, cost_table, frame_scores_of, frames_used
+from vadlib.report.chapters import blind_ticks, compare_detectors, cost_table, frame_scores_of, frames_used
 from vadlib.report.pages import chapter_line, data_note, difference_in_words
 
 use_house_style()
 run = Experiment.from_notebook("05_comparison", globals())
-names = ("01_dataset", "02_padim", "03_gradcam_ssim", "04_clip_prototypes")
+names = ("01_dataset", "02_padim", "03_gradcam_ssim", "04_clip_prototypes", "12_labels")
 results = {name: load_results(f"{upstream_dir}/{name}") for name in names}
-padim, gradcam, clip = (results[name] for name in names[1:])
+padim, gradcam, clip, labels_alone = (results[name] for name in names[1:])
 paper = load_paper_values()
 run.record(dataset=padim.run["dataset"], weights=padim.run["weights"])
 
@@ -51,9 +51,11 @@ run.record(dataset=padim.run["dataset"], weights=padim.run["weights"])
 # ## The detectors
 #
 # One row each in {numref}`fig-forest`. PaDiM, Grad-CAM + SSIM, SPADE and one-class prototypes see normal frames only; the prototypes
-# see labelled anomalies, in the protocol that stands in the row, and can be compared with each other alone.
+# see labelled anomalies, in the protocol that stands in the row, and can be compared with each other alone. The grey ticks are scores that look at no
+# picture, from [the labels alone](12_labels): the scene's rate of anomalies, the position in the clip, nearness to its middle, and, where labelled
+# frames are fitted on, the label of the nearest one in time under that protocol. A dot that no tick lies above has seen something.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-forest", "caption": "AUROC with all frames pooled. Hollow: the paper, on ShanghaiTech Campus, without intervals. Filled, with its 95 % interval over clips: this build."}, "image": {"alt": "Forest plot of AUROC: the paper's three detectors as hollow marks, this build's as dots with intervals, chance as a line"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-forest", "caption": "AUROC with all frames pooled. Hollow: the paper, on ShanghaiTech Campus, without intervals. Filled, with its 95 % interval over clips: this build. Grey ticks: scores that look at no picture."}, "image": {"alt": "Forest plot of AUROC: the paper's three detectors as hollow marks, this build's as dots with intervals, scores that look at no picture as grey ticks, chance as a line"}}
 scores, columns = frame_scores_of(results)
 resampling = {"clusters": scores["clip"], "n_resamples": n_resamples, "seed": seed}
 intervals = {name: bootstrap_auroc(scores["label"], scores[name], **resampling) for name in columns}
@@ -78,6 +80,7 @@ for name, found in clip.metrics["by_protocol"].items():
         entry = {**found["micro_auroc_interval"], "colour": DETECTOR_COLOURS["Prototypes"], "paper": None}
         rows.loc[f"Prototypes,\n{name}"] = entry
 rows = rows.astype({"paper": float, "estimate": float, "low": float, "high": float})
+rows["blind"] = [blind_ticks(labels_alone.metrics, name.partition(",\n")[2]) for name in rows.index]
 forest_figure = forest(rows)
 run.figure("forest", forest_figure, caption="AUROC of the paper and of this build, all frames pooled.")
 

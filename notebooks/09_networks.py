@@ -65,11 +65,13 @@ from vadlib.data import draw, open_dataset
 from vadlib.figures import DETECTOR_COLOURS, interval_rows, use_house_style
 from vadlib.report import Experiment, project_path
 from vadlib.report.network_trials import (
+    gains_by_kind,
     kinds_of_anomaly,
     network_trials,
     random_bases,
     table_of_trials,
     trained_against_random,
+    undecided_gains,
 )
 from vadlib.report.pages import chapter_line, data_note
 from vadlib.report.trials import Trial, Trials, compare_trials, main_scores
@@ -134,6 +136,16 @@ table_of_trials(merit, scores, kinds, **comparing)
 # %% [markdown]
 # {glue:text}`left_out`
 #
+# {glue:text}`undecided` Two things stand between training and a higher AUROC. Where nothing in a single picture is unusual, no weights help,
+# and frames of motion alone dilute the gain. And a network can know something else than what is asked of it: by its model card, the
+# bundled CLIP names the kind of place it sees far more often than what happens there, so that its embeddings tell scenes apart first, and
+# Grad-CAM + SSIM compares where a classifier looks, not what it finds. The gains, apart for each kind of anomaly where the data set names them:
+
+# %% tags=["hide-input"]
+by_kind = gains_by_kind(scores, kinds, random_bases(by_network), **comparing)
+by_kind.map("{:+.3f}".format).add_prefix("gain over random weights, ").style
+
+# %% [markdown]
 # ## Layers
 #
 # PaDiM on {glue:text}`own` again, reading one layer at a time. Early layers know edges and colours at a fine grid, late ones shapes at a coarse
@@ -185,6 +197,7 @@ run.metrics(
         "n_frames": len(scores),
         "n_fit_frames": n_fit_compared,
         "left_out": left_out,
+        "gains_by_kind": by_kind.to_dict("index"),
         "trials": {
             name: {"detector": settings[name].detector, "network": settings[name].network, **entry}
             for part in (merit, layer_merit, size_merit)
@@ -196,6 +209,7 @@ run.save()
 best_layers, best_size = layer_merit["estimate"].idxmax(), size_merit["estimate"].idxmax()
 lacking = "; ".join(f"{name} ({reason})" for name, reason in left_out.items())
 glue("trained_sentence", trained_against_random(merit, by_network), display=False)
+glue("undecided", undecided_gains(merit, by_kind, by_network), display=False)
 glue("own", own if len(own) < 40 else backbone, display=False)
 glue("left_out", f"Left out: {lacking}." if left_out else "Nothing was left out.", display=False)
 glue("n_frames", f"{n_fit_compared} frames fitted, {len(scores)} tested", display=False)

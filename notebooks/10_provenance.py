@@ -15,6 +15,7 @@
 # results; these tables are read from those records.
 
 # %% tags=["parameters"]
+chapters: list | None = None  # the book's notebooks; None: all
 upstream_dir = "_build/demo/results"  # folder of the other experiments' results
 results_dir = "_build/manual/10_provenance"  # folder to write the results to
 
@@ -26,10 +27,19 @@ from vadlib.report import Experiment, load_results
 from vadlib.report.pages import chapter_line, revision_name
 
 run = Experiment.from_notebook("10_provenance", globals())
-detectors = ("02_padim", "03_gradcam_ssim", "04_clip_prototypes")
-names = ("01_dataset", *detectors, "05_comparison", "06_limitations", "09_networks")
-records = {name: load_results(f"{upstream_dir}/{name}").run for name in names}
-first = records["02_padim"]
+every = (
+    "01_dataset",
+    "02_padim",
+    "03_gradcam_ssim",
+    "04_clip_prototypes",
+    "05_comparison",
+    "06_limitations",
+    "07_audit",
+)
+every = (*every, "08_ablations", "09_networks", "11_watch", "12_labels", "13_like_for_like", "14_recorded")
+records = {name: load_results(f"{upstream_dir}/{name}").run for name in every if chapters is None or name in chapters}
+detectors = [name for name in ("02_padim", "03_gradcam_ssim", "04_clip_prototypes", "11_watch") if name in records]
+first = records[detectors[0]]
 
 # %% [markdown]
 # ## Runs

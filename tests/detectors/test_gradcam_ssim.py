@@ -89,6 +89,25 @@ def test_the_target_class_is_that_of_the_maps(network, readers):
     assert not np.array_equal(detector.score(test), GradCamSsim(network, target=3).fit(fit).score(test))
 
 
+def test_maps_are_compared_at_a_size_of_their_own(network, readers, array_reader, make_frames):
+    fit, test = readers
+    detector = GradCamSsim(network, map_size=16).fit(fit)
+    normal = grad_cam(network, fit.images, detector.layers, (16, 16)).double().numpy().mean(axis=1)
+    maps = grad_cam(network, test.images, detector.layers, (16, 16)).double().numpy()
+    expected = [np.mean([1 - similarity(m, r)[0] for m, r in zip(maps[:, i], normal, strict=True)]) for i in range(6)]
+    np.testing.assert_allclose(detector.score(test), expected, atol=2e-5)
+    assert detector.references["all"].shape == (3, 16, 16)
+    heat, local = detector.heatmap(test.images), 1 - detector.steps(test.images).similarity.mean(axis=0)
+    assert heat.shape == (6, *SIZE)
+    expected = torch.nn.functional.interpolate(torch.from_numpy(local)[:, None], size=SIZE, mode="bilinear")[:, 0]
+    np.testing.assert_allclose(heat, expected, atol=1e-5)
+    other = array_reader(make_frames(2, 0, (32, 32)))  # another frame size gives maps of the same size
+    assert np.isfinite(detector.score(other)).all()
+    for size in (10, 16.5, True):
+        with pytest.raises(ParameterError, match="map_size: expected a whole number of pixels, at least 11"):
+            GradCamSsim(network, map_size=size)
+
+
 def test_a_scene_that_was_not_fitted_is_compared_with_all_and_said_once(network, readers):
     fit, test = readers
     by_scene, by_all = (GradCamSsim(network, reference=name).fit(fit) for name in ("scene", "dataset"))
@@ -119,7 +138,7 @@ def test_saved_and_loaded_it_scores_the_same(network, readers, tmp_path, referen
     fit, test = readers
     for reader in readers:  # names that a file may not like
         reader.table["scene"] = reader.table["scene"].map({"a": "all", "b": "Straße 3/ä "})
-    detector = GradCamSsim(network, 3, reference=reference, target=1, layers=["layer3", "layer2"]).fit(fit)
+    detector = GradCamSsim(network, 3, reference=reference, target=1, layers=["layer3", "layer2"], map_size=20).fit(fit)
     detector.save(tmp_path / "d")
     again = GradCamSsim.load(tmp_path / "d", network=network)
     assert again.parameters() == detector.parameters()

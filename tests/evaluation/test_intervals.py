@@ -8,11 +8,12 @@ from vadlib.errors import ParameterError
 from vadlib.evaluation import (
     Interval,
     auroc,
+    auroc_by_unit,
     bootstrap_auroc,
     bootstrap_difference,
     bootstrap_roc_band,
     delong_auroc,
-    intervals,
+    resampling,
     roc_curve,
 )
 
@@ -31,37 +32,19 @@ def explicit_auroc(labels, scores, clips, seed, n_resamples=R):
     return [sklearn.metrics.roc_auc_score(labels[rows], scores[rows]) for rows in drawn_clips(clips, seed, n_resamples)]
 
 
-@pytest.mark.parametrize("max_pair_clusters", [512, 1], ids=["pair matrix", "ranks"])
-@pytest.mark.parametrize("ties", [True, False])
-def test_every_resample_equals_the_concatenated_clips(make_clips, monkeypatch, max_pair_clusters, ties):
-    monkeypatch.setattr(intervals, "MAX_PAIR_CLUSTERS", max_pair_clusters)
-    labels, scores, clips = make_clips(1, ties=ties)
-    values = intervals._bootstrap_values(labels, [scores], clips, R, 0.95, 7)[0]
-    np.testing.assert_allclose(values, explicit_auroc(labels, scores, clips, 7), atol=1e-12)
-
-
 def test_interval_is_the_percentiles_of_explicit_resamples(make_clips):
     labels, scores, clips = make_clips(2)
-    interval = bootstrap_auroc(labels, scores, clusters=clips, n_resamples=R, level=0.9, seed=3)
+    interval = bootstrap_auroc(labels, scores, clusters=clips, n_resamples=R, level=0.9, seed=3, method="percentile")
     low, high = np.quantile(explicit_auroc(labels, scores, clips, 3), [0.05, 0.95])
     assert interval.estimate == auroc(labels, scores)
     assert (interval.low, interval.high) == pytest.approx((low, high), abs=1e-12)
     assert interval.level == 0.9
 
 
-def test_frames_alone_equal_explicit_resampling_across_blocks(monkeypatch):
-    monkeypatch.setattr(intervals, "BLOCK_BYTES", 16 * 50 * 7)  # seven resamples a block
-    rng = np.random.default_rng(0)
-    labels, scores = np.repeat([0, 1], 25), rng.integers(0, 9, 50)
-    values = intervals._bootstrap_values(labels, [scores], None, R, 0.95, 5)[0]
-    rows = np.random.default_rng(5).integers(0, 50, size=(R, 50))
-    np.testing.assert_allclose(values, [auroc(labels[r], scores[r]) for r in rows], atol=1e-12)
-
-
 def test_difference_is_paired(make_clips):
     labels, a, clips = make_clips(3)
     b = np.round(a + np.random.default_rng(1).normal(size=len(a)), 1)
-    interval = bootstrap_difference(labels, a, b, clusters=clips, n_resamples=R, seed=4)
+    interval = bootstrap_difference(labels, a, b, clusters=clips, n_resamples=R, seed=4, method="percentile")
     explicit = np.subtract(explicit_auroc(labels, a, clips, 4), explicit_auroc(labels, b, clips, 4))
     assert (interval.low, interval.high) == pytest.approx(tuple(np.quantile(explicit, [0.025, 0.975])), abs=1e-12)
     same = bootstrap_difference(labels, a, a, clusters=clips, n_resamples=R)
@@ -101,16 +84,6 @@ def test_clusters_widen_the_interval_when_frames_of_a_clip_are_alike():
     by_clip = bootstrap_auroc(labels, scores, clusters=clips, seed=0)
     by_frame = bootstrap_auroc(labels, scores, seed=0)
     assert by_clip.high - by_clip.low > 4 * (by_frame.high - by_frame.low)
-
-
-def test_resamples_with_one_class_are_drawn_again():
-    labels, scores, clips = np.array([0, 0, 1]), np.array([0.0, 2.0, 1.0]), np.array(["a", "b", "c"])
-    values = intervals._bootstrap_values(labels, [scores], clips, 200, 0.95, 0)[0]
-    assert len(values) == 200
-    assert np.isfinite(values).all()
-    stream = np.random.default_rng(0).integers(0, 3, size=(200, 3))
-    kept = [rows for rows in stream if 0 < labels[rows].sum() < 3]
-    np.testing.assert_allclose(values[: len(kept)], [auroc(labels[rows], scores[rows]) for rows in kept])
 
 
 def test_same_seed_same_interval(make_clips):
@@ -175,7 +148,38 @@ def test_bad_data_and_hopeless_resamples(monkeypatch):
         bootstrap_difference(LABELS, SCORES, SCORES * np.nan, clusters=CLIPS)
     with pytest.raises(ParameterError, match="two frames of each class; got 1 anomalous"):
         delong_auroc([0, 1, 0], [1, 2, 3])
-    monkeypatch.setattr(intervals, "MAX_REDRAWS", 3)
+    monkeypatch.setattr(resampling, "MAX_REDRAWS", 3)
     labels = np.arange(100_000) == 0
     with pytest.raises(ParameterError, match="1 clusters have anomalous frames"):
         bootstrap_auroc(labels, np.zeros(100_000), clusters=np.where(labels, "a", "b"), n_resamples=10_000)
+
+
+def test_unknown_method():
+    with pytest.raises(ParameterError, match="method must be one of studentized, percentile, expanded, bca; got 'bac'"):
+        bootstrap_auroc(LABELS, SCORES, clusters=CLIPS, method="bac")
+
+
+def test_three_units_of_one_number(make_clips):
+    labels, scores, clips = make_clips(8, n_clips=24)
+    scenes = np.array([f"s{int(clip) % 8}" for clip in clips])
+    found = auroc_by_unit(labels, scores, clips=clips, scenes=scenes, n_resamples=R, seed=1)
+    assert found["frames"] == delong_auroc(labels, scores)
+    assert found["clips"] == bootstrap_auroc(labels, scores, clusters=clips, n_resamples=R, seed=1)
+    assert found["scenes"] == bootstrap_auroc(labels, scores, clusters=scenes, n_resamples=R, seed=1)
+    assert found["clips"].high - found["clips"].low > 2 * (found["frames"].high - found["frames"].low)
+    assert "scenes" not in auroc_by_unit(labels, scores, clips=clips, n_resamples=R)
+
+
+def test_too_few_scenes_have_no_interval(make_clips):
+    labels, scores, clips = make_clips(9)
+    scenes = np.array([int(clip) % 5 for clip in clips])
+    found = auroc_by_unit(labels, scores, clips=clips, scenes=scenes, n_resamples=R)
+    assert found["scenes"] is None
+    assert found["clips"] is not None
+    assert auroc_by_unit(labels, scores, clips=clips, scenes=scenes, n_resamples=R, min_units=5)["scenes"] is not None
+    one = auroc_by_unit(clips == "00", scores, clips=clips, n_resamples=R)  # all anomalous frames from one clip
+    assert one["clips"] is None
+    with pytest.raises(ParameterError, match="clip '00' has 2"):
+        auroc_by_unit(labels, scores, clips=clips, scenes=np.arange(len(clips)) % 2)
+    with pytest.raises(ParameterError, match="clips must name one a frame"):
+        auroc_by_unit(labels, scores, clips=clips[:3])

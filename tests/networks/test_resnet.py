@@ -92,20 +92,6 @@ def test_real_weights_serve_padim_layers(shared_weights, images):
     assert torch.isfinite(network.taps(images, ["layer3"])["layer3"]).all()
 
 
-def test_imagenet_without_a_network_says_where_to_put_the_file(monkeypatch, tmp_path):
-    from urllib.error import URLError
-
-    def refuse(*args, **kwargs):
-        raise URLError("no route to host")
-
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr("torch.hub.download_url_to_file", refuse)
-    with pytest.raises(
-        WeightsError, match=r"no route to host.*copy the file to .*resnet18-f37072fd.pth.*(bundled|random).*offline"
-    ):
-        resnet18("imagenet")
-
-
 def test_bad_weights_say_what_and_why(model, images, tmp_path):
     with pytest.raises(WeightsError, match="no file at .*nowhere.pth"):
         resnet18(tmp_path / "nowhere.pth")

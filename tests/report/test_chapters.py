@@ -12,6 +12,7 @@ from vadlib.errors import ResultsError
 from vadlib.evaluation import Interval
 from vadlib.report import load_paper_values
 from vadlib.report.chapters import (
+    blind_ticks,
     compare_detectors,
     cost_table,
     frame_scores_of,
@@ -85,6 +86,14 @@ def test_workload_is_the_papers_frames_at_the_measured_rates(results):
     assert minutes["PaDiM"] == pytest.approx((2000 * 2 + 8000 * 2) / 60)
     assert minutes["Grad-CAM + SSIM"] == pytest.approx((100 * 1 + 8000 * 1) / 60)
     assert minutes["Prototypes"] == pytest.approx((4000 * 8 / 6 + 8000 * 0.5) / 60)
+
+
+def test_blind_ticks_are_those_that_a_protocol_allows():
+    names = ("middle", "position", "clip_rate_oracle", "nearest_fit_label_same_clips")
+    metrics = {"blind": {name: {"micro_auroc_interval": {"estimate": i / 10}} for i, name in enumerate(names)}}
+    assert blind_ticks(metrics, "") == [0.1, 0.0]  # no scene here, and no oracle ever
+    assert blind_ticks(metrics, "same-clips") == [0.1, 0.0, 0.3]
+    assert blind_ticks(metrics, "reused-frames") == [0.1, 0.0]
 
 
 def test_frames_used_stand_beside_the_papers(results):

@@ -30,5 +30,10 @@ def test_a_whole_data_set_has_no_problem(tiny_world, project_root):
 
 
 def test_an_unknown_profile_names_those_there_are():
-    with pytest.raises(ParameterError, match="there are demo, paper"):
+    with pytest.raises(ParameterError, match=r"there are (\w+, )*demo, (\w+, )*paper"):
         read_profile("papr")
+
+
+def test_a_profile_that_draws_nothing_by_class_has_no_plan():
+    with pytest.raises(ParameterError, match="folder says nothing of n_test_normal, n_test_abnormal, n_fit_frames"):
+        plan(read_profile("folder"))

@@ -77,8 +77,13 @@ def grad_cam(
     ParameterError, WeightsError
         As `raw_grad_cam`.
     """
+    return scaled_maps(raw_grad_cam(network, images, layers, target=target), size)
+
+
+def scaled_maps(raw_maps: Sequence[torch.Tensor], size: tuple[int, int]) -> torch.Tensor:
+    """Maps (B, H_layer, W_layer), one a layer as `raw_grad_cam` gives them, as `grad_cam` returns them."""
     maps = []
-    for raw in raw_grad_cam(network, images, layers, target=target):
+    for raw in raw_maps:
         highest = raw.amax(dim=(1, 2), keepdim=True)  # (B, 1, 1)
         scaled = raw / torch.where(highest > 0, highest, 1.0)
         maps.append(

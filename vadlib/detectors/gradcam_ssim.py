@@ -14,7 +14,8 @@ import torch
 
 from vadlib.detectors.detector import Detector
 from vadlib.detectors.gradcam import grad_cam
-from vadlib.detectors.ssim import SsimReference
+from vadlib.detectors.heatmaps import smoothed_resize
+from vadlib.detectors.ssim import WINDOW, SsimReference
 from vadlib.errors import ParameterError
 from vadlib.networks import TappedNetwork
 
@@ -59,6 +60,9 @@ class GradCamSsim(Detector):
         or not said, is compared with the mean of all, with a warning.
     target : "top1" or int
         The class that the maps explain: each frame's most likely one, or one for all (the paper does not say).
+    map_size : int, optional
+        Pixels, height and width that the maps are brought to before they are compared (the paper does not say); by
+        default the frames' own size.
 
     Raises
     ------
@@ -79,6 +83,7 @@ class GradCamSsim(Detector):
         layers: Sequence[str] = ("layer2", "layer3", "layer4"),
         reference: str = "dataset",
         target: str | int = "top1",
+        map_size: int | None = None,
     ):
         super().__init__(network, device=device)
         network.check_layers(layers)
@@ -87,6 +92,12 @@ class GradCamSsim(Detector):
             raise ParameterError(f"reference: expected one of {', '.join(REFERENCES)}, found {reference!r}")
         if target != "top1" and (isinstance(target, bool) or not isinstance(target, int | np.integer)):
             raise ParameterError(f"target: expected 'top1' or a class's number, found {target!r}")
+        if map_size is not None and (isinstance(map_size, bool) or map_size != int(map_size) or map_size < WINDOW):
+            raise ParameterError(
+                f"map_size: expected a whole number of pixels, at least {WINDOW}, SSIM's window, or None for the "
+                f"frames' own size, found {map_size!r}"
+            )
+        self.map_size = None if map_size is None else int(map_size)
         self.layers, self.seed, self.reference = tuple(layers), int(seed), reference
         self.target = target if target == "top1" else int(target)
         self._references: dict[str, torch.Tensor] = {}  # float32 (L, H, W) each
@@ -170,8 +181,14 @@ class GradCamSsim(Detector):
         }
 
     def heatmap(self, images: torch.Tensor, *, scenes: Sequence[str] | None = None) -> np.ndarray:
-        """One minus local SSIM, mean of the layers: numpy float32 (B, H, W); parameters and errors as `score_batch`."""
-        return 1 - self.steps(images, scenes=scenes).similarity.mean(axis=0)
+        """One minus local SSIM, mean of the layers: numpy float32 (B, H, W); parameters and errors as `score_batch`.
+
+        With a ``map_size`` the local values are brought from it to the frames' size, bilinear.
+        """
+        heat = 1 - self.steps(images, scenes=scenes).similarity.mean(axis=0)
+        if self.map_size is None:
+            return heat
+        return smoothed_resize(torch.from_numpy(heat), tuple(images.shape[2:]), sigma=0).numpy()
 
     def cams(self, images: torch.Tensor) -> np.ndarray:
         """The frames' maps before any comparison, numpy float32 (L, B, H, W) in [0, 1]; needs no fit."""
@@ -194,6 +211,7 @@ class GradCamSsim(Detector):
             "layers": list(self.layers),
             "reference": self.reference,
             "target": self.target,
+            "map_size": self.map_size,
         }
 
     def state(self) -> dict[str, torch.Tensor]:
@@ -216,8 +234,11 @@ class GradCamSsim(Detector):
         self._references = references
         self._similarities = {name: [SsimReference(mean) for mean in means] for name, means in references.items()}
 
-    def _maps(self, images: torch.Tensor) -> torch.Tensor:
-        return grad_cam(self.network, images, self.layers, tuple(images.shape[2:]), target=self.target)  # (L, B, H, W)
+    def _maps(self, images: torch.Tensor) -> torch.Tensor:  # (L, B, H, W)
+        return grad_cam(self.network, images, self.layers, self._size_of_maps(images), target=self.target)
+
+    def _size_of_maps(self, images: torch.Tensor) -> tuple[int, int]:
+        return tuple(images.shape[2:]) if self.map_size is None else (self.map_size, self.map_size)
 
     def _compared(
         self, images: torch.Tensor, scenes: Sequence[str] | None
@@ -225,7 +246,7 @@ class GradCamSsim(Detector):
         """Maps of the frames (L, B, H, W), and which of the frames each reference serves."""
         self._require_fitted(bool(self._references))
         fitted = self._references[ALL].shape[1:]
-        if images.shape[2:] != fitted:
+        if self._size_of_maps(images) != tuple(fitted):
             raise ParameterError(
                 f"images: expected frames of {fitted[0]}x{fitted[1]} pixels, as at fit, found "
                 f"{images.shape[2]}x{images.shape[3]}; read them in that size"

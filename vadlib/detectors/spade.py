@@ -171,6 +171,33 @@ class SpadeKnn(Detector):
             heat = smoothed_resize(torch.stack(maps), tuple(images.shape[2:]), sigma=self.sigma)
         return heat.cpu().numpy()
 
+    def nearest(self, images: torch.Tensor, n: int = 1) -> tuple[np.ndarray, np.ndarray]:
+        """The fitted normal frames that frames are most like.
+
+        Parameters
+        ----------
+        images : uint8 (B, 3, H, W)
+            RGB frames of the size that the detector was fitted on.
+        n : int
+            How many, at most as many as were fitted on.
+
+        Returns
+        -------
+        distances : float32 (B, n)
+            Nearest first.
+        positions : int64 (B, n)
+            In the order in which `fit` read them, those not counted that it did not keep.
+
+        Raises
+        ------
+        ParameterError
+            If ``n`` is out of range, or as `score_batch`.
+        """
+        if not 1 <= n <= self._n_fitted():
+            raise ParameterError(f"n: expected 1 to the {self._n_fitted()} frames fitted on, found {n}")
+        found = self._nearest_frames(images, n)
+        return found.values.cpu().numpy(), found.indices.cpu().numpy()
+
     def parameters(self) -> dict[str, Any]:
         """Constructor arguments, but for network and device."""
         names = ("k", "seed", "pooled", "heatmap_k", "max_fit_frames", "sigma")

@@ -1,15 +1,28 @@
 """Figures of merit and their intervals: arrays and data frames in, numbers out; nothing here knows a detector."""
 
+from vadlib.evaluation.blind import BLIND_BASELINES, blind_scores, nearest_fit_label
+from vadlib.evaluation.comparisons import SeedSpread, auroc_over_seeds, compare_all, holm, spread_over_seeds
+from vadlib.evaluation.coverage import coverage, coverage_study
+from vadlib.evaluation.events import (
+    AlarmRule,
+    find_events,
+    footage_hours,
+    found_against_alarms,
+    list_alarms,
+    match_alarms,
+)
 from vadlib.evaluation.factors import rank_correlation_within, share_explained
 from vadlib.evaluation.groups import anomalous_stretches, auroc_by_group, event_of_frames, extreme_frames
 from vadlib.evaluation.intervals import (
     Interval,
     RocBand,
+    auroc_by_unit,
     bootstrap_auroc,
     bootstrap_difference,
     bootstrap_roc_band,
     delong_auroc,
 )
+from vadlib.evaluation.leakage import leakage_report, nearest_fit_distance, nearest_fit_similarity
 from vadlib.evaluation.localisation import bootstrap_mean, localisation
 from vadlib.evaluation.metrics import (
     auroc,
@@ -20,27 +33,80 @@ from vadlib.evaluation.metrics import (
     roc_curve,
     summarize,
 )
+from vadlib.evaluation.operation import Alarms, alarms_at_recall, average_precision_at
+from vadlib.evaluation.postprocessing import (
+    TunedSmoothing,
+    balanced_rows,
+    macro_auroc,
+    normalise_per_clip,
+    padded_macro_auroc,
+    smooth_per_clip,
+    tune_smoothing,
+)
+from vadlib.evaluation.promises import choose_threshold, cross_checked_rate, poisson_interval, realised_rate
+from vadlib.evaluation.simulation import ScoreModel, Shapes
+from vadlib.evaluation.thresholds import Threshold, alarm_threshold, frame_threshold, low_threshold
 
 __all__ = [
+    "BLIND_BASELINES",
+    "AlarmRule",
+    "Alarms",
     "Interval",
     "RocBand",
+    "ScoreModel",
+    "SeedSpread",
+    "Shapes",
+    "Threshold",
+    "TunedSmoothing",
+    "alarm_threshold",
+    "alarms_at_recall",
     "anomalous_stretches",
     "auroc",
     "auroc_by_group",
+    "auroc_by_unit",
+    "auroc_over_seeds",
     "average_precision",
+    "average_precision_at",
+    "balanced_rows",
+    "blind_scores",
     "bootstrap_auroc",
     "bootstrap_difference",
     "bootstrap_mean",
     "bootstrap_roc_band",
+    "choose_threshold",
+    "compare_all",
+    "coverage",
+    "coverage_study",
+    "cross_checked_rate",
     "delong_auroc",
     "equal_error_rate",
     "event_of_frames",
     "extreme_frames",
+    "find_events",
+    "footage_hours",
+    "found_against_alarms",
     "fpr_at_tpr",
+    "frame_threshold",
+    "holm",
+    "leakage_report",
+    "list_alarms",
     "localisation",
+    "low_threshold",
+    "macro_auroc",
+    "match_alarms",
+    "nearest_fit_distance",
+    "nearest_fit_label",
+    "nearest_fit_similarity",
+    "normalise_per_clip",
     "overlap_coefficient",
+    "padded_macro_auroc",
+    "poisson_interval",
     "rank_correlation_within",
+    "realised_rate",
     "roc_curve",
     "share_explained",
+    "smooth_per_clip",
+    "spread_over_seeds",
     "summarize",
+    "tune_smoothing",
 ]

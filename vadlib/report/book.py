@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pandas as pd
+import yaml
 
 from vadlib.errors import ParameterError, ResultsError, VadError
 from vadlib.storage import RunLock, project_root, user_path
 
 MAX_LOG_LINES = 40
+GLUED = re.compile(r"notebooks/(\w+)\.ipynb::|results/(\w+)/")  # what a page of prose takes from a notebook
+ROOTS = ("book/index", "book/index_watch")  # opening pages, the first whose notebooks are all there
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"  # of this very Python, wherever its scripts are
+VIEWER = "viewer"  # folder in an experiment's results, as `write_viewer` makes it
 
 
 def build_book(
@@ -53,8 +59,43 @@ def build_book(
         Another run builds this profile.
     ParameterError
         There is no such profile, or a path given does not exist.
+    LayoutError, LabelError, UnreadableError
+        A folder of one's own that cannot be scored: nothing was run.
     ResultsError
         A notebook failed, or the pages have a defect; what went wrong has been printed.
+    """
+    project = _project()
+    index = project / "_build" / profile / "html" / "index.html"
+    before = index.stat().st_mtime_ns if index.is_file() else None
+    bring_up_to_date(profile, root=root, weights=weights, skip_unreadable=skip_unreadable, cores=cores)
+    return index, index.stat().st_mtime_ns != before
+
+
+def bring_up_to_date(
+    profile: str,
+    targets: Sequence[str] = (),
+    *,
+    again: Sequence[str] = (),
+    root: str | None = None,
+    weights: str | None = None,
+    skip_unreadable: bool = False,
+    cores: str = "all",
+) -> None:
+    """Have Snakemake make what is out of date.
+
+    Parameters
+    ----------
+    profile, root, weights, skip_unreadable, cores
+        As for `build_book`.
+    targets : sequence of str
+        Files or folders of the Snakefile's rules, relative to the project; none: the whole book.
+    again : sequence of str
+        Those to make even where they are up to date.
+
+    Raises
+    ------
+    BusyError, ParameterError, ResultsError
+        As `build_book`.
     """
     project = _project()
     profiles = sorted(path.stem for path in (project / "notebooks" / "profiles").glob("*.yml"))
@@ -67,51 +108,114 @@ def build_book(
         overrides["weights"] = _weights(weights)
     if skip_unreadable:
         overrides["skip_unreadable"] = "True"
-    index = project / "_build" / profile / "html" / "index.html"
-    before = index.stat().st_mtime_ns if index.is_file() else None
+    _check_own_folder(project, profile, overrides)
+    command = _snakemake_command(project, overrides, cores, targets, again)
     with RunLock(project / "_build" / profile / "book") as lock:
-        code = subprocess.run(
-            _snakemake_command(project, overrides, cores), cwd=project, pass_fds=lock.descriptors, check=False
-        ).returncode
+        code = subprocess.run(command, cwd=project, pass_fds=lock.descriptors, check=False).returncode
     if code:
         raise ResultsError(
             f"the report of profile {profile} was not finished (see above); mend what is wrong and run the same "
             "command again: it goes on from the last notebook that finished"
         )
-    return index, index.stat().st_mtime_ns != before
 
 
-def assemble(out: Path) -> Path:
-    """Lay out the sources of the pages: prose, executed notebooks, their scripts and results, as ``out/source``."""
+def assemble(out: Path, chapters: Collection[str] | None = None) -> Path:
+    """Lay out the sources of the pages: prose, executed notebooks, their scripts and results, as ``out/source``.
+
+    Parameters
+    ----------
+    out : Path
+        With the folders ``notebooks`` and ``results``.
+    chapters : collection of str, optional
+        Names of the notebooks that the book has; all by default. Pages of prose that take a number or a figure from
+        another one are left out of the contents, and the opening page is the first of `ROOTS` that takes none.
+    """
     project, source = _project(), out / "source"
     shutil.rmtree(source, ignore_errors=True)
     (source / "notebooks").mkdir(parents=True)
-    for name in ("_config.yml", "_toc.yml"):
-        shutil.copy(project / name, source)
     shutil.copytree(project / "book", source / "book")
+    whole = yaml.safe_load((project / "_toc.yml").read_text(encoding="utf-8"))
+    contents = select_contents(whole, source, chapters)
+    settings = yaml.safe_load((project / "_config.yml").read_text(encoding="utf-8"))
+    if contents["root"] != whole["root"]:  # another book, called as its opening page
+        settings["title"] = (
+            (source / f"{contents['root']}.md").read_text(encoding="utf-8").partition("\n")[0].strip("# ")
+        )
+    for name, values in (("_toc.yml", contents), ("_config.yml", settings)):
+        (source / name).write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
     for notebook in sorted((out / "notebooks").glob("*.ipynb")):
         script = project / "notebooks" / f"{notebook.stem}.py"
         if not script.is_file() or notebook.stem.endswith(".failed"):
             continue  # of a chapter that is no more, or that failed
+        if chapters is not None and notebook.stem not in chapters:
+            continue  # left by a build with other chapters
         shutil.copy(notebook, source / "notebooks")
         results = out / "results" / notebook.stem
         target = source / "results" / notebook.stem
-        shutil.copytree(results, target, ignore=shutil.ignore_patterns(".*", "detector", "*.parquet"))
+        shutil.copytree(results, target, ignore=shutil.ignore_patterns(".*", "detector", "*.parquet", VIEWER))
         shutil.copy(script, target / script.name)
         if (results / "scores.parquet").is_file():
             pd.read_parquet(results / "scores.parquet").to_csv(target / "scores.csv", index=False)
     return source
 
 
-def build_pages(out: Path) -> Path:
+def select_contents(contents: dict, source: Path, chapters: Collection[str] | None) -> dict:
+    """The contents of a book that has only some of the notebooks.
+
+    Parameters
+    ----------
+    contents : dict
+        Of ``_toc.yml``.
+    source : Path
+        Folder that the pages' names are relative to.
+    chapters : collection of str or None
+        Names of notebooks; None for all.
+
+    Returns
+    -------
+    dict
+        Without the other notebooks, the pages that take something from them, and parts that are then empty.
+
+    Raises
+    ------
+    ParameterError
+        No opening page can do without the notebooks left out.
+    """
+    if chapters is None:
+        return contents
+
+    def kept(file: str) -> bool:
+        if file.startswith("notebooks/"):
+            return Path(file).name in chapters
+        text = (source / f"{file}.md").read_text(encoding="utf-8")
+        return all(name in chapters for pair in GLUED.findall(text) for name in pair if name)
+
+    root = next((page for page in dict.fromkeys((contents["root"], *ROOTS)) if kept(page)), None)
+    if root is None:
+        raise ParameterError(
+            f"chapters: each opening page ({', '.join(ROOTS)}) takes numbers from notebooks other than "
+            f"{', '.join(chapters)}; name 11_watch and 10_provenance at least"
+        )
+    parts = [
+        {**part, "chapters": [entry for entry in part["chapters"] if kept(entry["file"])]} for part in contents["parts"]
+    ]
+    return {**contents, "root": root, "parts": [part for part in parts if part["chapters"]]}
+
+
+def build_pages(out: Path, chapters: Collection[str] | None = None) -> Path:
     """Build ``out/html`` from nothing, warnings being errors; the former pages stay until the new ones are whole.
+
+    Parameters
+    ----------
+    out, chapters
+        As for `assemble`.
 
     Raises
     ------
     ResultsError
         The pages have a defect; the message holds Sphinx's own.
     """
-    source, built, html = assemble(out), out / "jupyter-book", out / "html"
+    source, built, html = assemble(out, chapters), out / "jupyter-book", out / "html"
     shutil.rmtree(built, ignore_errors=True)
     command = [sys.executable, "-c", JUPYTER_BOOK, "build", str(source), "--path-output", str(built)]
     environment = os.environ | {"PYTHONWARNINGS": "ignore", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
@@ -123,6 +227,7 @@ def build_pages(out: Path) -> Path:
         lines = (result.stdout + result.stderr).strip().splitlines()
         telling = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines
         raise ResultsError("the pages have defects:\n" + "\n".join(telling[-MAX_LOG_LINES:]))
+    _copy_viewers(source, out, pages)
     former = out / ".html-former"
     shutil.rmtree(former, ignore_errors=True)
     if html.exists():
@@ -133,11 +238,22 @@ def build_pages(out: Path) -> Path:
     return html / "index.html"
 
 
-def _snakemake_command(project: Path, overrides: dict[str, str], cores: str) -> list[str]:
+def _copy_viewers(source: Path, out: Path, pages: Path) -> None:
+    """Lay clip viewers beside the pages: Sphinx copies files that a page names, not folders of pages and media."""
+    for results in sorted(source.glob("results/*")):
+        viewer = out / "results" / results.name / VIEWER
+        if viewer.is_dir():
+            shutil.copytree(viewer, pages / "results" / results.name / VIEWER)
+
+
+def _snakemake_command(
+    project: Path, overrides: dict[str, str], cores: str, targets: Sequence[str] = (), again: Sequence[str] = ()
+) -> list[str]:
     # Snakemake's own lock would survive a kill; ours does not, and is held around all of this.
     return [
-        sys.executable,
-        *("-m", "snakemake", "--snakefile", str(project / "Snakefile"), "--cores", cores),
+        *(sys.executable, "-m", "snakemake", *targets),
+        *(("--forcerun", *again) if again else ()),
+        *("--snakefile", str(project / "Snakefile"), "--cores", cores),
         *("--nolock", "--rerun-incomplete", "--quiet", "all", "--config"),
         *(f"{name}={value}" for name, value in overrides.items()),
     ]
@@ -151,6 +267,22 @@ def _project() -> Path:
             "clone's folder first"
         )
     return project
+
+
+def _check_own_folder(project: Path, profile: str, overrides: dict[str, str]) -> None:
+    """Open a folder of one's own before anything runs: what is wrong with it is said in a line, not in a notebook."""
+    parameters = yaml.safe_load((project / "notebooks" / "profiles" / f"{profile}.yml").read_text(encoding="utf-8"))
+    if parameters.get("dataset") != "folder":
+        return
+    root = project / overrides.get("dataset_root", parameters["dataset_root"])
+    if not root.exists():
+        raise ParameterError(
+            f"ROOT: profile {profile} needs the folder of your videos, and {root} does not exist; say "
+            f"make book PROFILE={profile} ROOT=path/to/my_videos"
+        )
+    from vadlib.data import open_dataset
+
+    open_dataset("folder", root)
 
 
 def _existing(path: str, name: str) -> str:
@@ -168,7 +300,7 @@ def _weights(weights: str) -> str:
 
 if __name__ == "__main__":
     try:
-        build_pages(Path(sys.argv[1]))
+        build_pages(Path(sys.argv[1]), sys.argv[2:] or None)
     except VadError as error:
         sys.exit(f"error: {error}")
     except OSError as error:

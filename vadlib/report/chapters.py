@@ -139,6 +139,22 @@ def frame_scores_of(results: Mapping[str, Results]) -> tuple[pd.DataFrame, list[
     return scores, list(columns)
 
 
+def blind_ticks(labels_alone: Mapping, protocol: str) -> list[float]:
+    """AUROCs of the scores that look at no picture and could be had under a protocol.
+
+    Parameters
+    ----------
+    labels_alone : mapping
+        Metrics of ``12_labels``.
+    protocol : str
+        Where the labels come from that a detector is fitted on; empty for detectors that see none.
+    """
+    names = ["scene_rate_other_clips", "position", "middle"]
+    names += [f"nearest_fit_label_{protocol.replace('-', '_')}"] if protocol else []
+    found = labels_alone["blind"]
+    return [found[name]["micro_auroc_interval"]["estimate"] for name in names if name in found]
+
+
 def frames_used(results: Mapping[str, Results], paper: Mapping[str, PaperValue]) -> pd.DataFrame:
     """The paper's Table 1 with ours beside it: frames fitted and tested, by detector.
 

@@ -12,7 +12,7 @@ from vadlib.data import VideoDataset
 from vadlib.errors import WeightsError
 from vadlib.evaluation import Interval, auroc_by_group, event_of_frames
 from vadlib.networks.weights import at_hand
-from vadlib.report.trials import Trial, Trials
+from vadlib.report.trials import Trial, Trials, compare_trials
 from vadlib.synth import EVENT_KINDS
 
 OWN_NETWORK = ("PaDiM", "Grad-CAM + SSIM", "SPADE")  # detectors that read layers; the prototypes read embeddings
@@ -51,7 +51,7 @@ def network_trials(
     pairs += [("Prototypes", network) for network in embedders]
     for detector, network in dict.fromkeys(pairs):
         if not at_hand(*network.split(":", 1)):
-            left_out[network] = "not on this machine; `vadlib weights` says how to get it"
+            left_out[network] = "not on this machine; the command vadlib weights says how to get it"
             continue
         trial = Trial(detector, network, image_size, options=options.get(detector, {}))
         try:
@@ -122,6 +122,60 @@ def table_of_trials(
                 interval = f"{Interval(row['estimate'], row['low'], row['high']):.3f}"
                 rows[name][f"{kind} only"] = interval if row["n_clips"] > 1 else f"{row['estimate']:.3f} (one clip)"
     return pd.DataFrame.from_dict(rows, orient="index").fillna("")
+
+
+def gains_by_kind(
+    scores: pd.DataFrame, kinds: np.ndarray, bases: Mapping[str, str | None], *, n_resamples: int = 1000, seed: int = 0
+) -> pd.DataFrame:
+    """Gain of each setting over its base, apart for each kind of anomaly: it against all normal frames.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        As in `compare_trials`.
+    kinds : (n,)
+        From `kinds_of_anomaly`.
+    bases : mapping of str to str or None
+        As in `compare_trials`; settings without a base are left out.
+    n_resamples, seed : int
+
+    Returns
+    -------
+    DataFrame
+        Index: setting; one column of `Interval` a kind that more than one clip holds.
+    """
+    paired = {name: base for name, base in bases.items() if base not in (None, name)}
+    found = {}
+    for kind in sorted(set(kinds) - {""}):
+        of_kind = kinds == kind
+        if paired and scores.loc[of_kind, "clip"].nunique() > 1:
+            kept = scores[of_kind | (scores["label"] == 0)]
+            merit = compare_trials(kept, bases, n_resamples=n_resamples, seed=seed)
+            found[kind] = merit.loc[list(paired), "gain"]
+    return pd.DataFrame(found, index=list(paired), dtype=object)
+
+
+def undecided_gains(merit: pd.DataFrame, by_kind: pd.DataFrame, wanted: Mapping[str, Trial]) -> str:
+    """Which pairings trained weights do not raise for certain, and what their gain is for each kind of anomaly.
+
+    Parameters
+    ----------
+    merit : DataFrame
+        From `compare_trials` with `random_bases`.
+    by_kind : DataFrame
+        From `gains_by_kind` with the same.
+    wanted : mapping of str to Trial
+    """
+    parts = []
+    for name, entry in merit.iterrows():
+        if entry["gain"] is None or entry["gain"].low > 0:
+            continue
+        gains = [f"{entry['gain']:+.3f} in all"]
+        gains += [f"{gain:+.3f} for anomalies of {kind}" for kind, gain in by_kind.loc[name].items()]
+        parts.append(f"{wanted[name].detector} ({'; '.join(gains)})")
+    if not parts:
+        return "Every pairing is raised by more than its interval allows for chance."
+    return f"Not raised for certain: {', and '.join(parts)}."
 
 
 def trained_against_random(merit: pd.DataFrame, wanted: Mapping[str, Trial]) -> str:

@@ -14,6 +14,7 @@ DATASET_NAMES = {
     "avenue": "CUHK Avenue",
     "ucsd-ped1": "UCSD Ped1",
     "ucsd-ped2": "UCSD Ped2",
+    "folder": "a folder of videos",
 }
 
 SCORE_NAMES = {"max": "maximum", "mean": "mean", "top1%": "mean of the top 1 %"}
@@ -70,6 +71,8 @@ def data_note(dataset: str, weights: WeightsRecord | dict | None = None) -> str:
         first = "Synthetic data: these numbers show the method, not the world."
     elif dataset == "shanghaitech":
         first = "Real data, and the data set of the paper."
+    elif dataset == "folder":
+        first = "A folder of videos, not a published data set: nothing here compares with the paper."
     else:
         first = (
             f"Real data, but {DATASET_NAMES.get(dataset, dataset)}, not the data set of the paper: its numbers and "

@@ -58,8 +58,14 @@ def plan(parameters: Mapping, root: str | os.PathLike | None = None) -> tuple[Vi
     LayoutError
         If the folder is not the data set's, or has no labels of test clips.
     ParameterError
-        If the test frames themselves cannot be drawn.
+        If the test frames themselves cannot be drawn, or the profile has no chapter that draws frames by class.
     """
+    lacking = [name for name in ("n_test_normal", "n_test_abnormal", "n_fit_frames") if name not in parameters]
+    if lacking:
+        raise ParameterError(
+            f"profile: {parameters.get('profile')} says nothing of {', '.join(lacking)}; its chapters draw no frames "
+            "by class, so there is nothing to plan"
+        )
     dataset = open_dataset(parameters["dataset"], root or project_path(parameters["dataset_root"]), allow_missing=True)
     table = dataset.frame_table()
     tested = {"test_normal": parameters["n_test_normal"], "test_abnormal": parameters["n_test_abnormal"]}

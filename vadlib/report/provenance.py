@@ -12,6 +12,8 @@ from pathlib import Path
 import vadlib
 from vadlib.storage import file_sha256  # noqa: F401  (part of what this module offers)
 
+RECORDED_DIR = "book/recorded"  # results, not code: writing one there leaves the code as it was
+
 KEY_PACKAGES = (
     "vadlib",
     "numpy",
@@ -42,8 +44,8 @@ def git_revision(folder: str | os.PathLike) -> dict | None:
     Returns
     -------
     dict or None
-        `revision` (full hash; None before the first commit) and `dirty` (files changed or new since then). None
-        where there is no git or no repository.
+        `revision` (full hash; None before the first commit) and `dirty` (files changed or new since then, recorded
+        results aside). None where there is no git or no repository.
     """
 
     def git(*arguments):
@@ -51,7 +53,7 @@ def git_revision(folder: str | os.PathLike) -> dict | None:
         return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
 
     try:
-        status = git("status", "--porcelain")
+        status = git("status", "--porcelain", "--", ":(top)", f":(exclude){RECORDED_DIR}")
         if status.returncode != 0:
             return None
         head = git("rev-parse", "--verify", "HEAD")

@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from vadlib import networks
-from vadlib.data import FrameReader, Split, VideoDataset
-from vadlib.data.frames import Batch
+from vadlib.data import FrameReader, Split, VideoDataset, read_frame
 from vadlib.data.progress import progress_bar
 from vadlib.detectors import (
     ClipPrototypes,
     Detector,
-    GradCamSsim,
     Padim,
     SpadeKnn,
     embed_frames,
     frames_of,
     score_split,
 )
+from vadlib.detectors.supervised_head import SupervisedHead, pooled_heatmaps
 from vadlib.errors import ParameterError
 from vadlib.evaluation import bootstrap_auroc, bootstrap_difference
+from vadlib.report.held_frames import HeldFrames, HeldReader
+from vadlib.report.remembering import RememberingGradCamSsim, RememberingNetwork
 
-KINDS = {"PaDiM": Padim, "Grad-CAM + SSIM": GradCamSsim, "SPADE": SpadeKnn, "Prototypes": ClipPrototypes}
+KINDS = {"PaDiM": Padim, "Grad-CAM + SSIM": RememberingGradCamSsim, "SPADE": SpadeKnn, "Prototypes": ClipPrototypes}
 MAIN_SCORES = {"PaDiM": "max", "Grad-CAM + SSIM": "ssim", "SPADE": "knn", "Prototypes": "ensemble"}
+VIEWS = ("whole", "centre")
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,18 @@ class Trial:
     image_size : int
         Pixels, height and width of the frames as read.
     n_fit : int, optional
-        Normal frames to fit on, spread over those held; all of them by default. Not for prototypes.
+        Normal frames to fit on, spread over those held; all of them by default. Not for prototypes of two classes.
     options : mapping
-        Further arguments of the detector; a ``n_components`` above the layers' channels is brought down to them.
+        Further arguments of the detector, a ``seed`` too; a ``n_components`` above the layers' channels is brought down
+        to them, a ``top_k`` above ``k`` to that.
+    view : {"whole", "centre"}
+        The whole frame, or the largest square in its middle, which CLIP's own transform keeps.
+    head : mapping, optional
+        Gives the detector the prototypes' labels: a logistic regression, cross-fitted on its pooled heatmaps (of the
+        prototypes' network: on the embeddings). ``grid`` of `pooled_heatmaps`, ``inverse_regularisation`` of
+        `SupervisedHead`. Its score is ``head``.
+    score : str, optional
+        The one that the trial is judged by (see `main_scores`). Trials that differ in nothing else are run once.
     """
 
     detector: str
@@ -55,6 +64,9 @@ class Trial:
     image_size: int = 224
     n_fit: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    view: str = "whole"
+    head: Mapping[str, Any] | None = None
+    score: str | None = field(default=None, compare=False)
 
 
 class Trials:
@@ -67,6 +79,8 @@ class Trials:
         Of the protocol ``official-split``: the detectors that see normal frames only.
     labelled : Split
         The prototypes'; its test frames must be those of ``normal``.
+    others : sequence of Split
+        Whose frames are to be held too, for `run_under`.
     batch_size : int
     seed : int
         Of reductions, K-Means and random weights.
@@ -85,12 +99,14 @@ class Trials:
         normal: Split,
         labelled: Split,
         *,
+        others: Sequence[Split] = (),
         batch_size: int = 32,
         seed: int = 0,
         device: str = "auto",
         skip_unreadable: bool = False,
     ):
         self.normal, self.labelled, self.seed, self.device = normal, labelled, seed, device
+        self._splits = (normal, labelled, *others)
         self.tested = normal.test
         tested_there = pd.Index(np.concatenate([fold.test.index for fold in labelled.folds])).sort_values()
         if not tested_there.equals(self.tested.index.sort_values()):
@@ -98,14 +114,14 @@ class Trials:
                 "labelled: its test frames are not those of normal; draw both with the same seed and test counts"
             )
         self._reading = {"videos": videos, "batch_size": batch_size, "skip_unreadable": skip_unreadable}
-        self._frames: HeldFrames | None = None
-        self._networks: dict[str, Any] = {}
+        self._frames: tuple[tuple[int, str], HeldFrames] | None = None  # their size and view, and they
+        self._networks: dict[str, RememberingNetwork] = {}
 
     def run(self, trials: Mapping[str, Trial]) -> dict[str, dict[str, np.ndarray]]:
         """Every score of every trial, float32 (n_tested,) each, by trial and by the detector's own name of it.
 
-        Trials of one frame size follow each other, whatever their order here, so that frames are read once a size, and
-        equal trials are run once.
+        Trials of one frame size, view and network follow each other, whatever their order here: frames are read once a
+        size, a network's features of a frame computed once. Equal trials are run once.
 
         Parameters
         ----------
@@ -118,11 +134,59 @@ class Trials:
         """
         found = {}
         with progress_bar(len(trials), "Trials", "trials", shown=True) as bar:
-            for name in sorted(trials, key=lambda name: trials[name].image_size):
+            held = self._frames[0] if self._frames else None
+            groups = {name: (trial.image_size, trial.view) for name, trial in trials.items()}
+            for name in sorted(trials, key=lambda name: (groups[name] != held, groups[name], trials[name].network)):
+                self._forget(besides=trials[name].network)  # memory holds the features of one network
                 twin = next((done for done in found if trials[done] == trials[name]), None)
                 found[name] = found[twin] if twin else self._run(trials[name])
                 bar.update()
+        self._forget()
         return {name: found[name] for name in trials}
+
+    def run_under(self, trial: Trial, split: Split) -> pd.DataFrame:
+        """Every score of one trial under another protocol: each fold's detector fitted on its frames, and on no other.
+
+        Prototypes of two classes see all fit frames with their labels; every other detector sees the normal ones.
+
+        Parameters
+        ----------
+        trial : Trial
+            Without ``head`` and ``n_fit``.
+        split : Split
+            One of those that the frames are held of.
+
+        Returns
+        -------
+        DataFrame float32
+            A row a test frame, in the frame table's order and with its index; a column a score; NaN where the frame
+            could not be read.
+
+        Raises
+        ------
+        ParameterError
+            A trial that has its frames chosen elsewhere; a split whose frames are not held; else as `run`.
+        """
+        if trial.head is not None or trial.n_fit is not None:
+            raise ParameterError("trial: under a protocol of its own, a trial has no head and no n_fit")
+        frames = self._held(trial.image_size, trial.view)
+        sees_labels = trial.detector == "Prototypes" and trial.options.get("mode", "two-class") == "two-class"
+        parts = []
+        for fold in split.folds:
+            fit = fold.fit if sees_labels else fold.fit[fold.fit["label"] == 0]
+            detector = self.detector(trial).fit(frames.select(fit))
+            parts.append(pd.DataFrame(detector.score_columns(frames.select(fold.test)), index=fold.test.index))
+        return pd.concat(parts).sort_index()
+
+    def embeddings(self, network: str, image_size: int) -> pd.DataFrame:
+        """Embeddings of all frames held, float32 (n, D), with the frame table's index."""
+        frames = self._held(image_size)
+        return pd.DataFrame(embed_frames(self.network(network), frames.select(frames.table)), index=frames.table.index)
+
+    def _forget(self, besides: str = "") -> None:
+        for name, network in self._networks.items():
+            if name != besides:
+                network.forget()
 
     def network(self, name: str):
         """The network called ``ARCHITECTURE:WEIGHTS``, built once, on the device."""
@@ -130,8 +194,14 @@ class Trials:
             architecture, _, weights = name.partition(":")
             if not weights or not callable(build := getattr(networks, architecture, None)):
                 raise ParameterError(f"network: expected ARCHITECTURE:WEIGHTS, as resnet18:bundled, found {name!r}")
-            self._networks[name] = build(weights, seed=self.seed).to(networks.resolve_device(self.device))
+            built = build(weights, seed=self.seed).to(networks.resolve_device(self.device))
+            self._networks[name] = RememberingNetwork(built)
         return self._networks[name]
+
+    def commonest_class(self, network: str, image_size: int) -> int:
+        """The class that is most often a network's first choice on the normal frames fitted on."""
+        logits = [self.network(network).logits(b.images).cpu() for b in self._held(image_size).select(self.normal.fit)]
+        return int(np.bincount(np.concatenate([part.argmax(dim=1).numpy() for part in logits])).argmax())
 
     def detector(self, trial: Trial) -> Detector:
         """The unfitted detector of a trial.
@@ -148,96 +218,63 @@ class Trials:
             layers = options.get("layers", ("layer1", "layer2", "layer3"))
             n_channels = sum(network.channels[layer] for layer in layers)
             options["n_components"] = min(options.get("n_components", 300), n_channels)
-        return KINDS[trial.detector](network, seed=self.seed, device=self.device, **options)
+        if trial.detector == "Prototypes" and "k" in options:
+            options["top_k"] = min(options.get("top_k", 5), options["k"])
+        return KINDS[trial.detector](network, **{"seed": self.seed, "device": self.device} | options)
 
     def _run(self, trial: Trial) -> dict[str, np.ndarray]:
-        frames = self._held(trial.image_size)
-        if trial.detector == "Prototypes":
-            return self._run_prototypes(trial, frames)
-        fitted = self.normal.fit
-        if trial.n_fit is not None:
-            fitted = fitted.iloc[np.linspace(0, len(fitted) - 1, trial.n_fit).round().astype(int)]
-        detector = self.detector(trial).fit(frames.select(fitted))
+        frames = self._held(trial.image_size, trial.view)
+        sees_labels = trial.options.get("mode", "two-class") == "two-class"
+        if trial.detector == "Prototypes" and (sees_labels or trial.head is not None):
+            return self._run_labelled(trial, frames)
+        detector = self.detector(trial).fit(self._normal_reader(trial, frames))
+        if trial.head is not None:
+            return self._run_labelled(trial, frames, detector)
         return detector.score_columns(frames.select(self.tested))
 
-    def _run_prototypes(self, trial: Trial, frames: HeldFrames) -> dict[str, np.ndarray]:
+    def _normal_reader(self, trial: Trial, frames: HeldFrames) -> HeldReader:
+        fitted = self.normal.fit
+        if trial.n_fit is not None:
+            if not 1 <= trial.n_fit <= len(fitted):
+                raise ParameterError(f"n_fit: expected 1 to {len(fitted)}, the frames held, found {trial.n_fit}")
+            fitted = fitted.iloc[np.linspace(0, len(fitted) - 1, trial.n_fit).round().astype(int)]
+        return frames.select(fitted)
+
+    def _run_labelled(self, trial: Trial, frames: HeldFrames, detector: Detector | None = None) -> dict:
+        """Cross-fit prototypes on embeddings, or a head on them or on the maps of a detector fitted before."""
         wanted = frames_of(frames.table, [self.labelled])
-        embedded = embed_frames(self.network(trial.network), frames.select(wanted))
-        embeddings = pd.DataFrame(embedded, index=wanted.index)
-        tested, columns, _ = score_split(self.labelled, embeddings, lambda: self.detector(trial))
+        reader, options = frames.select(wanted), dict(trial.head or {})
+        grid = options.pop("grid", 4)
+        if detector is None:
+            features = embed_frames(self.network(trial.network), reader)
+        else:
+            features = _features_of_maps(detector, reader, grid)
+        make = (lambda: self.detector(trial)) if trial.head is None else (lambda: SupervisedHead(**options))
+        tested, columns, _ = score_split(self.labelled, pd.DataFrame(features, index=wanted.index), make)
         order = tested.index.get_indexer(self.tested.index)
         return {name: values[order] for name, values in columns.items()}
 
-    def _held(self, image_size: int) -> HeldFrames:
-        if self._frames is None or self._frames.size[0] != image_size:
+    def _held(self, image_size: int, view: str = "whole") -> HeldFrames:
+        if view not in VIEWS:
+            raise ParameterError(f"view: expected one of {', '.join(VIEWS)}, found {view!r}")
+        if self._frames is None or self._frames[0] != (image_size, view):
             self._frames = None  # before the next ones are read
-            table = self._reading["videos"].frame_table()
-            table = table[table.index.isin(self.normal.fit.index) | table.index.isin(self._labelled_index)]
-            self._frames = HeldFrames(FrameReader(
-                self._reading["videos"], table, (image_size, image_size), self._reading["batch_size"],
-                skip_unreadable=self._reading["skip_unreadable"], description=f"frames, {image_size} px",
-            ))  # fmt: skip
-        return self._frames
+            self._forget()
+            table = frames_of(self._reading["videos"].frame_table(), self._splits)
+            size = (image_size, image_size)
+            reader = FrameReader(
+                self._reading["videos"], table, size if view == "whole" else self._uncropped(table, image_size),
+                self._reading["batch_size"], skip_unreadable=self._reading["skip_unreadable"],
+                description=f"frames, {image_size} px",
+            )  # fmt: skip
+            self._frames = (image_size, view), HeldFrames(reader, size)
+        return self._frames[1]
 
-    @cached_property
-    def _labelled_index(self) -> pd.Index:
-        return pd.Index(np.concatenate([part.index for f in self.labelled.folds for part in (f.fit, f.test)])).unique()
-
-
-class HeldFrames:
-    """Frames of a reader in memory, from which readers of some of them are made.
-
-    Parameters
-    ----------
-    reader : FrameReader
-        Read once, here. Its table's index says which frames `select` means.
-    """
-
-    def __init__(self, reader: FrameReader):
-        self.table, self.size, self.batch_size = reader.table, reader.size, reader.batch_size
-        self._images = torch.empty((reader.n_frames, 3, *reader.size), dtype=torch.uint8).to(
-            memory_format=torch.channels_last
-        )  # (N, 3, H, W)
-        self._read = np.zeros(reader.n_frames, dtype=bool)
-        for batch in reader:
-            self._images[batch.rows] = batch.images
-            self._read[batch.rows] = True
-
-    def select(self, table: pd.DataFrame) -> HeldReader:
-        """A reader of these rows of the table."""
-        return HeldReader(self, table)
-
-
-class HeldReader:
-    """What detectors need of a `FrameReader`, for frames already in memory: `table`, `n_frames`, batches."""
-
-    def __init__(self, frames: HeldFrames, table: pd.DataFrame):
-        self._frames, self.table, self.size, self.batch_size = frames, table, frames.size, frames.batch_size
-        self._positions = frames.table.index.get_indexer(table.index)  # (n,)
-        if (self._positions < 0).any():
-            raise ParameterError(f"table: {(self._positions < 0).sum()} of its rows are not among the frames held")
-
-    @property
-    def n_frames(self) -> int:
-        """Frames in the table."""
-        return len(self.table)
-
-    @property
-    def skipped(self) -> np.ndarray:
-        """Positions in the table of frames that could not be read."""
-        return np.flatnonzero(~self._frames._read[self._positions])
-
-    def __len__(self) -> int:
-        """Batches of one iteration, at most."""
-        return -(-self.n_frames // self.batch_size)
-
-    def __iter__(self) -> Iterator[Batch]:
-        """Yield the batches in the table's order."""
-        readable = np.flatnonzero(self._frames._read[self._positions])
-        labels = self.table["label"].to_numpy(np.int8)
-        for rows in np.array_split(readable, range(self.batch_size, len(readable), self.batch_size)):
-            if len(rows):
-                yield Batch(self._frames._images[self._positions[rows]], rows, labels[rows])
+    def _uncropped(self, table: pd.DataFrame, image_size: int) -> tuple[int, int]:
+        """Height and width whose shorter side is ``image_size``, in the proportions of the first frame."""
+        first = table.iloc[0]
+        height, width = read_frame(self._reading["videos"], first["clip"], int(first["frame"])).shape[:2]
+        return tuple(round(side * image_size / min(height, width)) for side in (height, width))
 
 
 def compare_trials(
@@ -282,5 +319,27 @@ def compare_trials(
 
 
 def main_scores(trials: Mapping[str, Trial], found: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Of each trial's scores (see `Trials.run`) the one that its detector is judged by."""
-    return {name: found[name][MAIN_SCORES[trial.detector]] for name, trial in trials.items()}
+    """Of each trial's scores (see `Trials.run`) the one that it, or else its detector, is judged by."""
+    return {name: found[name][main_score(trial)] for name, trial in trials.items()}
+
+
+def main_score(trial: Trial) -> str:
+    """The score that a trial is judged by."""
+    return trial.score or ("head" if trial.head is not None else MAIN_SCORES[trial.detector])
+
+
+def _features_of_maps(detector: Detector, reader: HeldReader, grid: int) -> np.ndarray:
+    """Pooled heatmaps of a reader's frames, float32 (n_frames, features); NaN where a frame could not be read."""
+    features = None
+    for batch in reader:
+        by_scene = (
+            getattr(detector, "reference", None) == "scene"
+        )  # then Grad-CAM + SSIM has to know the frames' scenes
+        known = {"scenes": reader.table["scene"].to_numpy()[batch.rows]} if by_scene else {}
+        pooled = pooled_heatmaps(detector.heatmap(batch.images, **known), grid)
+        if features is None:
+            features = np.full((reader.n_frames, pooled.shape[1]), np.nan, np.float32)
+        features[batch.rows] = pooled
+    if features is None:
+        raise ParameterError("head: none of the labelled frames could be read")
+    return features

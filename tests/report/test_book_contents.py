@@ -1,0 +1,80 @@
+"""The contents of books that have only some of the chapters: nothing cites what is not there."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from vadlib.errors import LayoutError, ParameterError
+from vadlib.report.book import GLUED, assemble, build_book, select_contents
+
+
+@pytest.fixture
+def contents(project_root):
+    return yaml.safe_load((project_root / "_toc.yml").read_text())
+
+
+def files(contents):
+    return [contents["root"], *(entry["file"] for part in contents["parts"] for entry in part["chapters"])]
+
+
+def test_a_whole_book_is_as_it_is_written(contents, project_root):
+    assert select_contents(contents, project_root, None) == contents
+    every = [path.stem for path in (project_root / "notebooks").glob("*.py")]
+    assert select_contents(contents, project_root, every) == contents
+
+
+def test_a_book_of_two_chapters_has_pages_that_need_no_other(contents, project_root):
+    chapters = ["11_watch", "10_provenance"]
+    found = files(select_contents(contents, project_root, chapters))
+    assert found[0] == "book/index_watch"
+    assert {Path(file).name for file in found if file.startswith("notebooks/")} == set(chapters)
+    assert "book/rebuild" in found
+    assert "book/deviations" not in found
+    for file in found:
+        if file.startswith("book/"):
+            text = (project_root / f"{file}.md").read_text()
+            assert {name for pair in GLUED.findall(text) for name in pair if name} <= set(chapters), file
+
+
+def test_every_page_that_a_small_book_links_to_is_in_it(contents, project_root):
+    found = files(select_contents(contents, project_root, ["11_watch", "10_provenance"]))
+    for file in found:
+        suffix = ".md" if file.startswith("book/") else ".py"
+        text = (project_root / f"{file}{suffix}").read_text()
+        for target in re.findall(r"\]\((?!https?:)([\w./-]+)\)", text):
+            linked = ((project_root / file).parent / target).resolve().relative_to(project_root.resolve())
+            assert str(linked) in found, f"{file} links to {target}"
+
+
+def test_no_opening_page_is_an_error(contents, project_root):
+    with pytest.raises(ParameterError, match="each opening page .* other than 09_networks; name 11_watch"):
+        select_contents(contents, project_root, ["09_networks"])
+
+
+def test_what_other_chapters_left_behind_is_not_in_the_book(tmp_path, project_root, monkeypatch):
+    monkeypatch.chdir(project_root)
+    for name in ("02_padim", "11_watch", "10_provenance"):
+        (tmp_path / "notebooks").mkdir(exist_ok=True)
+        (tmp_path / "notebooks" / f"{name}.ipynb").write_text("{}")
+        (tmp_path / "results" / name).mkdir(parents=True)
+        (tmp_path / "results" / name / "metrics.json").write_text("{}")
+    source = assemble(tmp_path, ["11_watch", "10_provenance"])
+    assert {path.stem for path in (source / "notebooks").iterdir()} == {"11_watch", "10_provenance"}
+    assert {path.name for path in (source / "results").iterdir()} == {"11_watch", "10_provenance"}
+    assert yaml.safe_load((source / "_toc.yml").read_text())["root"] == "book/index_watch"
+    assert yaml.safe_load((source / "_config.yml").read_text())["title"] == "What happened in front of the camera?"
+    whole = assemble(tmp_path)
+    for name in ("_toc.yml", "_config.yml"):
+        assert yaml.safe_load((whole / name).read_text()) == yaml.safe_load((project_root / name).read_text())
+
+
+def test_a_folder_that_cannot_be_scored_is_refused_before_anything_runs(tmp_path, project_root, monkeypatch):
+    monkeypatch.chdir(project_root)
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: pytest.fail("something ran"))
+    with pytest.raises(ParameterError, match="ROOT: profile folder needs the folder of your videos, .* PROFILE=folder"):
+        build_book("folder")
+    (tmp_path / "a").mkdir()
+    with pytest.raises(LayoutError, match=r"no footage to fit on .*normal/"):
+        build_book("folder", root=str(tmp_path))

@@ -1,0 +1,131 @@
+"""A book about a folder of one's own videos: whole without labels, and with them; from real files where they are there."""
+
+import shutil
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+
+from vadlib.report import load_results
+from vadlib.report.book import build_pages
+from vadlib.report.notebooks import NotebookError, notebook_parameters, run_notebook
+
+ROOT = Path(__file__).parents[1]
+SMALL = {"image_size": 64, "n_fit_watch": 30, "n_resamples": 50}
+UNTRAINED = dict.fromkeys(("backbone", "classifier", "embedder"), "resnet18") | {"weights": "random"}
+
+
+def make_book(folder, out, changes):
+    """Run what `make book PROFILE=folder ROOT=folder` would, and build the pages."""
+    profile = yaml.safe_load((ROOT / "notebooks/profiles/folder.yml").read_text()) | SMALL | changes
+    path = out / "folder.yml"
+    out.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(profile | {"dataset_root": str(folder)}))
+    for name in profile["chapters"]:
+        folders = {"results_dir": str(out / "results" / name), "upstream_dir": str(out / "results")}
+        declared = notebook_parameters(ROOT / "notebooks" / f"{name}.py")
+        run_notebook(
+            ROOT / "notebooks" / f"{name}.py",
+            out / "notebooks" / f"{name}.ipynb",
+            profile=path,
+            parameters={key: value for key, value in folders.items() if key in declared},
+        )
+    build_pages(out, profile["chapters"])
+    return out
+
+
+def read_pages(out):
+    return {path: BeautifulSoup(path.read_text(), "html.parser") for path in (out / "html").rglob("*.html")}
+
+
+def check_pages(out):
+    """Every link leads somewhere, every image is there, nothing is a gap; gives the text of the watching chapter."""
+    pages = read_pages(out)
+    assert pages[out / "html" / "book" / "index_watch.html"].find("h1") is not None
+    for path, page in pages.items():
+        for link in page.select("article a[href]"):
+            target = urlsplit(link["href"])
+            if not (target.scheme or target.netloc) and target.path:
+                assert (path.parent / unquote(target.path)).resolve().is_file(), f"{path.name}: {link['href']}"
+        for image in page.select("article img"):
+            assert (path.parent / unquote(image["src"])).is_file(), f"{path.name}: {image['src']}"
+    text = pages[out / "html" / "notebooks" / "11_watch.html"].select_one("article").get_text(" ")
+    for gap in ("Traceback", "glue:", "{numref}", str(out)):
+        assert gap not in text
+    return " ".join(text.split())
+
+
+@pytest.fixture(scope="module")
+def folder(tiny_world, tmp_path_factory):
+    """Two training videos of the tiny world as normal footage, two of its test clips to watch."""
+    root = tmp_path_factory.mktemp("my videos")
+    (root / "normal").mkdir()
+    for video in sorted((tiny_world / "training" / "videos").glob("*.avi"))[:1]:
+        shutil.copy(video, root / "normal")
+    for clip in sorted((tiny_world / "testing" / "frames").iterdir())[:2]:
+        shutil.copytree(clip, root / clip.name)
+    return root
+
+
+@pytest.fixture(scope="module")
+def unlabelled_book(folder, tmp_path_factory):
+    return make_book(folder, tmp_path_factory.mktemp("unlabelled"), UNTRAINED)
+
+
+def test_without_labels_there_are_alarms_and_no_roc_curve_and_the_page_says_why(unlabelled_book):
+    text = check_pages(unlabelled_book)
+    assert "There is no ROC curve and no AUROC here." in text
+    assert "no label says which of these frames are which" in text
+    assert "AUROC [95 %]" not in text
+    assert "a folder of videos" in text
+
+
+def test_results_without_labels_say_that_there_are_none(unlabelled_book):
+    results = load_results(unlabelled_book / "results" / "11_watch")
+    assert (results.scores["label"] == -1).all()
+    assert set(results.scores.columns) >= {"PaDiM", "Grad-CAM + SSIM", "SPADE", "One-class prototypes"}
+    assert results.metrics["labelled"] is False
+    assert set(results.metrics["thresholds"]) == {"PaDiM", "Grad-CAM + SSIM", "SPADE", "One-class prototypes"}
+    alarms = pd.read_csv(unlabelled_book / "results" / "11_watch" / "alarms.csv", dtype={"clip": str})
+    for name, found in results.metrics["thresholds"].items():
+        assert found["n_alarms"] == (alarms["detector"] == name).sum()
+        assert found["low"] <= found["high"]
+    assert not (unlabelled_book / "results" / "11_watch" / "events.csv").exists()
+
+
+def test_a_clip_too_short_to_divide_is_named(folder, tmp_path):
+    root = tmp_path / "short"
+    shutil.copytree(folder, root)
+    shutil.rmtree(root / "normal")
+    first = sorted(path for path in root.iterdir() if path.is_dir())[0]
+    (root / "normal" / "brief").mkdir(parents=True)
+    shutil.copy(sorted(first.iterdir())[0], root / "normal" / "brief" / "000.jpg")
+    with pytest.raises(NotebookError, match=r"clip normal_brief has 1 frame\(s\), too few to fit on some"):
+        make_book(root, tmp_path / "out", UNTRAINED)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("labelled", [False, True])
+def test_two_real_videos_build_a_whole_book(shared_data, tmp_path, labelled):
+    """ShanghaiTech's 01_0014 as normal footage, 01_0015 to watch, under the network that comes by pip."""
+    videos = shared_data / "shanghaitech" / "testing" / "videos"
+    folder = tmp_path / "my_videos"
+    (folder / "normal").mkdir(parents=True)
+    shutil.copy(next(videos.glob("01_0014*")), folder / "normal")
+    shutil.copy(next(videos.glob("01_0015*")), folder)
+    mask = np.load(shared_data / "shanghaitech" / "testing" / "test_frame_mask" / "01_0015.npy")
+    if labelled:
+        edges = np.flatnonzero(np.diff(mask.astype(int), prepend=0, append=0)).reshape(-1, 2)
+        rows = [f"01_0015,{first},{end - 1}" for first, end in edges]
+        (folder / "labels.csv").write_text("clip,first,last\n" + "\n".join(rows) + "\n")
+    out = make_book(folder, tmp_path / "out", {"image_size": 224})
+    text = check_pages(out)
+    assert ("There is no ROC curve" in text) is not labelled
+    assert ("AUROC [95 %]" in text) is labelled
+    scores = load_results(out / "results" / "11_watch").scores
+    expected = mask[scores["frame"]] if labelled else np.full(len(scores), -1)
+    np.testing.assert_array_equal(scores["label"], expected)

@@ -1,0 +1,228 @@
+"""Footage rather than frames: normal footage held out from fitting, and frames sampled by the clock.
+
+A threshold must be chosen from normal frames that the detector was not fitted on, and from their like: whole clips if
+a camera has several, since frames of one clip are alike; where it has one, the end of the clip, after a gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from vadlib.data.sampling import fill_evenly
+from vadlib.errors import ParameterError
+
+TOLERATED = 0.2  # how far the share of whole clips may be from the share asked for, before clips are cut instead
+MAX_GUARD_SHARE = 0.1  # of a clip that is cut, at most, for the gap
+N_PIECES = 4  # of a clip, where there are too few clips to tell blocks by
+
+
+class HeldOut(NamedTuple):
+    """Normal footage in two parts that share no frame.
+
+    Attributes
+    ----------
+    fit, held : DataFrame
+        Rows of the table given, in (clip, frame) order.
+    how : str
+        In words: what was held out.
+    """
+
+    fit: pd.DataFrame
+    held: pd.DataFrame
+    how: str
+
+
+def hold_out(
+    table: pd.DataFrame, fps: Mapping[str, float], *, share: float = 0.5, guard_s: float = 2.0, seed: int = 0
+) -> HeldOut:
+    """Divide normal footage into a part to fit on and a part to choose thresholds on.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``clip``, ``scene``, ``frame`` of normal footage, every frame of it.
+    fps : mapping of str to float
+        Frames a second, by clip.
+    share : float
+        In (0, 1): how much to hold out.
+    guard_s : float
+        Seconds left out between the two parts of a clip that is cut, at most a tenth of it.
+    seed : int
+        Which clips.
+
+    Returns
+    -------
+    HeldOut
+
+    Raises
+    ------
+    ParameterError
+        A share or a gap out of range, no footage, or a clip of a single frame where it would have to be cut.
+    """
+    if not 0 < share < 1:
+        raise ParameterError(f"share: expected a share between 0 and 1, found {share!r}")
+    if not 0 <= guard_s < np.inf:
+        raise ParameterError(f"guard_s: expected seconds, 0 or more, found {guard_s!r}")
+    if not len(table):
+        raise ParameterError("table: no normal footage in it; give frames of clips in which nothing unusual happens")
+    table = table.sort_values(["clip", "frame"])
+    rng, fit, held = np.random.default_rng(seed), [], []
+    n_whole = n_cut = 0
+    for _, footage in table.groupby("scene", sort=True):
+        lengths = footage.groupby("clip").size()
+        chosen = _whole_clips(lengths, share, rng)
+        if chosen is not None:
+            apart = footage["clip"].isin(chosen).to_numpy()
+            fit.append(footage[~apart])
+            held.append(footage[apart])
+            n_whole += len(chosen)
+            continue
+        for clip, frames in footage.groupby("clip"):
+            start, end = _cut(clip, len(frames), fps[clip], share, guard_s)
+            fit.append(frames.iloc[:start])
+            held.append(frames.iloc[end:])
+        n_cut += len(lengths)
+    n_clips = table["clip"].nunique()
+    words = []
+    if n_whole:
+        words.append(f"{n_whole} of the {n_clips} normal clips, whole")
+    if n_cut:
+        gap = f", after a gap of at most {guard_s:g} s" if guard_s else ""
+        words.append(f"the last {share:.0%} of {'the one' if n_cut == n_clips == 1 else n_cut} normal clip(s){gap}")
+    return HeldOut(pd.concat(fit).sort_index(), pd.concat(held).sort_index(), " and ".join(words))
+
+
+def blocks_of(table: pd.DataFrame) -> np.ndarray:
+    """Blocks of footage to check a choice on: the clips, or, where there are fewer than three, quarters of each.
+
+    Parameters
+    ----------
+    table : DataFrame (n rows)
+        ``clip`` and ``frame``, in (clip, frame) order.
+
+    Returns
+    -------
+    object (n,)
+        Each row's block.
+    """
+    clips = table["clip"].to_numpy(dtype=object)
+    if table["clip"].nunique() > 2:
+        return clips
+    within = table.groupby("clip").cumcount().to_numpy()
+    lengths = table.groupby("clip")["frame"].transform("size").to_numpy()
+    return np.array(
+        [f"{clip}, part {n}" for clip, n in zip(clips, within * N_PIECES // lengths + 1, strict=True)], object
+    )
+
+
+def spread_over(table: pd.DataFrame, n: int, *, seed: int = 0) -> pd.DataFrame:
+    """Some of a table's frames: as many of each scene as may be, at even distances in time.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``clip``, ``scene``, ``frame``.
+    n : int
+        How many; all of them where there are fewer.
+    seed : int
+        Which scene gets one more where it does not come out even.
+
+    Returns
+    -------
+    DataFrame
+        Rows of the table, in (clip, frame) order.
+
+    Raises
+    ------
+    ParameterError
+        If ``n`` is below 1.
+    """
+    if n < 1:
+        raise ParameterError(f"n: expected at least 1 frame, found {n}")
+    table = table.sort_values(["clip", "frame"])
+    scenes = [rows for _, rows in table.groupby("scene", sort=True)]
+    shares = fill_evenly(np.array([len(rows) for rows in scenes]), min(n, len(table)), np.random.default_rng(seed))
+    kept = [
+        rows.iloc[np.linspace(0, len(rows) - 1, k).round().astype(int)] for rows, k in zip(scenes, shares, strict=True)
+    ]
+    return pd.concat(kept).sort_values(["clip", "frame"])
+
+
+def sample_by_time(
+    table: pd.DataFrame, fps: Mapping[str, float], *, rate: float, max_frames: int | None = None
+) -> tuple[pd.DataFrame, float]:
+    """Every so many frames of each clip, so that all clips give as many a second.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``clip`` and ``frame``; of each clip a stretch without gaps.
+    fps : mapping of str to float
+    rate : float
+        Frames a second, at most; a clip with fewer gives all of them.
+    max_frames : int, optional
+        Where that would give more frames than this, the rate is lowered, for all clips alike.
+
+    Returns
+    -------
+    sampled : DataFrame
+        Rows of the table with a column ``last``: the last frame that the row stands for, so that none is left out.
+    rate : float
+        The rate used.
+
+    Raises
+    ------
+    ParameterError
+        A rate or a maximum out of range.
+    """
+    if not (np.isfinite(rate) and rate > 0):
+        raise ParameterError(f"rate: expected frames a second, above 0, found {rate!r}")
+    counts = table.groupby("clip")["frame"].agg(["min", "max"])
+    if max_frames is not None and max_frames < len(counts):
+        raise ParameterError(
+            f"max_frames: expected at least one frame for each of {len(counts)} clips, found {max_frames}"
+        )
+    rates = counts.index.map(fps).to_numpy(float)
+    lengths = (counts["max"] - counts["min"] + 1).to_numpy()
+    while True:
+        steps = np.maximum(1, np.round(rates / rate)).astype(int)
+        total = int(np.ceil(lengths / steps).sum())
+        if max_frames is None or total <= max_frames:
+            break
+        rate /= max(1.02, total / max_frames)  # rounding may leave it a little over: then once more
+    of_row = pd.DataFrame({"first": counts["min"], "end": counts["max"], "step": steps}, index=counts.index).loc[
+        table["clip"]
+    ]
+    frames = table["frame"].to_numpy()
+    kept = (frames - of_row["first"].to_numpy()) % of_row["step"].to_numpy() == 0
+    last = np.minimum(frames + of_row["step"].to_numpy() - 1, of_row["end"].to_numpy())
+    return table[kept].assign(last=last[kept]), float(rate)
+
+
+def _whole_clips(lengths: pd.Series, share: float, rng: np.random.Generator) -> list[str] | None:
+    """Clips that together hold about the share of the frames, leaving at least one; None where no choice comes near."""
+    if len(lengths) < 2:
+        return None
+    shuffled = lengths.iloc[rng.permutation(len(lengths))]
+    chosen, held, total = [], 0, int(lengths.sum())
+    for clip, length in shuffled.items():
+        if len(chosen) < len(lengths) - 1 and abs(held + length - share * total) < abs(held - share * total):
+            chosen.append(clip)
+            held += length
+    return chosen if chosen and abs(held / total - share) <= TOLERATED else None
+
+
+def _cut(clip: str, n_frames: int, fps: float, share: float, guard_s: float) -> tuple[int, int]:
+    """Where the fitted part ends and the held part begins."""
+    end = n_frames - max(1, round(share * n_frames))
+    start = end - min(round(guard_s * fps), int(MAX_GUARD_SHARE * n_frames))
+    if start < 1:
+        raise ParameterError(
+            f"normal footage: clip {clip} has {n_frames} frame(s), too few to fit on some and hold out others; "
+            "give longer normal clips"
+        )
+    return start, end
