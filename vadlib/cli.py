@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 import typer.core
 
+from vadlib import cli_data
 from vadlib.errors import VadError
 
 
@@ -27,6 +28,7 @@ class _Commands(typer.core.TyperGroup):
 app = typer.Typer(
     cls=_Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
 )
+app.add_typer(cli_data.app, name="data")
 
 
 @app.callback()
@@ -103,7 +105,7 @@ def synth(
 
 @app.command()
 def extract(
-    dataset: Annotated[str, typer.Argument(help="shanghaitech, ucsd-ped1, ucsd-ped2 or synthcampus")],
+    dataset: Annotated[str, typer.Argument(help="shanghaitech, ucsd-ped1, ucsd-ped2, avenue, synthcampus or folder")],
     root: Annotated[Path, typer.Argument(help="the data set's folder")],
     out: Annotated[Path, typer.Argument(help="folder to write; a run that was interrupted goes on")],
     size: Annotated[

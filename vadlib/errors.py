@@ -42,3 +42,7 @@ class ResultsError(VadError):
 
 class BusyError(VadError):
     """Another run holds what this one needs."""
+
+
+class FetchError(VadError):
+    """A download that failed, or an archive that is damaged, is not the one expected, or would write elsewhere."""

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+import scipy.io
 
 HEIGHT, WIDTH = 48, 64
 RED_STEP, GREEN_STEP = 6, 30
@@ -130,6 +131,68 @@ def write_ucsd(home: Path, name: str = "UCSDped2", suffix: str = ".tif") -> Path
     return home
 
 
+AVENUE_LABELS = {
+    1: np.array([0, 0, 1, 1, 0, 1, 0, 0, 0], np.uint8),
+    2: np.array([1, 1, 0, 0, 0, 0], np.uint8),
+    10: np.array([0] * 11, np.uint8),
+}
+
+
+def cells(arrays: list[np.ndarray]) -> np.ndarray:
+    """(1, n) object array, which MATLAB calls a cell array."""
+    found = np.empty((1, len(arrays)), object)
+    found[0] = [*arrays, None][:-1]  # the None keeps NumPy from making one array of them
+    return found
+
+
+def write_mask_volume(path: Path, masks: np.ndarray, **options) -> Path:
+    """Masks (T, H, W) as CUHK Avenue files them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scipy.io.savemat(path, {"volLabel": cells(list(masks))}, do_compression=True, **options)
+    return path
+
+
+def write_intervals(path: Path, labels: dict[int, np.ndarray] = AVENUE_LABELS) -> Path:
+    """`avenue.mat`: the same labels as intervals numbered from 1; clips that are not there have none."""
+    spans = []
+    for number in range(1, max(labels) + 1):
+        edges = np.flatnonzero(np.diff(labels.get(number, np.zeros(1)).astype(int), prepend=0, append=0))
+        spans.append(edges.reshape(-1, 2).T.astype(np.uint16) + np.array([[1], [0]], np.uint16))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scipy.io.savemat(path, {"gt": cells(spans)})
+    return path
+
+
+def write_avenue(top: Path, frames: bool = False) -> Path:
+    """Two training and three test clips, as published (the two archives beside one another), or as folders of frames."""
+    home = top / ("avenue" if frames else "Avenue Dataset")
+    for number, n_frames in ((1, 8), (2, 5)):
+        if frames:
+            write_frames(home / f"training/frames/{number:02d}", n_frames, number, name="{:04d}.jpg")
+        else:
+            write_video(home / f"training_videos/{number:02d}.avi", n_frames, number)
+    for clip_number, (number, labels) in enumerate(AVENUE_LABELS.items(), start=3):
+        if frames:
+            write_frames(home / f"testing/frames/{number:02d}", len(labels), clip_number, name="{:04d}.jpg")
+        else:
+            write_video(home / f"testing_videos/{number:02d}.avi", len(labels), clip_number)
+            write_mask_volume(top / f"ground_truth_demo/testing_label_mask/{number}_label.mat", masks_for(labels))
+    if frames:
+        write_intervals(home / "avenue.mat")
+    return home
+
+
+def write_folder(root: Path) -> Path:
+    """Videos of one's own: two cameras with normal footage (gate, yard), one without (pond), one clip of no camera."""
+    write_video(root / "normal/gate/a.avi", 9, 1, fps=20)
+    write_frames(root / "normal/yard/b", 8, 2, name="frame{}.png", start=1)
+    write_video(root / "gate/Mittag größer.avi", 11, 3, fps=20)
+    write_frames(root / "march/yard/day.1", 6, 4)
+    write_video(root / "pond/deep/e.avi", 5, 5, fps=20)
+    write_video(root / "top.avi", 4, 6, fps=20)
+    return root
+
+
 @pytest.fixture(scope="session")
 def write():
     """The writers above, for the tests of this folder."""
@@ -142,6 +205,12 @@ def write():
         masks_for=masks_for,
         shanghaitech=write_shanghaitech,
         ucsd=write_ucsd,
+        folder=write_folder,
+        avenue=write_avenue,
+        mask_volume=write_mask_volume,
+        intervals=write_intervals,
+        cells=cells,
+        avenue_labels=AVENUE_LABELS,
         identify=identify,
         labels=SHANGHAITECH_LABELS,
         size=(HEIGHT, WIDTH),

@@ -230,7 +230,10 @@ def ucsd_mask(root: Path, clip_id: str, frame: int, n_frames: int) -> np.ndarray
 
 
 def videos_reference(root: Path) -> dict[str, Expected]:
-    return {(path.name if path.is_dir() else path.stem): Expected("test", path, []) for path in listed(root)}
+    return {
+        (path.name if path.is_dir() else path.stem): Expected("test", path, [-1] * len(reference_frames(path)))
+        for path in listed(root)
+    }
 
 
 def no_mask(root: Path, clip_id: str, frame: int, n_frames: int) -> None:

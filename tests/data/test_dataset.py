@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from vadlib.data import Clip, VideoDataset, open_dataset
-from vadlib.errors import LayoutError, ParameterError, UnreadableError
+from vadlib.errors import LabelError, LayoutError, ParameterError, UnreadableError
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +108,22 @@ def test_a_clip_whose_name_is_no_folder(tmp_path, name):
     clip = Clip(name, "test", "s", tmp_path / "x.avi", 1, 25.0)
     with pytest.raises(LayoutError, match=r"x\.avi: a clip cannot be called"):
         VideoDataset("x", tmp_path, (clip,), {clip.id: np.zeros(1)})
+
+
+def test_published_sets_are_labelled(dataset):
+    assert dataset.labelled
+    assert dataset.facts == {} or "labels" in dataset.facts
+
+
+@pytest.mark.parametrize(("split", "allowed"), [("test", True), ("test", False), ("train", True)])
+def test_frames_without_a_label_are_allowed_only_in_test_clips_of_sets_that_may_lack_them(tmp_path, split, allowed):
+    clip = Clip("a", split, "s", tmp_path, 3, 25.0)
+    options = {"may_lack_labels": allowed}
+    if split == "test" and allowed:
+        dataset = VideoDataset("mine", tmp_path, (clip,), {"a": np.array([-1, -1, -1])}, **options)
+        assert not dataset.labelled
+        assert dataset.frame_table()["label"].tolist() == [-1] * 3
+        assert VideoDataset("mine", tmp_path, (clip,), {"a": np.array([-1, 0, 1])}, **options).labelled
+    else:
+        with pytest.raises(LabelError, match=r"Clip a: labels are 0 or 1, found \[-1\]"):
+            VideoDataset("mine", tmp_path, (clip,), {"a": np.array([-1, -1, -1])}, **options)

@@ -166,7 +166,9 @@ def test_a_corrupt_frame_leaves_no_half_clip(tmp_path, shanghaitech_root):
     (root / "testing/frames/01_0014/004.jpg").write_bytes(b"corrupt")
     with pytest.raises(UnreadableError, match=r"004\.jpg"):
         extract(dataset, tmp_path / "out", n_threads=1)
-    assert [path.name for path in (tmp_path / "out").glob("*/*")] == ["01_001"]
+    there = {path.name for path in (tmp_path / "out").glob("*/*")}
+    assert "01_001" in there
+    assert not any("01_0014" in name for name in there)  # neither the clip nor a part of it; a later one may be done
 
 
 def test_a_damaged_test_video_is_refused(tmp_path, write, shanghaitech_root):

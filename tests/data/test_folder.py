@@ -1,11 +1,12 @@
+import os
 import shutil
 
 import numpy as np
 import pytest
 
-from vadlib.data import FrameReader, videos
-from vadlib.data.folder import open_videos
-from vadlib.errors import LayoutError, ParameterError, UnreadableError
+from vadlib.data import FrameReader, draw, extract_frames, open_dataset, read_frame, videos
+from vadlib.data.folder import find_clips, open_videos
+from vadlib.errors import LabelError, LayoutError, ParameterError, UnreadableError
 
 
 def test_files_and_folders_become_unlabelled_test_clips(write, tmp_path):
@@ -17,7 +18,8 @@ def test_files_and_folders_become_unlabelled_test_clips(write, tmp_path):
         ("b", "test", 9, 20.0),
     ]
     table = dataset.frame_table()
-    assert (len(table), table["label"].sum()) == (14, 0)
+    assert table["label"].tolist() == [-1] * 14
+    assert not dataset.labelled
     seen = {}
     for batch in FrameReader(dataset, table, size=write.size, batch_size=4, progress=False):
         for image, row in zip(batch.images, batch.rows, strict=True):
@@ -102,3 +104,207 @@ class TestBadInput:
         film = write.video(tmp_path / "...avi", 3)  # without its ending: two dots
         with pytest.raises(LayoutError, match=r"\.\.\.avi: a clip cannot be called '\.\.'\. Rename it"):
             open_videos([film])
+
+
+@pytest.fixture
+def root(tmp_path, write):
+    """Two cameras with normal footage, one without; a copy to damage."""
+    return write.folder(tmp_path / "my videos")
+
+
+def test_a_folder_of_ones_own(root, write):
+    dataset = open_dataset("folder", root)
+    assert [(clip.id, clip.split, clip.scene, clip.n_frames, clip.fps) for clip in dataset.clips] == [
+        ("gate_Mittag größer", "test", "gate", 11, 20.0),
+        ("march_yard_day.1", "test", "yard", 6, 20.0),  # its camera is that of a folder, not the first
+        ("normal_gate_a", "train", "gate", 9, 20.0),
+        ("normal_yard_b", "train", "yard", 8, 20.0),  # a folder of frames: the median rate of the videos
+        ("pond_deep_e", "test", "pond", 5, 20.0),
+        ("top", "test", "unknown", 4, 20.0),
+    ]
+    for clip, number in zip(dataset.clips, (3, 4, 1, 2, 5, 6), strict=True):
+        assert write.identify(read_frame(dataset, clip.id, 3)) == (3, number)
+    assert (dataset.missing, dataset.root) == ((), root)
+    assert dataset.pixel_mask("top", 0) is None
+
+
+def test_without_labels_nothing_is_known_of_the_clips_to_score(root):
+    dataset = open_dataset("folder", root)
+    table = dataset.frame_table()
+    assert set(table.loc[table["split"] == "train", "label"]) == {0}
+    assert set(table.loc[table["split"] == "test", "label"]) == {-1}
+    assert table["label"].dtype == np.int8
+    assert not dataset.labelled
+    assert dataset.facts["labels"] == (
+        "none (labels.csv is not there); unlabelled: 4 clips (gate_Mittag größer, march_yard_day.1, pond_deep_e, top)"
+    )
+
+
+def test_labels_of_some_clips(root):
+    (root / "labels.csv").write_text("clip,first,last,event\npond/deep/e.avi,1,2,swan\npond/deep/e,2,3,\ntop,,\n")
+    dataset = open_dataset("folder", root)
+    assert dataset.labelled
+    assert dataset.labels["pond_deep_e"].tolist() == [0, 1, 1, 1, 0]
+    assert dataset.labels["top"].tolist() == [0] * 4
+    assert set(dataset.labels["march_yard_day.1"]) == {-1}
+    assert dataset.facts["labels"].startswith("labels.csv; unlabelled: 2 clips (gate_Mittag")
+    assert dataset.events.to_dict("records") == [
+        {"clip": "pond_deep_e", "first": 1, "last": 2, "event": "swan"},
+        {"clip": "pond_deep_e", "first": 2, "last": 3, "event": "anomaly"},
+    ]
+    split = draw(dataset.frame_table(), "official-split", 5, 0, None, None)
+    assert split.test["label"].value_counts().to_dict() == {0: 6, 1: 3}
+
+
+def test_drawing_unlabelled_frames(root):
+    table = open_dataset("folder", root).frame_table()
+    with pytest.raises(ParameterError, match="no frame of the test clips has a label.*test_unlabelled=None"):
+        draw(table, "official-split", 5, 0, None, None)
+    split = draw(table, "official-split", 5, 0, 0, 0, test_unlabelled=None)
+    assert (set(split.fit["label"]), len(split.fit)) == ({0}, 5)
+    assert split.test.equals(table[table["split"] == "test"])
+
+
+def test_extraction_keeps_unlabelled_frames_apart(root, tmp_path):
+    (root / "labels.csv").write_text("clip,first,last\ntop,0,0\n")
+    index = extract_frames(open_dataset("folder", root), tmp_path / "out", progress=False)
+    written = {path.relative_to(index.parent).parts[:3] for path in index.parent.rglob("*.jpg")}
+    assert ("test", "pond_deep_e", "unlabelled") in written
+    assert {part[2] for part in written if part[1] == "top"} == {"normal", "abnormal"}
+    assert "unlabelled/" in index.read_text()
+
+
+def test_one_camera(write, tmp_path):
+    write.video(tmp_path / "Normal/a.avi", 5)
+    write.frames(tmp_path / "monday/noon", 4, 1)
+    dataset = open_dataset("folder", tmp_path)
+    assert [(clip.id, clip.split, clip.scene) for clip in dataset.clips] == [
+        ("Normal_a", "train", "unknown"),
+        ("monday_noon", "test", "unknown"),
+    ]
+
+
+def test_normal_may_itself_be_a_clip(write, tmp_path):
+    write.frames(tmp_path / "normal", 5, name="img {}.png", start=8)
+    write.video(tmp_path / "a.avi", 4)
+    clips = open_dataset("folder", tmp_path).clips
+    assert [(clip.id, clip.split, clip.fps) for clip in clips] == [("a", "test", 25.0), ("normal", "train", 25.0)]
+
+
+def test_what_is_no_clip_is_left_out(root, write):
+    for stray in (".DS_Store", "gate/._a.avi", "__MACOSX/x.avi", "gate/Thumbs.db", "notes.txt", "plan.png"):
+        (root / stray).parent.mkdir(exist_ok=True)
+        (root / stray).write_bytes(b"stray")
+    (root / "gate/poster.jpg").write_bytes(b"a picture beside videos")
+    (root / "empty").mkdir()
+    assert len(open_dataset("folder", root).clips) == 6
+
+
+def test_same_content_same_fingerprint(root, tmp_path):
+    copied = shutil.copytree(root, tmp_path / "elsewhere")
+    before = open_dataset("folder", root).fingerprint
+    assert open_dataset("folder", copied).fingerprint == before
+    (root / "labels.csv").write_text("clip,first,last\ntop,0,0\n")
+    assert open_dataset("folder", root).fingerprint != before
+
+
+class TestBadFolder:
+    def test_without_normal_footage(self, root):
+        shutil.rmtree(root / "normal")
+        message = r"incomplete: no footage to fit on \(videos or folders of frames in normal/\)\. Put footage"
+        with pytest.raises(LayoutError, match=message):
+            open_dataset("folder", root)
+        dataset = open_dataset("folder", root, allow_missing=True)
+        assert {clip.split for clip in dataset.clips} == {"test"}
+        assert {clip.scene for clip in dataset.clips} == {"unknown"}
+        assert len(dataset.missing) == 1
+
+    def test_nothing_to_score(self, root):
+        for name in ("gate", "march", "pond", "top.avi"):
+            path = root / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        with pytest.raises(LayoutError, match=r"nothing to score \(.*there is normal\)"):
+            open_dataset("folder", root)
+        dataset = open_dataset("folder", root, allow_missing=True)
+        assert dataset.labelled, "there is nothing that lacks a label"
+
+    @pytest.mark.parametrize("allow_missing", [False, True])
+    def test_empty(self, tmp_path, allow_missing):
+        with pytest.raises(LayoutError, match="no footage to fit on.*; nothing to score .*there is nothing"):
+            open_dataset("folder", tmp_path, allow_missing=allow_missing)
+
+    @pytest.mark.parametrize("called", ["train", "Norm", "normals"])
+    def test_normal_under_another_name(self, root, called):
+        (root / "normal").rename(root / called)
+        with pytest.raises(LayoutError, match=f"Is {called} the footage to fit on\\? Rename it to normal"):
+            open_dataset("folder", root)
+
+    def test_root_above(self, root):
+        with pytest.raises(LayoutError, match="my videos has a folder normal: give that as root"):
+            open_dataset("folder", root.parent)
+
+    def test_links_that_loop(self, root):
+        (root / "gate/again").symlink_to(root)
+        with pytest.raises(LayoutError, match=r"gate/again is the same folder as .*my videos, by a link"):
+            open_dataset("folder", root)
+
+    def test_linked_folders_and_files_are_clips(self, root, tmp_path):
+        (root / "gate").rename(tmp_path / "gate")
+        (root / "gate").symlink_to(tmp_path / "gate")
+        (root / "top.avi").rename(tmp_path / "x.avi")
+        (root / "top.avi").symlink_to(tmp_path / "x.avi")
+        assert len(open_dataset("folder", root).clips) == 6
+
+    @pytest.mark.parametrize("link", [os.symlink, os.link])
+    def test_fitted_footage_is_not_scored(self, root, link):
+        link(root / "normal/gate/a.avi", root / "gate/copy.avi")
+        with pytest.raises(LayoutError, match=r"copy.avi is the same file as .*a.avi, by a link.*fitted on it"):
+            open_dataset("folder", root)
+
+    def test_two_clips_of_one_name(self, root, write):
+        write.video(root / "POND/deep/E.avi", 3)
+        with pytest.raises(LayoutError, match="are both called"):
+            open_dataset("folder", root)
+
+    def test_two_folders_called_normal(self, root):
+        (root / "Normal").mkdir()
+        with pytest.raises(LayoutError, match="has Normal/ and normal/. Keep one"):
+            open_dataset("folder", root)
+
+    def test_frames_and_folders_of_frames(self, root, write):
+        write.frames(root / "pond", 3)
+        shutil.rmtree(root / "pond/deep")
+        write.frames(root / "pond/deep", 3)
+        with pytest.raises(LayoutError, match=r"pond holds pictures \(000.jpg …\) and also 1 clip \(deep\) in"):
+            open_dataset("folder", root)
+
+    def test_a_video_that_is_none(self, root):
+        (root / "gate/cut.mp4").write_bytes(b"")
+        with pytest.raises(UnreadableError, match="cut.mp4 is not a video"):
+            open_dataset("folder", root)
+
+    def test_what_is_no_file(self, root):
+        os.mkfifo(root / "camera.mp4")  # reading it would wait for ever
+        with pytest.raises(UnreadableError, match="camera.mp4 is neither a file nor a folder"):
+            open_dataset("folder", root)
+
+    def test_a_broken_link(self, root):
+        (root / "gone.mp4").symlink_to(root / "nowhere.mp4")
+        with pytest.raises(LayoutError, match="gone.mp4 does not exist"):
+            open_dataset("folder", root)
+
+    def test_labels_that_fit_nothing(self, root):
+        (root / "labels.csv").write_text("clip,first,last\ntop,0,4\n")
+        with pytest.raises(LabelError, match=r"labels.csv, line 2: frames 0 to 4 of top, which has frames 0 to 3"):
+            open_dataset("folder", root)
+
+    def test_other_sets_do_not_look_like_a_folder(self, root):
+        with pytest.raises(LayoutError, match="is not ucsd-ped2") as caught:
+            open_dataset("ucsd-ped2", root)
+        assert "looks like folder" not in str(caught.value)
+
+
+def test_find_clips_is_sorted(root):
+    found = find_clips(root)
+    assert found == sorted(found)
+    assert len(found) == 6

@@ -18,9 +18,17 @@ import pytest
 from vadlib.data import FrameReader, read_frame
 from vadlib.errors import VadError
 
-spec = spec_from_file_location("fuzzing", Path(__file__).with_name("fuzzing.py"))
-fuzzing = sys.modules["fuzzing"] = module_from_spec(spec)
-spec.loader.exec_module(fuzzing)
+
+def beside(name):
+    """A module of this folder, which is no package."""
+    spec = spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    module = sys.modules[name] = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+fuzzing = beside("fuzzing")
+beside("fuzzing_layouts").add_layouts(fuzzing)
 
 N_CASES, N_LONG = 1200, 5000
 SECONDS, MEBIBYTES = 20, 150  # more than any case takes, on a busy machine
@@ -128,7 +136,8 @@ def check_right(layout, root, dataset, frames, masks):
                 np.testing.assert_array_equal(mask, right)
         assert np.isfinite(clip.fps)
         assert clip.fps > 0
-    assert dataset.events.to_numpy().tolist() == fuzzing.reference_events(root)
+    if layout is not fuzzing.LAYOUTS["folder"]:  # whose intervals are its labels, compared above
+        assert dataset.events.to_numpy().tolist() == fuzzing.reference_events(root)
 
 
 def names_of(touched, root):

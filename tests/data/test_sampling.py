@@ -260,3 +260,44 @@ class TestDisjoint:
                 ParameterError, match=rf"split\.{name}: protocol 'disjoint-clips' has 5 folds.*for fold in"
             ):
                 getattr(split, name)
+
+
+class TestUnlabelled:
+    @pytest.fixture
+    def partly(self):
+        """The table, with the test clips of scene 02 unlabelled."""
+        table = TABLE.copy()
+        table.loc[(table["split"] == "test") & (table["scene"] == "02"), "label"] = -1
+        return table
+
+    @pytest.mark.parametrize("protocol", PROTOCOLS)
+    def test_they_are_drawn_only_where_asked_for(self, partly, protocol):
+        asked = {"test_normal": 20, "test_abnormal": 20, "fit_normal": 10}
+        asked["fit_abnormal"] = 0 if protocol == "official-split" else 10
+        asked["n_folds"] = 4
+        without = drawn(protocol, partly, **asked)
+        assert set(all_tests(without)["label"]) == {0, 1}
+        split = drawn(protocol, partly, **asked, test_unlabelled=15)
+        assert all_tests(split)["label"].value_counts().to_dict() == {0: 20, 1: 20, -1: 15}
+        assert {label for fold in split.folds for label in fold.fit["label"]} <= {0, 1}
+        labelled = all_tests(split)
+        assert labelled[labelled["label"] >= 0].equals(all_tests(without))  # the other draws stay as they were
+        everything = all_tests(drawn(protocol, partly, **asked, test_unlabelled=None))
+        assert (everything["label"] == -1).sum() == (partly["label"] == -1).sum()
+
+    def test_more_than_there_are(self, partly):
+        n = (partly["label"] == -1).sum()
+        with pytest.raises(ParameterError, match=f"test_unlabelled: 9,999 frames asked for, {n} available .unlabelled"):
+            drawn("official-split", partly, test_unlabelled=9999)
+        with pytest.raises(ParameterError, match="test_unlabelled: a whole number of at least 0"):
+            drawn("official-split", partly, test_unlabelled=-1)
+
+    def test_classes_that_are_not_there(self):
+        table = TABLE.copy()
+        table.loc[table["split"] == "test", "label"] = -1
+        with pytest.raises(ParameterError, match="no frame of the test clips has a label.*test_unlabelled=None"):
+            drawn("official-split", table)
+        with pytest.raises(ParameterError, match="test_normal: 40 frames asked for, 0 available"):
+            drawn("official-split", table, test_unlabelled=1)
+        split = drawn("official-split", table, test_normal=None, test_abnormal=None, test_unlabelled=None)
+        assert len(split.test) == (table["split"] == "test").sum()

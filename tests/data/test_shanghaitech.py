@@ -276,3 +276,94 @@ class TestEvents:
         (root / "events.csv").write_bytes(content)
         with pytest.raises(LabelError, match=r"events\.csv is not text in utf-8"):
             open_dataset("synthcampus", root)
+
+
+class TestCopiesInCirculation:
+    """One data set in the layouts that users' code asks for: the same clips, labels and masks come out of each."""
+
+    @pytest.fixture
+    def expected(self, shanghaitech_root):
+        return open_dataset("shanghaitech", shanghaitech_root)
+
+    @staticmethod
+    def check(expected, root, write, *, masks=True):
+        dataset = open_dataset("shanghaitech", root)
+        facts = [(clip.id, clip.split, clip.scene, clip.n_frames) for clip in expected.clips]
+        assert [(clip.id, clip.split, clip.scene, clip.n_frames) for clip in dataset.clips] == facts
+        assert {name: labels.tolist() for name, labels in dataset.labels.items()} == {
+            name: labels.tolist() for name, labels in expected.labels.items()
+        }
+        for clip in dataset.clips:
+            seen = [write.identify(read_frame(data, clip.id, 5)) for data in (dataset, expected)]
+            assert seen[0] == seen[1]
+        found = dataset.pixel_mask("01_0014", 2)
+        if masks:
+            np.testing.assert_array_equal(found, expected.pixel_mask("01_0014", 2))
+        return dataset
+
+    @pytest.mark.parametrize(
+        ("name", "start"), [("{:03d}.jpg", 0), ("{:04d}.jpg", 1), ("{}.jpg", 1), ("frame_{}.png", 0)]
+    )
+    def test_frames_for_videos_in_both_splits(self, root, write, expected, name, start):
+        for split in ("training", "testing"):
+            shutil.rmtree(root / split / "videos")
+        numbers = {"01_001": 0, "01_002": 1, "02_001": 2, "01_0014": 3, "01_0015": 4, "02_0001": 5}
+        shutil.rmtree(root / "testing/frames")
+        for clip in expected.clips:
+            folder = root / ("training" if clip.split == "train" else "testing") / "frames" / clip.id
+            write.frames(folder, clip.n_frames, numbers[clip.id], name=name, start=start)
+        dataset = self.check(expected, root, write)
+        assert {clip.fps for clip in dataset.clips} == {24.0}
+
+    @pytest.mark.parametrize("suffix", [".avi", ".mp4"])
+    def test_videos_for_frames(self, root, write, expected, suffix):
+        shutil.rmtree(root / "testing/frames")
+        for clip_id, number in (("01_0014", 3), ("01_0015", 4)):
+            write.video(root / f"testing/videos/{clip_id}{suffix}", expected.clip(clip_id).n_frames, number, fps=20)
+        self.check(expected, root, write)
+
+    @pytest.mark.parametrize("folder", ["converted_videos", "converted", "."])
+    def test_converted_videos(self, root, write, expected, folder):
+        for path in list((root / "training/videos").iterdir()):
+            (root / "training" / folder).mkdir(exist_ok=True)
+            path.rename(root / "training" / folder / path.name)
+        (root / "training/videos").rmdir()
+        self.check(expected, root, write)
+
+    def test_a_clip_of_another_name_is_not_passed_over(self, root):
+        (root / "training/videos/01_002.avi").rename(root / "training/videos/later copy.avi")
+        assert open_dataset("shanghaitech", root).clip("later copy").split == "train"
+
+    def test_originals_count_before_their_conversions(self, root, write, expected):
+        write.video(root / "training/converted_videos/01_001.avi", 3, 7)
+        dataset = self.check(expected, root, write)
+        assert dataset.clip("01_001").path.parent.name == "videos"
+
+    @pytest.mark.parametrize("direct", [False, True])
+    def test_splits_called_train_and_test(self, root, write, expected, direct):
+        for split in ("train", "test"):
+            (root / f"{split}ing").rename(root / split)
+            if direct:  # the clips in the split's own folder
+                for folder in (root / split / "videos", root / split / "frames"):
+                    for path in list(folder.glob("*")):
+                        path.rename(root / split / path.name)
+        self.check(expected, root, write)
+
+    @pytest.mark.parametrize("folder", ["gt", ".", "testing/gt"])
+    def test_labels_elsewhere(self, root, write, expected, folder):
+        (root / folder).mkdir(exist_ok=True)
+        for part in ("test_frame_mask", "test_pixel_mask"):
+            (root / "testing" / part).rename(root / folder / part)
+        dataset = self.check(expected, root, write)
+        assert dataset.facts == {"labels": f"{folder}/test_frame_mask".removeprefix("./")}
+
+    @pytest.mark.parametrize("file", ["frame_labels_shanghai.npy", "data/frame_labels_shanghaitech.npy"])
+    def test_labels_in_a_row(self, root, write, expected, file):
+        shutil.rmtree(root / "testing/test_frame_mask")
+        row = np.concatenate([write.labels[name] for name in sorted(write.labels)])
+        write.array(root / file, row[None].astype(float))
+        dataset = self.check(expected, root, write)
+        assert dataset.facts == {"labels": file}
+        write.array(root / file, row[:-1])
+        with pytest.raises(LabelError, match=r"has labels \(33,\), but the 3 test clips have 34 frames"):
+            open_dataset("shanghaitech", root)

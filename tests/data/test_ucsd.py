@@ -151,3 +151,65 @@ def test_a_label_file_that_is_none(home, tmp_path):
         file.truncate(2**40)  # sparse: takes no room
     with pytest.raises(LabelError, match=r"UCSDped2\.m has 1,099,511,627,776 bytes; label files have at most"):
         open_dataset("ucsd-ped2", home)
+
+
+class TestOtherLayout:
+    """Copies made for the frame-prediction code, and code built on it."""
+
+    @pytest.fixture(params=["{:02d}", "Test{:03d}"])
+    def copy(self, request, tmp_path, ucsd_root):
+        """The small Ped2, laid out like that; without labels."""
+        original = ucsd_root / "UCSD_Anomaly_Dataset.v1p2/UCSDped2"
+        for split, folder in (("Train", "training"), ("Test", "testing")):
+            for path in (original / split).glob(f"{split}???"):
+                called = request.param.replace("Test", split).format(int(path.name[-3:]))
+                shutil.copytree(path, tmp_path / "ped2" / folder / "frames" / called)
+        return tmp_path / "ped2"
+
+    def check(self, copy, ucsd_root, write):
+        expected, dataset = open_dataset("ucsd-ped2", ucsd_root), open_dataset("ucsd-ped2", copy)
+        for clip, original in zip(dataset.clips, expected.clips, strict=True):
+            assert (clip.id, clip.split, clip.scene, clip.n_frames) == (
+                original.id,
+                original.split,
+                original.scene,
+                original.n_frames,
+            )
+            assert dataset.labels[clip.id].tolist() == expected.labels[clip.id].tolist()
+            assert write.identify(read_frame(dataset, clip.id, 4)) == write.identify(read_frame(expected, clip.id, 4))
+        assert dataset.pixel_mask("Test001", 4) is None
+        return dataset
+
+    def test_intervals(self, copy, ucsd_root, write):
+        labels = open_dataset("ucsd-ped2", ucsd_root).labels
+        write.intervals(copy / "ped2.mat", {number: labels[f"Test{number:03d}"] for number in (1, 2, 3)})
+        assert self.check(copy, ucsd_root, write).facts == {"labels": "ped2.mat"}
+
+    def test_labels_in_a_row(self, copy, ucsd_root, write):
+        labels = open_dataset("ucsd-ped2", ucsd_root).labels
+        row = np.concatenate([labels[f"Test{number:03d}"] for number in (1, 2, 3)])
+        write.array(copy / "frame_labels_ped2.npy", row[None])
+        assert self.check(copy, ucsd_root, write).facts == {"labels": "frame_labels_ped2.npy"}
+
+    def test_the_other_set(self, copy, write):
+        write.intervals(copy / "ped1.mat", {number: np.zeros(20) for number in (1, 2, 3)})
+        copy = copy.rename(copy.with_name("ped1"))
+        assert {clip.scene for clip in open_dataset("ucsd-ped1", copy).clips} == {"ped1"}
+        with pytest.raises(LayoutError, match="is not ucsd-ped2"):
+            open_dataset("ucsd-ped2", copy)
+
+    def test_without_labels(self, copy):
+        with pytest.raises(LayoutError, match=r"incomplete: no labels \(ped2\.mat or frame_labels_ped2\.npy\)"):
+            open_dataset("ucsd-ped2", copy)
+        dataset = open_dataset("ucsd-ped2", copy, allow_missing=True)
+        assert {clip.split for clip in dataset.clips} == {"train"}
+
+    def test_without_clips(self, copy, write):
+        write.intervals(copy / "ped2.mat", {number: np.zeros(20) for number in (1, 2, 3)})
+        shutil.rmtree(copy / "training")
+        with pytest.raises(LayoutError, match="no training clips"):
+            open_dataset("ucsd-ped2", copy)
+
+
+def test_facts(ucsd_root):
+    assert open_dataset("ucsd-ped2", ucsd_root).facts == {"labels": "Test/UCSDped2.m"}

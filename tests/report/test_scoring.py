@@ -465,7 +465,7 @@ def pictures(tmp_path):
 
 def reader_of(folder, **options):
     videos = open_videos([folder], **options)
-    return FrameReader(videos, videos.frame_table(), SIZE, progress=False)
+    return FrameReader(videos, videos.frame_table().assign(label=np.int8(0)), SIZE, progress=False)  # seen as normal
 
 
 @pytest.mark.usefixtures("no_timelines")

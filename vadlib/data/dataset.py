@@ -22,6 +22,7 @@ from vadlib.data.files import is_text, shown
 from vadlib.errors import LabelError, LayoutError, ParameterError, UnreadableError
 
 EVENT_COLUMNS = ("clip", "first", "last", "event")
+UNLABELLED = -1  # the label of a test frame that nobody has looked at; only where the data set may lack labels
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class VideoDataset:
     clips : tuple of Clip
         Sorted by id.
     labels : mapping of str to int8 (n_frames,)
-        Frame labels by clip id: 0 normal, 1 anomalous.
+        Frame labels by clip id: 0 normal, 1 anomalous; `UNLABELLED` (-1) in test clips of which nothing is known.
     mask_paths : mapping of str to Path
         Where each clip's pixel masks are; clips without masks are absent.
     mask_reader : callable (dataset, clip, path, frame) -> bool (H, W)
@@ -71,13 +72,18 @@ class VideoDataset:
     missing : tuple of str
         What the layout should have and this copy has not, a sentence each; empty unless opened with
         `allow_missing=True`.
+    facts : mapping of str to str
+        What else a reader of results should know of this copy, such as which of several label files was read.
+    may_lack_labels : bool
+        Whether frames of test clips may be unlabelled, as in a folder of one's own.
 
     Raises
     ------
     LayoutError
         No clips, two of one id, or an id that is not text or no name of a folder.
     LabelError
-        Labels that are not 0 or 1, or not one for each frame: the clip and both numbers are named.
+        Labels that are not 0 or 1 (or unlabelled, where that is allowed), or not one for each frame: the clip and
+        both numbers are named.
     """
 
     name: str
@@ -88,6 +94,8 @@ class VideoDataset:
     mask_reader: Callable[[VideoDataset, Clip, Path, int], np.ndarray] | None = None
     events: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(EVENT_COLUMNS)))
     missing: tuple[str, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+    may_lack_labels: bool = False
 
     def __post_init__(self):
         """Sort the clips, and check them and their labels."""
@@ -112,7 +120,9 @@ class VideoDataset:
                 f"Clip {clip.id} has {clip.n_frames} frames ({clip.path}) but {labels.size} labels. "
                 "One label for each frame is expected; nothing is cut to fit. Copy the clip and its labels again."
             )
-        if not np.isin(labels, (0, 1)).all():
+        unlabelled_allowed = self.may_lack_labels and clip.split == "test"
+        allowed = (0, 1, UNLABELLED) if unlabelled_allowed else (0, 1)
+        if not np.isin(labels, allowed).all():
             raise LabelError(f"Clip {clip.id}: labels are 0 or 1, found {np.unique(labels)[:5].tolist()}.")
         return labels.astype(np.int8)
 
@@ -124,6 +134,12 @@ class VideoDataset:
             f"VideoDataset({self.name!r}, {n_train} training and {len(self.clips) - n_train} test clips, "
             f"{n_frames:,} frames, root={str(self.root)!r})"
         )
+
+    @property
+    def labelled(self) -> bool:
+        """Whether there is anything to evaluate against: False where no frame of the test clips has a label."""
+        tested = [self.labels[clip.id] for clip in self.clips if clip.split == "test"]
+        return not tested or any((labels != UNLABELLED).any() for labels in tested)
 
     @cached_property
     def _clips_by_id(self) -> dict[str, Clip]:
@@ -153,8 +169,8 @@ class VideoDataset:
         Returns
         -------
         DataFrame
-            clip str, split str, scene str, frame int (0-based), label int8 (0 normal, 1 anomalous); in (clip,
-            frame) order.
+            clip str, split str, scene str, frame int (0-based), label int8 (0 normal, 1 anomalous, -1 unlabelled:
+            see `labelled`); in (clip, frame) order.
         """
         counts = [clip.n_frames for clip in self.clips]
         columns = {

@@ -8,6 +8,7 @@ For those who want the files; the report itself reads the videos with `FrameRead
     OUT/test/01_0014/abnormal/000120.jpg      OUT/index.csv: file, clip, split, scene, frame, label
     OUT/test/01_0014/normal/000121.jpg        OUT/extraction.json: of what, and how
 
+Frames without a label (of the data set `folder`) go to `unlabelled`.
 A clip's folder is there only when it is complete, so an interrupted run goes on with the first clip it had not
 finished.
 """
@@ -26,14 +27,14 @@ import cv2
 import numpy as np
 
 from vadlib.data import videos
-from vadlib.data.dataset import Clip, VideoDataset, check_has_frames
+from vadlib.data.dataset import UNLABELLED, Clip, VideoDataset, check_has_frames
 from vadlib.data.frames import available_cores, check_size, resize
 from vadlib.data.prefetch import prefetch
 from vadlib.data.progress import progress_bar
 from vadlib.errors import ParameterError, ResultsError, UnreadableError
 from vadlib.storage import RunLock, user_path, write_atomically
 
-LABEL_FOLDERS = ("normal", "abnormal")  # labels 0 and 1
+LABEL_FOLDERS = {0: "normal", 1: "abnormal", UNLABELLED: "unlabelled"}
 IMAGE_FORMATS = {"jpg": [cv2.IMWRITE_JPEG_QUALITY, 95], "png": [cv2.IMWRITE_PNG_COMPRESSION, 3]}
 
 
@@ -142,7 +143,8 @@ def _write_clip(
     target = _clip_folder(out, clip)
     temporary = target.with_name(f".{clip.id}.partial")
     shutil.rmtree(temporary, ignore_errors=True)  # of an interrupted run
-    for name in LABEL_FOLDERS:
+    names = {LABEL_FOLDERS[label] for label in (0, 1, *np.unique(dataset.labels[clip.id]).tolist())}
+    for name in names:
         (temporary / name).mkdir(parents=True)
     try:
         frames, exact = range(clip.n_frames), clip.split == "test"
@@ -165,7 +167,7 @@ def _encode(image: np.ndarray, image_format: str) -> bytes:
 
 
 def _file_name(dataset: VideoDataset, clip: Clip, frame: int, image_format: str) -> str:
-    return f"{LABEL_FOLDERS[dataset.labels[clip.id][frame]]}/{frame:06d}.{image_format}"
+    return f"{LABEL_FOLDERS[int(dataset.labels[clip.id][frame])]}/{frame:06d}.{image_format}"
 
 
 def _write_index(dataset: VideoDataset, out: Path, image_format: str) -> Path:

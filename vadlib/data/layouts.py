@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from vadlib.data import shanghaitech, ucsd
+from vadlib.data import avenue, folder, shanghaitech, ucsd
 from vadlib.data.dataset import VideoDataset
 from vadlib.data.files import shown
 from vadlib.errors import LayoutError, ParameterError, UnreadableError
@@ -27,6 +27,7 @@ class Layout(NamedTuple):
     open_home: Callable[[str, Path, bool], VideoDataset]
     folders: tuple[str, ...]  # from the archive's top (or its parent) to the set's own folder
     expects: tuple[str, ...]  # what the set's own folder holds, for messages
+    any_folder: bool = False  # whether every folder would do, so that no folder looks like it
 
 
 _SHANGHAITECH = (shanghaitech.is_home, shanghaitech.open_home)
@@ -37,6 +38,8 @@ LAYOUTS = {
     "synthcampus": Layout(*_SHANGHAITECH, ("synthcampus",), (*shanghaitech.EXPECTS, "events.csv")),
     "ucsd-ped1": Layout(*_UCSD, ("UCSD_Anomaly_Dataset.v1p2", "UCSDped1"), ucsd.EXPECTS),
     "ucsd-ped2": Layout(*_UCSD, ("UCSD_Anomaly_Dataset.v1p2", "UCSDped2"), ucsd.EXPECTS),
+    "avenue": Layout(avenue.is_home, avenue.open_home, ("Avenue Dataset",), avenue.EXPECTS),
+    "folder": Layout(folder.is_home, folder.open_home, (), folder.EXPECTS, any_folder=True),
 }
 
 
@@ -45,7 +48,7 @@ def open_dataset(name: str, root: str | Path, *, allow_missing: bool = False) ->
 
     Parameters
     ----------
-    name : {"shanghaitech", "synthcampus", "ucsd-ped1", "ucsd-ped2"}
+    name : {"shanghaitech", "synthcampus", "ucsd-ped1", "ucsd-ped2", "avenue", "folder"}
     root : path
         The set's own folder, or the archive's top folder, or the folder that was unpacked into.
     allow_missing : bool
@@ -78,16 +81,25 @@ def open_dataset(name: str, root: str | Path, *, allow_missing: bool = False) ->
     if not root.is_dir():
         raise LayoutError(_no_such_folder(name, root))
     try:
-        for depth in range(len(layout.folders) + 1):
-            home = _descend(root, layout.folders[depth:])
-            if home is not None and layout.is_home(home, name):
-                return layout.open_home(name, home, allow_missing)
-        raise LayoutError(_wrong_layout(name, layout, root))
+        home = find_home(name, root)
+        if home is None:
+            raise LayoutError(_wrong_layout(name, layout, root))
+        return layout.open_home(name, home, allow_missing)
     except OSError as error:  # a folder that may not be entered, a disk that fails
         raise UnreadableError(
             f"{name} in {root}: {shown(error.filename or root)} cannot be read: {error.strerror or error}. "
             "Check its permissions, and the disk."
         ) from error
+
+
+def find_home(name: str, root: Path) -> Path | None:
+    """The data set's own folder: root itself, or one in it as its archive has it; None where neither is laid out so."""
+    layout = LAYOUTS[name]
+    for depth in range(len(layout.folders) + 1):
+        home = _descend(root, layout.folders[depth:])
+        if home is not None and layout.is_home(home, name):
+            return home
+    return None
 
 
 def _descend(folder: Path, names: tuple[str, ...]) -> Path | None:
@@ -124,12 +136,12 @@ def _wrong_layout(name: str, layout: Layout, root: Path) -> str:
         f"{root} is not {name}: looked for {', '.join(layout.expects)} in it or in its "
         f"{'/'.join(layout.folders)}; there is {_listed(there)}. "
     )
-    below = [child for folder in _subfolders(root)[:50] for child in (folder, *_subfolders(folder)[:50])]
-    for folder in (*list(root.parents)[:3], *below):
-        if layout.is_home(folder, name):
-            return f"{message}{name} is in {folder}: give that as root."
+    below = [child for place in _subfolders(root)[:50] for child in (place, *_subfolders(place)[:50])]
+    for place in (*list(root.parents)[:3], *below):
+        if layout.is_home(place, name):
+            return f"{message}{name} is in {place}: give that as root."
     for other, candidate in LAYOUTS.items():
-        if candidate.is_home(root, other) and candidate.folders != layout.folders:
+        if not candidate.any_folder and candidate.folders != layout.folders and candidate.is_home(root, other):
             return f"{message}It looks like {other}: open_dataset({other!r}, root)."
     for expected in layout.expects:
         top = expected.split("/")[0]

@@ -7,7 +7,7 @@ with warnings.catch_warnings():
     from tqdm.auto import tqdm
 
 
-def progress_bar(total: int, description: str, unit: str, *, shown: bool) -> tqdm:
+def progress_bar(total: int | None, description: str, unit: str, *, shown: bool) -> tqdm:
     """Make a bar that leaves nothing behind when it is done."""
     return tqdm(
         total=total,

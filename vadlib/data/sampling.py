@@ -14,6 +14,9 @@ disjoint-scenes   frames of other scenes' test clips: cross-fitted over folds of
 Under one seed and the same test counts every protocol tests on the *same* frames, so results can be compared
 frame by frame, and a larger draw contains the smaller ones. (Only ``same-clips`` with a test count of None
 differs: there it leaves out the fit frames.)
+
+Frames without a label (-1, of the data set `folder`) are neither normal nor abnormal. They are drawn only where
+`test_unlabelled` asks for them, and never to fit on.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from numbers import Integral
 import numpy as np
 import pandas as pd
 
+from vadlib.data.dataset import UNLABELLED
 from vadlib.errors import ParameterError
 
 PROTOCOLS = ("official-split", "same-clips", "reused-frames", "disjoint-clips", "disjoint-scenes")
@@ -83,6 +87,7 @@ def draw(
     seed: int = 0,
     *,
     n_folds: int = 5,
+    test_unlabelled: int | None = 0,
 ) -> Split:
     """Draw frames to fit and to test on.
 
@@ -100,6 +105,8 @@ def draw(
     seed : int
     n_folds : int
         Of the cross-fitted protocols. A fold that none of the test frames falls into is left out.
+    test_unlabelled : int or None
+        Frames without a label to score, in addition. None takes all there are. They change no other draw.
 
     Returns
     -------
@@ -111,16 +118,17 @@ def draw(
         An unknown protocol, or more frames (or folds) asked for than there are: names the parameter and both numbers.
     """
     asked = {"fit_normal": fit_normal, "fit_abnormal": fit_abnormal}
-    asked |= {"test_normal": test_normal, "test_abnormal": test_abnormal}
+    asked |= {"test_normal": test_normal, "test_abnormal": test_abnormal, "test_unlabelled": test_unlabelled}
     _check(table, protocol, asked, seed)
     table = table.sort_values(["clip", "frame"], kind="stable")
     tested, official = table[table["split"] == "test"], table[table["split"] == "train"]
     # A stream of random numbers for each purpose: asking for more of one thing changes nothing else.
-    streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(4)]
+    streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(5)]
     shuffled = [stream.permutation(_positions(tested, label)) for label, stream in enumerate(streams[:2])]
+    unlabelled = _counted(streams[4].permutation(_positions(tested, UNLABELLED)), "test_unlabelled", asked)
     if protocol.startswith("disjoint"):
         groups = _assign_folds(tested, protocol, n_folds, streams[2])  # (n_tested,): the fold of each frame
-        return Split(protocol, seed, tuple(_cross_fit(tested, shuffled, groups, asked, streams[3])))
+        return Split(protocol, seed, tuple(_cross_fit(tested, shuffled, unlabelled, groups, asked, streams[3])))
     if protocol == "same-clips":
         parts = [_apart(pool, name, asked) for pool, name in zip(shuffled, CLASSES, strict=True)]
         fit, test = zip(*parts, strict=True)
@@ -131,7 +139,7 @@ def draw(
     elif protocol == "official-split":
         fit = [_spread(official, asked, streams[2]), _none_of_the_abnormal(asked)]
     fit_table = official if protocol == "official-split" else tested
-    return Split(protocol, seed, (Fold(_rows(fit_table, fit), _rows(tested, test)),))
+    return Split(protocol, seed, (Fold(_rows(fit_table, fit), _rows(tested, [*test, unlabelled])),))
 
 
 def _check(table: pd.DataFrame, protocol: str, asked: dict, seed: int) -> None:
@@ -145,10 +153,17 @@ def _check(table: pd.DataFrame, protocol: str, asked: dict, seed: int) -> None:
     lacking = {"clip", "split", "scene", "frame", "label"} - set(table.columns)
     if lacking:
         raise ParameterError(f"table: column {min(lacking)!r} is missing; pass rows of dataset.frame_table().")
-    if asked["test_normal"] == 0 == asked["test_abnormal"]:
+    if asked["test_normal"] == 0 == asked["test_abnormal"] and asked["test_unlabelled"] == 0:
         raise ParameterError("test_normal, test_abnormal: both are 0, so there is nothing to test on. Ask for some.")
-    if not (table["split"] == "test").any():
+    tested = table["split"] == "test"
+    if not tested.any():
         raise ParameterError("table: no frames of test clips in it, so there is nothing to test on.")
+    if asked["test_unlabelled"] == 0 and (table.loc[tested, "label"] == UNLABELLED).all():
+        raise ParameterError(
+            "test_normal, test_abnormal: no frame of the test clips has a label, so none can be drawn by class. To "
+            "score them without labels, pass test_normal=0, test_abnormal=0, test_unlabelled=None; to evaluate, add "
+            "labels (labels.csv of a folder)."
+        )
 
 
 def _positions(table: pd.DataFrame, label: int) -> np.ndarray:
@@ -163,7 +178,7 @@ def _counted(pool: np.ndarray, parameter: str, asked: dict, where: str = "frames
     """Take the first of a shuffled pool, as many as its parameter says."""
     count = len(pool) if asked[parameter] is None else asked[parameter]
     if count > len(pool):
-        kind = "anomalous" if parameter.endswith("abnormal") else "normal"
+        kind = {"normal": "normal", "abnormal": "anomalous", "unlabelled": "unlabelled"}[parameter.split("_")[1]]
         raise ParameterError(
             f"{parameter}: {count:,} frames asked for, {len(pool):,} available ({kind} {where}). "
             "Ask for fewer, or None for all."
@@ -256,7 +271,12 @@ def _assign_folds(tested: pd.DataFrame, protocol: str, n_folds: int, rng: np.ran
 
 
 def _cross_fit(
-    tested: pd.DataFrame, shuffled: list[np.ndarray], groups: np.ndarray, asked: dict, rng: np.random.Generator
+    tested: pd.DataFrame,
+    shuffled: list[np.ndarray],
+    unlabelled: np.ndarray,
+    groups: np.ndarray,
+    asked: dict,
+    rng: np.random.Generator,
 ) -> list[Fold]:
     test = [_counted(pool, f"test_{name}", asked) for pool, name in zip(shuffled, CLASSES, strict=True)]
     folds = []
@@ -266,7 +286,7 @@ def _cross_fit(
             _counted(rng.permutation(pool[groups[pool] != fold]), f"fit_{name}", asked, where)
             for pool, name in zip(shuffled, CLASSES, strict=True)
         ]
-        tested_here = [chosen[groups[chosen] == fold] for chosen in test]
+        tested_here = [chosen[groups[chosen] == fold] for chosen in (*test, unlabelled)]
         if sum(map(len, tested_here)):
             folds.append(Fold(_rows(tested, fit), _rows(tested, tested_here)))
     return folds

@@ -9,6 +9,11 @@ SS is the scene. Frame masks are (T,), 1 = anomalous; pixel masks (T, H, W) or, 
 clip may be a video file or a folder of frames, in either split; where there are both, the folder counts. Frame
 rate: videos carry their own; folders of frames get the median of the set's videos, or 24 where there are none
 (the rate of the published videos).
+
+That is how the archive is published. `PLACES`, `LABEL_PLACES`, `FLAT_PLACES` and `MASK_PLACES` list where users' copies
+have these parts instead: training frames for videos, videos converted by anomalib, labels beside the splits (the code
+of ASTNet, ABMA) or under `gt` (STG-NF), or all labels in one array (MNAD). What is found first counts, and
+`facts["labels"]` says what it was.
 """
 
 from __future__ import annotations
@@ -26,26 +31,47 @@ from vadlib.data import videos
 from vadlib.data.arrays import open_array
 from vadlib.data.dataset import EVENT_COLUMNS, Clip, VideoDataset, some
 from vadlib.data.files import read_label_text
+from vadlib.data.flat_labels import split_flat_labels
+from vadlib.data.sources import find_sources, first_place, name_place
 from vadlib.errors import LabelError, LayoutError
 
 EXPECTS = ("training/videos", "testing/frames or testing/videos", "testing/test_frame_mask")
 NOMINAL_FPS = 24.0
+CLIP = r"\d+_\d+"
+OTHER_KINDS = ("converted_videos", "converted", "")
+PLACES = {  # where clips are, and how they are called there: in the archive's own folders whatever is there is meant
+    split: {f"{folder}/videos": r".+", f"{folder}/frames": r".+"}
+    | {f"{folder}/{kind}": CLIP for kind in OTHER_KINDS}
+    | {f"{short}/{kind}": CLIP for kind in ("videos", "frames", *OTHER_KINDS)}
+    for split, folder, short in (("train", "training", "train"), ("test", "testing", "test"))
+}
+_LABEL_FOLDERS = ("testing", ".", "gt", "testing/gt", "test")
+LABEL_PLACES = tuple(f"{folder}/test_frame_mask" for folder in _LABEL_FOLDERS)
+MASK_PLACES = tuple(f"{folder}/test_pixel_mask" for folder in _LABEL_FOLDERS)
+FLAT_PLACES = tuple(
+    f"{folder}/frame_labels_{name}.npy" for folder in (".", "data", "..") for name in ("shanghai", "shanghaitech")
+)
 
 
 def is_home(folder: Path, name: str) -> bool:
     """Whether a folder is the set's own: any part of it that only this layout has."""
-    parts = ("training/videos", "training/frames", "testing/frames", "testing/videos", "testing/test_frame_mask")
-    return any((folder / part).is_dir() for part in parts)
+    inside = (place for place in LABEL_PLACES if not place.startswith("."))  # or the folder `testing` would do
+    if any(next((folder / place).glob("*.npy"), None) for place in inside):
+        return True
+    if any(find_sources(folder, dict.fromkeys(places, CLIP)) for places in PLACES.values()):
+        return True
+    parts = [folder / part for part in ("training/videos", "training/frames", "testing/frames", "testing/videos")]
+    return any(part.is_dir() and not any(part.iterdir()) for part in parts)  # emptied, and nothing else's
 
 
 def open_home(name: str, home: Path, allow_missing: bool) -> VideoDataset:
     """Open the set in its own folder (see `vadlib.data.open_dataset`)."""
     _check_name(name, home)
-    sources = {split: _sources(home / folder) for split, folder in (("train", "training"), ("test", "testing"))}
-    label_paths = {
-        path.stem: path for path in sorted((home / "testing/test_frame_mask").glob("*.npy")) if videos.visible(path)
-    }
-    missing = _missing(sources, label_paths)
+    sources = {split: find_sources(home, places) for split, places in PLACES.items()}
+    label_folder, mask_folder = first_place(home, LABEL_PLACES), first_place(home, MASK_PLACES)
+    label_paths = _arrays(label_folder)
+    flat = None if label_paths else first_place(home, FLAT_PLACES)
+    missing = _missing(sources, label_paths, flat)
     if missing and not allow_missing:
         raise LayoutError(
             f"{name} in {home} is incomplete: {'; '.join(missing)}. "
@@ -53,19 +79,30 @@ def open_home(name: str, home: Path, allow_missing: bool) -> VideoDataset:
         )
     test_labels = {clip_id: _read_labels(path) for clip_id, path in label_paths.items()}
     found = [(clip_id, "train", path) for clip_id, path in sources["train"].items()]
-    found += [(clip_id, "test", sources["test"].get(clip_id)) for clip_id in test_labels]
+    tested = sources["test"] if flat else test_labels
+    found += [(clip_id, "test", sources["test"].get(clip_id)) for clip_id in tested]
     facts = _count_frames([path for _, _, path in found])
-    clips, labels, masks = [], {}, {}
+    clips, labels, masks = [], {}, _arrays(mask_folder)
     for clip_id, split, path in found:
         n_frames, fps = facts.get(path, (len(test_labels.get(clip_id, ())), _fps(facts)))
         clip = Clip(clip_id, split, clip_id.split("_")[0], path, n_frames, fps or _fps(facts))
         clips.append(clip)
-        labels[clip_id] = test_labels[clip_id] if split == "test" else np.zeros(n_frames, np.int8)
-        mask_path = home / "testing/test_pixel_mask" / f"{clip_id}.npy"
-        if split == "test" and mask_path.is_file():
-            masks[clip_id] = mask_path
-    events = _read_events(home / "events.csv")
-    dataset = VideoDataset(name, home, tuple(clips), labels, masks, _read_mask, events, tuple(missing))
+        labels[clip_id] = np.zeros(n_frames, np.int8) if split == "train" else test_labels.get(clip_id)
+    if flat:
+        labels |= split_flat_labels(flat, [clip for clip in clips if clip.split == "test"])
+    masks = {clip.id: masks[clip.id] for clip in clips if clip.split == "test" and clip.id in masks}
+    source = flat or label_folder
+    dataset = VideoDataset(
+        name,
+        home,
+        tuple(clips),
+        labels,
+        masks,
+        _read_mask,
+        _read_events(home / "events.csv"),
+        tuple(missing),
+        {"labels": name_place(source, home) if source else "none"},
+    )
     _check_masks(dataset)
     _check_events(dataset)
     return dataset
@@ -86,23 +123,17 @@ def _check_name(name: str, home: Path) -> None:
         )
 
 
-def _sources(folder: Path) -> dict[str, Path]:
-    """Where each clip of a split is: its folder of frames, else its video file."""
-    found: dict[str, Path] = {}
-    for path in sorted((folder / "videos").glob("*")):
-        if path.suffix.lower() in videos.VIDEO_SUFFIXES and videos.visible(path):
-            if path.stem in found:
-                raise LayoutError(f"{path} and {found[path.stem].name} are both clip {path.stem}. Keep one of them.")
-            found[path.stem] = path
-    folders = (path for path in sorted((folder / "frames").glob("*")) if path.is_dir() and videos.visible(path))
-    return found | {path.name: path for path in folders}
+def _arrays(folder: Path | None) -> dict[str, Path]:
+    """List the arrays of a folder by the clip that they are called after."""
+    paths = [] if folder is None else sorted(folder.glob("*.npy"))
+    return {path.stem: path for path in paths if videos.visible(path)}
 
 
-def _missing(sources: dict[str, dict[str, Path]], label_paths: dict[str, Path]) -> list[str]:
+def _missing(sources: dict[str, dict[str, Path]], label_paths: dict[str, Path], flat: Path | None) -> list[str]:
     missing = []
     if not sources["train"]:
         missing.append("no training videos (training/videos/*.avi)")
-    if not label_paths:
+    if not label_paths and flat is None:
         missing.append("no labels (testing/test_frame_mask/*.npy)")
     if not sources["test"]:
         missing.append("no test clips (testing/frames/* or testing/videos/*)")
@@ -110,7 +141,7 @@ def _missing(sources: dict[str, dict[str, Path]], label_paths: dict[str, Path]) 
         missing.append(f"{some(without_frames)} with labels but neither frames nor video")
     without_labels = sorted(set(sources["test"]) - set(label_paths))
     if without_labels and label_paths:
-        missing.append(f"{some(without_labels)} without labels in testing/test_frame_mask")
+        missing.append(f"{some(without_labels)} without labels in test_frame_mask")
     return missing
 
 

@@ -45,7 +45,7 @@ def anomalous_stretches(table: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for clip, frames in table.sort_values(["clip", "frame"]).groupby("clip"):
-        edges = np.flatnonzero(np.diff(frames["label"].to_numpy(), prepend=0, append=0))
+        edges = np.flatnonzero(np.diff((frames["label"].to_numpy() == 1).astype(int), prepend=0, append=0))
         numbers = frames["frame"].to_numpy()
         rows += [(clip, numbers[a], numbers[b - 1], "unnamed") for a, b in edges.reshape(-1, 2)]
     return pd.DataFrame(rows, columns=["clip", "first", "last", "event"])

@@ -11,6 +11,7 @@ from vadlib.networks.weights import WeightsRecord
 DATASET_NAMES = {
     "synthcampus": "SynthCampus (synthetic)",
     "shanghaitech": "ShanghaiTech Campus",
+    "avenue": "CUHK Avenue",
     "ucsd-ped1": "UCSD Ped1",
     "ucsd-ped2": "UCSD Ped2",
 }

@@ -1,0 +1,224 @@
+import shutil
+
+import numpy as np
+import pytest
+import scipy.io
+
+from vadlib.data import FrameReader, avenue, open_dataset, read_frame
+from vadlib.data.mat_intervals import read_intervals
+from vadlib.errors import LabelError, LayoutError
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory, write):
+    """As published; read only."""
+    return write.avenue(tmp_path_factory.mktemp("avenue"))
+
+
+@pytest.fixture
+def home(tmp_path, published):
+    """A copy to damage."""
+    return shutil.copytree(published.parent, tmp_path / "a") / "Avenue Dataset"
+
+
+@pytest.fixture
+def frames(tmp_path, write):
+    """As the frame-prediction code lays it out, with avenue.mat."""
+    return write.avenue(tmp_path, frames=True)
+
+
+CLIPS = [
+    ("test_01", "test", 9),
+    ("test_02", "test", 6),
+    ("test_10", "test", 11),
+    ("train_01", "train", 8),
+    ("train_02", "train", 5),
+]
+
+
+def check(dataset, write):
+    assert [(clip.id, clip.split, clip.n_frames) for clip in dataset.clips] == CLIPS
+    assert {(clip.scene, clip.fps) for clip in dataset.clips} == {("avenue", 25.0)}
+    for number, labels in write.avenue_labels.items():
+        assert dataset.labels[f"test_{number:02d}"].tolist() == labels.tolist()
+    for clip, number in zip(dataset.clips, (3, 4, 5, 1, 2), strict=True):
+        assert write.identify(read_frame(dataset, clip.id, 4)) == (4, number)
+
+
+@pytest.mark.parametrize("root", ["..", "."])
+def test_as_published(published, write, root):
+    dataset = open_dataset("avenue", (published / root).resolve())
+    check(dataset, write)
+    assert dataset.facts == {"labels": "ground_truth_demo/testing_label_mask: frames with any pixel of their mask set"}
+    assert (dataset.missing, dataset.labelled) == ((), True)
+
+
+def test_archives_unpacked_into_one_folder(home, write):
+    shutil.move(home.parent / "ground_truth_demo", home)
+    home = home.rename(home.with_name("avenue"))
+    check(open_dataset("avenue", home), write)
+
+
+def test_folders_of_frames_and_intervals(frames, write):
+    dataset = open_dataset("avenue", frames)
+    check(dataset, write)
+    assert dataset.facts == {"labels": "avenue.mat: intervals of frames, no masks"}
+    assert dataset.pixel_mask("test_01", 2) is None
+    assert dataset.fingerprint == open_dataset("avenue", frames).fingerprint
+
+
+def test_labels_in_a_row(frames, write):
+    (frames / "avenue.mat").unlink()
+    row = np.concatenate(list(write.avenue_labels.values()))
+    np.save(frames / "frame_labels_avenue.npy", row[None])
+    dataset = open_dataset("avenue", frames)
+    check(dataset, write)
+    assert dataset.facts == {"labels": "frame_labels_avenue.npy: labels of frames in a row, no masks"}
+
+
+def test_masks_count_before_intervals(home, write):
+    labels = {number: 1 - labels for number, labels in write.avenue_labels.items()}
+    write.intervals(home / "avenue.mat", labels)
+    check(open_dataset("avenue", home), write)
+    shutil.rmtree(home.parent / "ground_truth_demo")
+    dataset = open_dataset("avenue", home)
+    assert {number: dataset.labels[f"test_{number:02d}"].tolist() for number in labels} == {
+        number: values.tolist() for number, values in labels.items()
+    }
+
+
+def test_masks(published, write):
+    dataset = open_dataset("avenue", published)
+    for number in (1, 10):
+        expected = write.masks_for(write.avenue_labels[number]) != 0
+        for frame in (5, 0, 8):
+            mask = dataset.pixel_mask(f"test_{number:02d}", frame)
+            assert mask.dtype == bool
+            np.testing.assert_array_equal(mask, expected[frame])
+    assert dataset.pixel_mask("train_01", 0) is None
+
+
+def test_batches(published):
+    dataset = open_dataset("avenue", published)
+    table = dataset.frame_table()
+    assert sum(len(batch.rows) for batch in FrameReader(dataset, table, (24, 32), progress=False)) == len(table)
+
+
+@pytest.mark.parametrize("n_masks", [8, 10])
+def test_another_number_of_masks_than_frames(home, write, n_masks):
+    write.mask_volume(
+        home.parent / "ground_truth_demo/testing_label_mask/1_label.mat", np.zeros((n_masks, *write.size), np.uint8)
+    )
+    with pytest.raises(LabelError, match=rf"Clip test_01 has 9 frames .*01\.avi.*1_label\.mat has {n_masks} masks"):
+        open_dataset("avenue", home)
+
+
+def test_masks_of_another_size(home, write):
+    write.mask_volume(home.parent / "ground_truth_demo/testing_label_mask/1_label.mat", np.zeros((9, 5, 4), np.uint8))
+    with pytest.raises(LabelError, match=r"Clip test_01: masks are \(5, 4\), frames \(48, 64\)"):
+        open_dataset("avenue", home).pixel_mask("test_01", 0)
+
+
+def test_masks_of_several_sizes(home, write):
+    masks = [np.zeros(write.size, np.uint8)] * 8 + [np.zeros((3, 3), np.uint8)]
+    path = home.parent / "ground_truth_demo/testing_label_mask/1_label.mat"
+    scipy.io.savemat(path, {"volLabel": write.cells(masks)})
+    with pytest.raises(
+        LabelError, match=r"1_label\.mat: masks \(H, W\) of one size are expected, found \(48, 64\) and \(3, 3\)"
+    ):
+        open_dataset("avenue", home)
+
+
+def test_masks_under_another_name(home):
+    path = home.parent / "ground_truth_demo/testing_label_mask/2_label.mat"
+    scipy.io.savemat(path, {"labels": np.zeros((3, 3))})
+    with pytest.raises(LabelError, match=r"2_label\.mat has no variable 'volLabel'; there is labels"):
+        open_dataset("avenue", home)
+
+
+@pytest.mark.parametrize(
+    ("spans", "message"),
+    [
+        ([[5], [10]], "Clip test_01 has 9 frames .*avenue\\.mat labels frames 5 to 10"),
+        ([[5], [4]], "labels frames 5 to 4"),
+        ([[0], [4]], "intervals \\(2, n\\) of frames numbered from 1 are expected of clip 1"),
+        ([[1.5], [4]], "intervals"),
+        ([[float("nan")], [4]], "intervals"),
+        ([[1, 2, 3]], "found an array \\(1, 3\\)"),
+    ],
+)
+def test_intervals_that_do_not_fit(frames, write, spans, message):
+    scipy.io.savemat(frames / "avenue.mat", {"gt": write.cells([np.array(spans), *[np.zeros((2, 0))] * 9])})
+    with pytest.raises(LabelError, match=message):
+        open_dataset("avenue", frames)
+
+
+def test_intervals_of_fewer_clips(frames, write):
+    scipy.io.savemat(frames / "avenue.mat", {"gt": write.cells([np.zeros((2, 0))] * 9)})
+    with pytest.raises(LabelError, match="has intervals of 9 clips, none of clip 10"):
+        open_dataset("avenue", frames)
+
+
+def test_intervals_of_one_clip_may_be_no_cell(tmp_path):
+    scipy.io.savemat(tmp_path / "avenue.mat", {"gt": np.array([[3.0], [7.0]])})
+    assert read_intervals(tmp_path / "avenue.mat")[1].tolist() == [[3], [7]]
+
+
+class TestIncompleteCopy:
+    def test_no_labels(self, home):
+        shutil.rmtree(home.parent / "ground_truth_demo")
+        with pytest.raises(LayoutError, match=r"incomplete: no labels \(ground_truth_demo/testing_label_mask"):
+            open_dataset("avenue", home)
+        dataset = open_dataset("avenue", home, allow_missing=True)
+        assert {clip.split for clip in dataset.clips} == {"train"}
+
+    def test_no_training_videos_and_one_test_video_too_few(self, home):
+        shutil.rmtree(home / "training_videos")
+        (home / "testing_videos/10.avi").unlink()
+        message = (
+            r"no training videos .*; 1 clip \(test_10\) with masks in testing_label_mask but neither video nor frames"
+        )
+        with pytest.raises(LayoutError, match=message):
+            open_dataset("avenue", home)
+        dataset = open_dataset("avenue", home, allow_missing=True)
+        assert (dataset.clip("test_10").n_frames, dataset.clip("test_10").path) == (11, None)
+        assert dataset.labels["test_10"].tolist() == [0] * 11
+        assert dataset.pixel_mask("test_10", 3).sum() == 0
+
+    def test_masks_only(self, home):
+        labels = home.parent / "ground_truth_demo"
+        assert len(open_dataset("avenue", home, allow_missing=True).clips) == 5
+        shutil.rmtree(home)
+        with pytest.raises(LayoutError, match="is not avenue"):
+            open_dataset("avenue", labels, allow_missing=True)
+
+    def test_one_test_clip_without_masks(self, home):
+        (home.parent / "ground_truth_demo/testing_label_mask/2_label.mat").unlink()
+        with pytest.raises(LayoutError, match=r"1 clip \(test_02\) without masks"):
+            open_dataset("avenue", home)
+        dataset = open_dataset("avenue", home, allow_missing=True)
+        assert "test_02" not in {clip.id for clip in dataset.clips}
+
+    def test_one_clip_under_two_names(self, home):
+        shutil.copy(home / "testing_videos/01.avi", home / "testing_videos/1.avi")
+        with pytest.raises(LayoutError, match=r"are both clip 1\. Keep one"):
+            open_dataset("avenue", home)
+
+    def test_a_clip_that_is_not_called_by_its_number(self, home):
+        (home / "training_videos/02.avi").rename(home / "training_videos/02 (copy).avi")
+        with pytest.raises(LayoutError, match=r"02 \(copy\)\.avi: clips are called by their number"):
+            open_dataset("avenue", home)
+
+    def test_empty_folder_of_frames(self, frames):
+        for path in (frames / "testing/frames/02").iterdir():
+            path.unlink()
+        with pytest.raises(LayoutError, match="02 has no frames"):
+            open_dataset("avenue", frames)
+
+
+def test_other_sets_are_not_avenue(shanghaitech_root, ucsd_root, published, frames):
+    assert not avenue.is_home(shanghaitech_root, "avenue")
+    assert not avenue.is_home(ucsd_root / "UCSD_Anomaly_Dataset.v1p2/UCSDped2", "avenue")
+    for home in (published, frames):
+        with pytest.raises(LayoutError, match="It looks like avenue"):
+            open_dataset("ucsd-ped2", home)

@@ -1,0 +1,319 @@
+"""Against a server on this machine's own loopback; nothing here reaches further."""
+
+import contextlib
+import hashlib
+import http.server
+import io
+import json
+import socket
+import threading
+import zipfile
+from collections import namedtuple
+
+import pytest
+
+from vadlib.data import fetch as fetching
+from vadlib.data.fetch import download, fetch
+from vadlib.data.official import PUBLICATIONS, Archive, Publication
+from vadlib.errors import BusyError, FetchError, ParameterError
+
+CONTENT = bytes(range(256)) * 4000  # 1,024,000 bytes
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Serves `files`; what it does wrong is set by a test."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.files = {"/x.zip": CONTENT}
+        self.ranges = True  # whether it knows of them
+        self.validator = ("ETag", '"1"')
+        self.lengths = True
+        self.cut_after: list[int] = []  # bytes after which the next answers end
+        self.errors: list[int] = []  # the next answers
+        self.asked: list[str | None] = []  # ranges
+
+    def url(self, path="/x.zip"):
+        return f"http://127.0.0.1:{self.server_port}{path}"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        server = self.server
+        wanted = self.headers.get("Range")
+        server.asked.append(wanted)
+        if server.errors:
+            self.send_error(server.errors.pop(0))
+            return
+        if self.path == "/moved":
+            self.send_response(302)
+            self.send_header("Location", "/x.zip")
+            self.end_headers()
+            return
+        if self.path not in server.files:
+            self.send_error(404)
+            return
+        content = server.files[self.path]
+        start = 0
+        if wanted and server.ranges and self.headers.get("If-Range") == server.validator[1]:
+            start = int(wanted.removeprefix("bytes=").rstrip("-"))
+            if start >= len(content):
+                self.send_response(416)
+                self.send_header("Content-Range", f"bytes */{len(content)}")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        else:
+            self.send_response(200)
+        if server.validator[0]:
+            self.send_header(*server.validator)
+        if server.lengths:
+            self.send_header("Content-Length", str(len(content) - start))
+        self.end_headers()
+        end = len(content)
+        if server.cut_after:
+            end = min(end, start + server.cut_after.pop(0))
+        with contextlib.suppress(ConnectionError):
+            self.wfile.write(content[start:end])
+
+
+@pytest.fixture
+def server(monkeypatch):
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    server = Server()
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def get(server, path, **options):
+    return download(server.url(), path, progress=False, wait_s=0, **options)
+
+
+class TestDownload:
+    def test_a_whole_file(self, server, tmp_path):
+        assert get(server, tmp_path / "x.zip").read_bytes() == CONTENT
+        assert [path.name for path in tmp_path.iterdir()] == ["x.zip"]
+        assert server.asked == [None]
+
+    def test_redirected(self, server, tmp_path):
+        download(server.url("/moved"), tmp_path / "x.zip", progress=False)
+        assert (tmp_path / "x.zip").read_bytes() == CONTENT
+
+    @pytest.mark.parametrize("validator", [("ETag", '"1"'), ("Last-Modified", "Wed, 21 Oct 2015 07:28:00 GMT")])
+    def test_a_broken_connection_goes_on(self, server, tmp_path, validator):
+        server.validator, server.cut_after = validator, [300_000, 1, 500_000]
+        assert get(server, tmp_path / "x.zip").read_bytes() == CONTENT
+        assert server.asked == [None, "bytes=300000-", "bytes=300001-", "bytes=800001-"]
+
+    def test_a_later_run_goes_on(self, server, tmp_path):
+        server.cut_after = [300_000] + [0] * fetching.MAX_TRIES
+        with pytest.raises(FetchError, match=r"ended early, 5 times in a row\. 300,000 bytes stay; run it again"):
+            get(server, tmp_path / "x.zip")
+        assert (tmp_path / "x.zip.partial").stat().st_size == 300_000
+        server.cut_after = []
+        assert get(server, tmp_path / "x.zip").read_bytes() == CONTENT
+        assert server.asked[-1] == "bytes=300000-"
+        assert [path.name for path in tmp_path.iterdir()] == ["x.zip"]
+
+    def test_an_interrupted_process_goes_on(self, server, tmp_path, monkeypatch):
+        def interrupt(*_, **__):
+            raise KeyboardInterrupt
+
+        server.cut_after = [300_000]
+        monkeypatch.setattr(fetching.time, "sleep", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            get(server, tmp_path / "x.zip")
+        monkeypatch.undo()
+        assert get(server, tmp_path / "x.zip").read_bytes() == CONTENT
+        assert server.asked[-1] == "bytes=300000-"
+
+    def test_interrupted_before_it_was_renamed(self, server, tmp_path):
+        (tmp_path / "x.zip.partial").write_bytes(CONTENT)
+        (tmp_path / ".x.zip.source.json").write_text(json.dumps({"url": server.url(), "validator": '"1"'}))
+        assert get(server, tmp_path / "x.zip").read_bytes() == CONTENT
+        assert server.asked == ["bytes=1024000-"]
+
+    def test_a_server_without_ranges_begins_again(self, server, tmp_path):
+        server.ranges, server.cut_after = False, [300_000]
+        assert get(server, tmp_path / "x.zip").read_bytes() == CONTENT
+        assert server.asked == [None, "bytes=300000-"]
+
+    def test_a_file_that_changed_meanwhile_begins_again(self, server, tmp_path):
+        server.cut_after = [300_000] + [0] * fetching.MAX_TRIES
+        with pytest.raises(FetchError):
+            get(server, tmp_path / "x.zip")
+        server.files["/x.zip"], server.validator, server.cut_after = CONTENT[::-1], ("ETag", '"2"'), []
+        assert get(server, tmp_path / "x.zip").read_bytes() == CONTENT[::-1]
+
+    def test_a_longer_part_of_another_file_begins_again(self, server, tmp_path):
+        (tmp_path / "x.zip.partial").write_bytes(CONTENT * 2)
+        (tmp_path / ".x.zip.source.json").write_text(json.dumps({"url": server.url(), "validator": '"1"'}))
+        assert get(server, tmp_path / "x.zip").read_bytes() == CONTENT
+
+    @pytest.mark.parametrize("note", [None, "no json", "[]", '{"url": "http://elsewhere/", "validator": "1"}'])
+    def test_a_part_from_who_knows_where_begins_again(self, server, tmp_path, note):
+        (tmp_path / "x.zip.partial").write_bytes(b"something else")
+        if note is not None:
+            (tmp_path / ".x.zip.source.json").write_text(note)
+        assert get(server, tmp_path / "x.zip").read_bytes() == CONTENT
+        assert server.asked == [None]
+
+    def test_without_a_validator_it_begins_again(self, server, tmp_path):
+        server.validator, server.cut_after = (None, None), [300_000]
+        assert get(server, tmp_path / "x.zip").read_bytes() == CONTENT
+        assert server.asked == [None, None]
+
+    def test_without_a_length(self, server, tmp_path):
+        server.lengths = False
+        assert get(server, tmp_path / "x.zip").read_bytes() == CONTENT
+
+    def test_a_server_that_is_busy_for_a_while(self, server, tmp_path):
+        server.errors = [503, 429, 500]
+        assert get(server, tmp_path / "x.zip").read_bytes() == CONTENT
+
+    def test_a_server_that_refuses(self, server, tmp_path):
+        with pytest.raises(FetchError, match=r"/gone: the server answers 404 Not Found"):
+            download(server.url("/gone"), tmp_path / "x.zip", progress=False)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_server_that_fails(self, server, tmp_path):
+        server.errors = [503] * 9
+        with pytest.raises(FetchError, match=r"answers 503 .*, 5 times in a row"):
+            get(server, tmp_path / "x.zip")
+
+    def test_nobody_there(self, tmp_path):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            url = f"http://127.0.0.1:{free.getsockname()[1]}/x.zip"
+        with pytest.raises(FetchError, match=r"refused, 5 times in a row"):
+            download(url, tmp_path / "x.zip", progress=False, wait_s=0)
+
+    def test_no_room(self, server, tmp_path, monkeypatch):
+        usage = namedtuple("usage", "total used free")
+        monkeypatch.setattr(fetching.shutil, "disk_usage", lambda path: usage(0, 0, fetching.SPARE_BYTES + 1_023_999))
+        with pytest.raises(FetchError, match=r"1,024,000 bytes are to come, and .* are free"):
+            get(server, tmp_path / "x.zip")
+
+    @pytest.mark.parametrize(
+        "url", ["file:///etc/passwd", "ftp://host/x", "x.zip", "http://", "http://a b/", "http://h:x/", ""]
+    )
+    def test_what_is_no_address(self, tmp_path, url):
+        with pytest.raises(ParameterError, match="url: an address like https://host/file.zip is expected"):
+            download(url, tmp_path / "x.zip", progress=False)
+
+
+def zipped(**files):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(f"{name}/{name}.txt", content)
+    return file.getvalue()
+
+
+class TestFetch:
+    @pytest.fixture
+    def published(self, server, monkeypatch):
+        """A data set of two archives, on the server."""
+        server.files = {"/a.zip": zipped(videos="film"), "/b.zip": zipped(labels="0 1")}
+        archives = [
+            Archive(path[1:], server.url(path), hashlib.sha256(content).hexdigest())
+            for path, content in server.files.items()
+        ]
+        publication = Publication("http://authors/page", "research", tuple(archives), ())
+        monkeypatch.setitem(PUBLICATIONS, "set", publication)
+        return archives
+
+    def test_it_is_downloaded_checked_and_unpacked(self, published, server, tmp_path):
+        assert fetch("set", tmp_path, progress=False) == [tmp_path / "videos", tmp_path / "labels"]
+        assert (tmp_path / "labels/labels.txt").read_text() == "0 1"
+        assert fetch("set", tmp_path, progress=False) == []
+        assert len(server.asked) == 2, "nothing is fetched twice"
+
+    def test_what_was_deleted_is_unpacked_again_from_what_is_there(self, published, server, tmp_path):
+        fetch("set", tmp_path, progress=False)
+        (tmp_path / "labels/labels.txt").unlink()
+        (tmp_path / "labels").rmdir()
+        assert fetch("set", tmp_path, progress=False) == [tmp_path / "labels"]
+        assert len(server.asked) == 2
+
+    def test_archives_need_not_be_kept(self, published, server, tmp_path):
+        fetch("set", tmp_path, keep=False, progress=False)
+        assert sorted(path.name for path in tmp_path.iterdir() if path.name[0] != ".") == ["labels", "videos"]
+        assert fetch("set", tmp_path, progress=False) == []
+
+    def test_a_wrong_checksum(self, published, server, tmp_path):
+        server.files["/b.zip"] = zipped(labels="1 1")
+        found = hashlib.sha256(server.files["/b.zip"]).hexdigest()
+        with pytest.raises(FetchError, match=rf"b\.zip has sha256 {found}, but {published[1].sha256} is expected"):
+            fetch("set", tmp_path, progress=False)
+        assert not (tmp_path / "labels").exists()
+        digests = [published[0].sha256, found.upper()]
+        assert fetch("set", tmp_path, sha256=digests, progress=False) == [tmp_path / "labels"]
+
+    def test_from_elsewhere(self, published, server, tmp_path):
+        server.files = {"/mirror/1": server.files["/a.zip"], "/mirror/2": zipped(labels="other")}
+        urls = [server.url("/mirror/1"), server.url("/mirror/2")]
+        with pytest.raises(FetchError, match="sha256"):
+            fetch("set", tmp_path / "checked", urls=urls, progress=False)
+        unpacked = fetch("set", tmp_path / "any", urls=urls, sha256=["any", "any"], progress=False)
+        assert (unpacked[1] / "labels.txt").read_text() == "other"
+
+    def test_a_truncated_archive(self, published, server, tmp_path):
+        server.files["/a.zip"] = server.files["/a.zip"][:-30]
+        with pytest.raises(FetchError, match=r"a\.zip is damaged, or no archive"):
+            fetch("set", tmp_path, sha256=["any", "any"], progress=False)
+        assert not (tmp_path / "videos").exists()
+
+    def test_a_server_that_refuses(self, published, server, tmp_path):
+        server.files = {}
+        with pytest.raises(
+            FetchError, match=r"404.* The authors' page is http://authors/page; another copy can be given"
+        ):
+            fetch("set", tmp_path, progress=False)
+
+    def test_two_at_once(self, published, tmp_path, background):
+        code = f"""
+            import sys
+            from vadlib.storage import RunLock
+            with RunLock({str(tmp_path / "set")!r}):
+                print("held", flush=True)
+                sys.stdin.read()
+        """
+        background(code, stdin=-1)
+        with pytest.raises(BusyError):
+            fetch("set", tmp_path, progress=False)
+
+    def test_bad_parameters(self, published, tmp_path):
+        for options, message in (
+            ({"urls": ["http://x/1"]}, r"url: 2 expected \(a\.zip, b\.zip\), in this order; 1 given"),
+            ({"urls": ["http://x/1", "file:///x"]}, "url: an address like"),
+            ({"sha256": ["any"]}, "sha256: 2 expected"),
+            ({"sha256": ["any", "abc"]}, "sha256: 64 hex digits"),
+        ):
+            with pytest.raises(ParameterError, match=message):
+                fetch("set", tmp_path, progress=False, **options)
+        with pytest.raises(ParameterError, match=r"one of shanghaitech, ucsd, avenue, set is expected, not 'ped2'"):
+            fetch("ped2", tmp_path)
+        (tmp_path / "file").touch()
+        with pytest.raises(ParameterError, match="is a file"):
+            fetch("set", tmp_path / "file")
+
+
+def test_every_published_archive_has_an_address_and_a_checksum():
+    for publication in PUBLICATIONS.values():
+        for archive in publication.archives:
+            fetching.check_url(archive.url)
+            assert len(bytes.fromhex(archive.sha256)) == 32
+            assert archive.url.endswith(archive.file)
