@@ -182,6 +182,21 @@ def test_more_frames_than_a_file_can_hold(tmp_path, write):
         videos.probe_video(path)
 
 
+def test_no_size_of_frames(tmp_path):
+    """An MP4 file of which nothing can be decoded: OpenCV gives its size as 0 x 0."""
+    path = tmp_path / "film.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*"mp4v"), 25, (64, 48))
+    for _ in range(4):
+        writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer.release()
+    content = bytearray(path.read_bytes())
+    sizes = content.index(b"stsz") + 4
+    struct.pack_into(">II", content, sizes + 4, 1, 4)  # each frame of one byte
+    path.write_bytes(content)
+    with pytest.raises(UnreadableError, match=r"film\.mp4: its header (gives no size|gives \d+ frames)"):
+        videos.probe_video(path)
+
+
 def test_a_rate_that_cannot_be_is_none(tmp_path, write):
     path = write.video(tmp_path / "01_001.avi", 9)
     lie_about(path, rate=(1, 2**31 - 1))

@@ -141,6 +141,8 @@ def probe_video(path: Path) -> VideoInfo:
         raise UnreadableError(
             f"{path}: its header does not say how many frames it has. Rewrite it with `ffmpeg -i IN -c copy OUT`."
         )
+    if min(height, width) < 1:
+        raise UnreadableError(f"{path}: its header gives no size of its frames. Copy it again.")
     n_bytes = require_file(path)
     if n_frames * MIN_FRAME_BYTES > n_bytes:
         raise UnreadableError(
