@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -121,6 +122,8 @@ class RunLock:
         ------
         BusyError
             Another process holds it.
+        ResultsError
+            The folder cannot be made or written.
         """
         if self.held:
             return self
@@ -128,7 +131,13 @@ class RunLock:
         if earlier is not None:
             self._descriptor, earlier._descriptor = earlier._descriptor, None
         else:
-            self._descriptor = self._open_locked()
+            try:
+                self._descriptor = self._open_locked()
+            except OSError as error:
+                raise ResultsError(
+                    f"{self.path} cannot be written there: {error.strerror or error}. Make room, or choose another "
+                    "folder."
+                ) from error
         RunLock._held[self.file] = self
         return self
 
@@ -151,8 +160,9 @@ class RunLock:
             except FileNotFoundError:
                 pass
             os.close(descriptor)
-        os.truncate(descriptor, 0)
-        os.write(descriptor, f"process {os.getpid()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC".encode())
+        with suppress(OSError):  # on a full disk the lock does not say who holds it, and holds
+            os.truncate(descriptor, 0)
+            os.write(descriptor, f"process {os.getpid()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC".encode())
         return descriptor
 
     def release(self) -> None:

@@ -161,7 +161,7 @@ def reference_frames(path: Path) -> list[np.ndarray]:
     """Every frame of a clip, RGB."""
     if path.is_dir():
         return [reference_image(picture) for picture in reference_pictures(path)]
-    capture, frames = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG), []
+    capture, frames = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1]), []
     while True:
         there, frame = capture.read()
         if not there:
@@ -293,8 +293,10 @@ def pick(rng, paths: list[Path]) -> Path | None:
 
 def by_kind(rng, root: Path) -> Path:
     """A file, each kind as likely as another: there are more pictures than label files."""
-    suffixes = sorted({path.suffix.lower() for path in files(root)})
-    return pick(rng, files(root, suffixes[rng.integers(len(suffixes))]))
+    found = [path for path in files(root) if path.stat().st_size]
+    suffixes = sorted({path.suffix.lower() for path in found})
+    suffix = suffixes[rng.integers(len(suffixes))]
+    return pick(rng, [path for path in found if path.suffix.lower() == suffix])
 
 
 def truncate(rng, root):

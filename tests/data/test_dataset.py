@@ -103,6 +103,13 @@ def test_fingerprint_of_a_video_that_went_missing(tmp_path):
         VideoDataset("x", tmp_path, (clip,), {"clip": np.zeros(2)}).fingerprint  # noqa: B018
 
 
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b"])
+def test_a_clip_whose_name_is_no_folder(tmp_path, name):
+    clip = Clip(name, "test", "s", tmp_path / "x.avi", 1, 25.0)
+    with pytest.raises(LayoutError, match=r"x\.avi: a clip cannot be called"):
+        VideoDataset("x", tmp_path, (clip,), {clip.id: np.zeros(1)})
+
+
 def test_published_sets_are_labelled(dataset):
     assert dataset.labelled
     assert dataset.facts == {} or "labels" in dataset.facts

@@ -100,6 +100,11 @@ class TestBadInput:
         with pytest.raises(UnreadableError, match=r"cut.avi"):
             np.concatenate([b.rows for b in FrameReader(dataset, dataset.frame_table(), (24, 32), progress=False)])
 
+    def test_a_name_that_would_write_elsewhere(self, write, tmp_path):
+        film = write.video(tmp_path / "...avi", 3)  # without its ending: two dots
+        with pytest.raises(LayoutError, match=r"\.\.\.avi: a clip cannot be called '\.\.'\. Rename it"):
+            open_videos([film])
+
 
 @pytest.fixture
 def root(tmp_path, write):

@@ -30,9 +30,8 @@ def beside(name):
 fuzzing = beside("fuzzing")
 beside("fuzzing_layouts").add_layouts(fuzzing)
 
-N_CASES, N_LONG = 1200, 8000
+N_CASES, N_LONG = 1200, 5000
 SECONDS, MEBIBYTES = 20, 150  # more than any case takes, on a busy machine
-TAKES_MANY = {("shanghaitech-videos", 0), ("videos", 0)}
 
 
 @pytest.fixture(scope="session")
@@ -179,10 +178,10 @@ def test_long_case(case, damaged):
     check(*damaged(case))
 
 
-@pytest.mark.parametrize("case", [1, 2, 4])
-def test_a_clip_of_10000_frames(case, damaged):
+@pytest.mark.parametrize(("case", "outcome"), [(1, "LabelError"), (2, "right"), (4, "right")])
+def test_a_clip_of_10000_frames(case, outcome, damaged):
     name, root, touched = damaged(case, fuzzing.many_frames)
-    assert check(name, root, touched) == {2: "right"}.get(case, "LabelError" if case == 1 else "right")
+    assert check(name, root, touched) == outcome  # a test clip has other labels, a training clip all that it has
 
 
 def test_damage_is_found(templates, tmp_path):

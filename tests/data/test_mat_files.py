@@ -148,3 +148,11 @@ def test_lies_of_size_use_no_memory(file, write):
     path.write_bytes(content[:at] + huge + huge + content[at + 8 :])
     with pytest.raises(LabelError, match=r"one of its cells claims to be \(1073741824, 1073741824\)"):
         read(path)
+
+
+def test_format_4_is_not_taken_for_5(file, write):
+    path = file(write.cells([np.eye(2)]))
+    content = path.read_bytes()
+    path.write_bytes(bytes(4) + content[4:])  # how SciPy and MATLAB tell them apart
+    with pytest.raises(LabelError, match=r"x\.mat is no MATLAB file of format 5"):
+        read(path)

@@ -182,6 +182,21 @@ def test_more_frames_than_a_file_can_hold(tmp_path, write):
         videos.probe_video(path)
 
 
+def test_no_size_of_frames(tmp_path):
+    """An MP4 file of which nothing can be decoded: OpenCV gives its size as 0 x 0."""
+    path = tmp_path / "film.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*"mp4v"), 25, (64, 48))
+    for _ in range(4):
+        writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer.release()
+    content = bytearray(path.read_bytes())
+    sizes = content.index(b"stsz") + 4
+    struct.pack_into(">II", content, sizes + 4, 1, 4)  # each frame of one byte
+    path.write_bytes(content)
+    with pytest.raises(UnreadableError, match=r"film\.mp4: its header (gives no size|gives \d+ frames)"):
+        videos.probe_video(path)
+
+
 def test_a_rate_that_cannot_be_is_none(tmp_path, write):
     path = write.video(tmp_path / "01_001.avi", 9)
     lie_about(path, rate=(1, 2**31 - 1))
@@ -227,3 +242,23 @@ def test_what_is_no_file(tmp_path):
     for name, reason in (("1.avi", "is no file"), ("2.avi", "is no file"), ("3.avi", "cannot be read")):
         with pytest.raises(UnreadableError, match=rf"{name} {reason}"):
             videos.probe_video(tmp_path / name)
+
+
+def test_a_damaged_video_is_the_same_every_time(tmp_path, write):
+    """Several threads of the codec would conceal the damage in one of several ways."""
+    path = tmp_path / "film.mp4"
+    rng = np.random.default_rng(0)
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*"mp4v"), 25, (64, 48))
+    for _ in range(12):
+        writer.write(rng.integers(0, 256, (48, 64, 3), dtype=np.uint8))
+    writer.release()
+    content = bytearray(path.read_bytes())
+    start = content.index(b"mdat") + 4
+    for position in range(start + 3000, len(content) - 3000, 3000):
+        content[position] ^= 16
+    path.write_bytes(content)
+    first = np.stack([image for image in frames_of(path, range(12), 12) if not isinstance(image, UnreadableError)])
+    assert len(first) > 3
+    for _ in range(10):
+        again = [image for image in frames_of(path, range(12), 12) if not isinstance(image, UnreadableError)]
+        np.testing.assert_array_equal(again, first)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from vadlib.data import Clip, FrameReader, VideoDataset
 from vadlib.detectors import ClipPrototypes, embed_frames, embeddings
 from vadlib.errors import ParameterError, ResultsError, UnreadableError, WeightsError
-from vadlib.networks import WeightsRecord
+from vadlib.networks import WeightsRecord, resnet18
 
 D, SIDE = 6, 16
 LENGTHS = {"a": 7, "b": 5, "c": 6}
@@ -34,7 +34,7 @@ class CountingNetwork:
 
     def embed(self, images):
         self.on_batch()
-        self.n_embedded += len(images)
+        self.n_embedded += len(torch.unique(images.flatten(1), dim=0))  # what fills a last batch up is there already
         pooled = torch.nn.functional.adaptive_avg_pool2d(images.float(), 2).flatten(1)  # (B, 12)
         return (pooled / 255 - 0.5) @ self.matrix
 
@@ -340,3 +340,33 @@ def test_prototypes_of_another_k_or_mode_embed_nothing_again(dataset, tmp_path):
         np.testing.assert_allclose(without[name], values, atol=1e-4, err_msg=name)
     shuffled = ClipPrototypes(network, 3, **options).fit(read(dataset)).score(read(dataset, seed=1))
     np.testing.assert_array_equal(shuffled, scores["ensemble"][read(dataset, seed=1).table.index])
+
+
+class LastBitsNetwork(CountingNetwork):
+    """Last bits depend on the size of the batch, as those of real networks do, and on nothing else."""
+
+    def embed(self, images):
+        self.n_embedded += len(torch.unique(images.flatten(1), dim=0))
+        exact = torch.stack([image.double().flatten()[:D] / 255 for image in images])  # (B, D)
+        return (exact * (1 + 2.0**-20 * len(images))).float()
+
+
+@pytest.mark.parametrize("n_cached", [1, 6, 7, 12, 17])
+def test_what_an_interrupted_run_left_changes_no_bit(dataset, tmp_path, n_cached):
+    whole = embed_frames(LastBitsNetwork(), read(dataset), cache=tmp_path / "whole")
+    embed_frames(LastBitsNetwork(), read(dataset, range(n_cached)), cache=tmp_path / "cache")
+    network = LastBitsNetwork()
+    np.testing.assert_array_equal(embed_frames(network, read(dataset), cache=tmp_path / "cache"), whole)
+    assert network.n_embedded == 18 - n_cached
+    np.testing.assert_array_equal(embed_frames(LastBitsNetwork(), read(dataset)), whole)
+
+
+def test_real_networks_give_the_same_bits_in_any_company():
+    """What the above rests on: only the size of a batch matters, not who is in it."""
+    network = resnet18("random", seed=0)
+    images = torch.randint(0, 256, (24, 3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    first = network.embed(images[:8])
+    for start in (1, 3, 7):
+        assert torch.equal(network.embed(images[start : start + 8])[: 8 - start], first[start:])
+    filled = torch.cat([images[:3], images[:1].expand(5, -1, -1, -1)])
+    assert torch.equal(network.embed(filled)[:3], first[:3])

@@ -242,7 +242,12 @@ def test_a_data_set_is_recorded_by_what_identifies_it(experiment):
     class Stub:
         name, fingerprint, clips = "folder", "abc", (1, 2)
 
-    experiment.record(dataset=Stub())
+    class Labelled(Stub):
+        facts = {"labels": "avenue.mat"}  # noqa: RUF012
+
+    experiment.record(dataset=Stub(), other=Labelled())
     experiment.metrics({"n": 1})
     experiment.save()
-    assert load_results("results").run["dataset"] == {"name": "folder", "fingerprint": "abc", "n_clips": 2}
+    run = load_results("results").run
+    assert run["dataset"] == {"name": "folder", "fingerprint": "abc", "n_clips": 2}
+    assert run["other"] == run["dataset"] | {"facts": {"labels": "avenue.mat"}}

@@ -80,7 +80,7 @@ class VideoDataset:
     Raises
     ------
     LayoutError
-        No clips, two of one id, or an id that is not text.
+        No clips, two of one id, or an id that is not text or no name of a folder.
     LabelError
         Labels that are not 0 or 1 (or unlabelled, where that is allowed), or not one for each frame: the clip and
         both numbers are named.
@@ -108,6 +108,8 @@ class VideoDataset:
         for clip in self.clips:
             if not is_text(clip.id):  # it could be put into no table
                 raise LayoutError(f"{shown(clip.path or clip.id)}: the name is not text in UTF-8. Rename it.")
+            if clip.id in ("", ".", "..") or "/" in clip.id:  # results go to folders called like their clips
+                raise LayoutError(f"{clip.path}: a clip cannot be called {clip.id!r}. Rename it.")
         labels = {clip.id: self._checked_labels(clip) for clip in self.clips}
         object.__setattr__(self, "labels", labels)
 

@@ -184,28 +184,27 @@ class FrameReader:
         clip_numbers, names = pd.factorize(clip_ids, sort=True)
         order = np.lexsort((frames, clip_numbers))
         ends = np.flatnonzero(np.diff(clip_numbers[order])) + 1
-        n_threads_codec = 1 if len(names) > 1 else self.n_threads  # several videos at a time need no more
         jobs = []
         for clip_id, group in zip(names, np.split(frames[order], ends), strict=True):
             clip = self.dataset.clip(clip_id)
             step = FILES_PER_JOB if clip.path.is_dir() else len(group)
             for start in range(0, len(group), step):
                 part = group[start : start + step].tolist()
-                jobs.append(partial(_resized_frames, clip, part, self.size, n_threads_codec, self.skip_unreadable))
+                jobs.append(partial(_resized_frames, clip, part, self.size, self.skip_unreadable))
         return order, jobs
 
 
 def _resized_frames(
-    clip: Clip, frames: list[int], size: tuple[int, int], n_threads_codec: int, all_or_none: bool
+    clip: Clip, frames: list[int], size: tuple[int, int], all_or_none: bool
 ) -> Iterator[np.ndarray | UnreadableError]:
     exact = clip.split == "test"
     if exact and all_or_none and not clip.path.is_dir():
         try:
-            videos.check_whole(clip.path, clip.n_frames, n_threads=n_threads_codec)
+            videos.check_whole(clip.path, clip.n_frames)
         except UnreadableError as error:
             yield from [error] * len(frames)
             return
-    for image in videos.iterate_frames(clip.path, frames, clip.n_frames, n_threads=n_threads_codec, exact=exact):
+    for image in videos.iterate_frames(clip.path, frames, clip.n_frames, exact=exact):
         yield image if isinstance(image, UnreadableError) else resize(image, size)
 
 

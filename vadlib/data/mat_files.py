@@ -80,7 +80,8 @@ def _byte_order(path: Path, header: bytes) -> str:
             "save(file, name, '-v7')."
         )
     order = {b"IM": "<", b"MI": ">"}.get(header[126:128])
-    if order is None or struct.unpack(f"{order}H", header[124:126]) != (VERSION,):
+    other = 0 in header[:4]  # a zero among the first four bytes: format 4
+    if other or order is None or struct.unpack(f"{order}H", header[124:126]) != (VERSION,):
         raise LabelError(f"{path} is no MATLAB file of format 5 (v6, v7). Copy it again, or save it with '-v7'.")
     return order
 

@@ -256,6 +256,6 @@ def _check_events(dataset: VideoDataset) -> None:
     for row in dataset.events.itertuples():
         if row.clip not in frames or not 0 <= row.first <= row.last < frames[row.clip]:
             raise LabelError(
-                f"{dataset.root / 'events.csv'}: {row.event} in frames {row.first} to {row.last} of clip {row.clip}, "
-                f"which has {frames.get(row.clip, 0)} frames."
+                f"{dataset.root / 'events.csv'}: {row.event[:80]} in frames {row.first} to {row.last} of clip "
+                f"{row.clip[:80]}, which has {frames.get(row.clip, 0)} frames."
             )

@@ -86,7 +86,7 @@ def list_numbered(folder: Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> lis
     return [numbered[number] for number in numbers]
 
 
-def open_video(path: Path, n_threads: int | None = None) -> cv2.VideoCapture:
+def open_video(path: Path, n_threads: int = 1) -> cv2.VideoCapture:
     """Open a video for decoding; the caller releases it.
 
     Raises
@@ -97,9 +97,8 @@ def open_video(path: Path, n_threads: int | None = None) -> cv2.VideoCapture:
     require_file(path)
     if _is_text(path):  # a play list would open other files
         raise UnreadableError(f"{path} is not a video that OpenCV can open, but text. Copy it again.")
-    options = [] if n_threads is None else [cv2.CAP_PROP_N_THREADS, n_threads]
     # A relative path could be taken for a protocol: "concat:a/b.avi".
-    capture = cv2.VideoCapture(os.path.abspath(path), cv2.CAP_FFMPEG, options)
+    capture = cv2.VideoCapture(os.path.abspath(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, n_threads])
     if not capture.isOpened():
         raise UnreadableError(
             f"{path} is not a video that OpenCV can open. If it was cut short in copying, copy it again."
@@ -142,6 +141,8 @@ def probe_video(path: Path) -> VideoInfo:
         raise UnreadableError(
             f"{path}: its header does not say how many frames it has. Rewrite it with `ffmpeg -i IN -c copy OUT`."
         )
+    if min(height, width) < 1:
+        raise UnreadableError(f"{path}: its header gives no size of its frames. Copy it again.")
     n_bytes = require_file(path)
     if n_frames * MIN_FRAME_BYTES > n_bytes:
         raise UnreadableError(
@@ -153,7 +154,7 @@ def probe_video(path: Path) -> VideoInfo:
 
 
 def iterate_frames(
-    path: Path, frames: Sequence[int], n_frames: int, *, n_threads: int | None = None, exact: bool = False
+    path: Path, frames: Sequence[int], n_frames: int, *, n_threads: int = 1, exact: bool = False
 ) -> Iterator[np.ndarray | UnreadableError]:
     """Yield the wanted frames of a video file or of a folder of frames.
 
@@ -169,8 +170,8 @@ def iterate_frames(
         The 0-based frames wanted.
     n_frames : int
         How many there should be.
-    n_threads : int, optional
-        Threads of the video codec; None leaves the choice to it.
+    n_threads : int
+        Threads of the video codec. What several of them make of a damaged video differs from run to run.
     exact : bool
         Decode a video on to its end, and give an error in place of the last frame wanted where it has more or
         fewer frames than `n_frames`: a decoder drops what is damaged in silence, and the frames after that are
@@ -213,7 +214,7 @@ def _first_size(files: list[Path]) -> tuple[Path, tuple[int, int]]:
 
 
 def _iterate_video(
-    path: Path, frames: Sequence[int], n_frames: int, n_threads: int | None, exact: bool
+    path: Path, frames: Sequence[int], n_frames: int, n_threads: int, exact: bool
 ) -> Iterator[np.ndarray | UnreadableError]:
     capture = None
     n_read = 0
@@ -252,7 +253,7 @@ def _grab(
         yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
-def check_whole(path: Path, n_frames: int, *, n_threads: int | None = None) -> None:
+def check_whole(path: Path, n_frames: int, *, n_threads: int = 1) -> None:
     """Decode a video from start to end, and raise UnreadableError where it has not `n_frames` frames."""
     capture, n_found = open_video(path, n_threads), 0
     try:

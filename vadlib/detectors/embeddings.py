@@ -26,7 +26,7 @@ from vadlib.detectors.detector import Detector
 from vadlib.errors import ParameterError, ResultsError, WeightsError
 from vadlib.storage import user_path, write_atomically
 
-FORMAT = 1  # part of the identity: raise it where decoding, resizing or the files change
+FORMAT = 2  # part of the identity: raise it where decoding, resizing or the files change
 SHARD_FRAMES = 512  # a killed run loses about this many, and the clip that it was in
 ABANDONED_S = 3600  # partial files older than this belong to nobody
 CHUNK_ROWS = 8192  # scored at a time
@@ -66,8 +66,8 @@ def embed_frames(network, reader: Iterable, *, cache: str | Path | None = None) 
 
     Notes
     -----
-    Embeddings that were computed in batches of another composition, or on another device, may differ in their last
-    bits from those computed now; the cache does not tell them apart.
+    Embeddings that were computed in batches of another size, or on another device, may differ in their last bits from
+    those computed now; the cache does not tell them apart.
     """
     return embed_labelled_frames(network, reader, cache=cache)[0]
 
@@ -83,7 +83,7 @@ def embed_labelled_frames(
         return embeddings, reader.table["label"].to_numpy(np.int8)
     labels = np.zeros(reader.n_frames, np.int8)
     for batch in reader:
-        embeddings[batch.rows] = checked_embeddings(network, batch.images).cpu().numpy()
+        embeddings[batch.rows] = _embed_batch(network, batch.images, reader)
         labels[batch.rows] = getattr(batch, "labels", 0)
     return embeddings, labels
 
@@ -100,7 +100,7 @@ def _embed_missing(network, reader: FrameReader, cache: EmbeddingCache, embeddin
     try:
         for batch in rest:
             rows = missing[batch.rows]
-            embeddings[rows] = checked_embeddings(network, batch.images).cpu().numpy()
+            embeddings[rows] = _embed_batch(network, batch.images, reader)
             pending = np.concatenate([pending, rows])
             n_known_whole = np.count_nonzero(clips[pending] != clips[pending[-1]])
             if n_known_whole >= SHARD_FRAMES:
@@ -113,6 +113,18 @@ def _embed_missing(network, reader: FrameReader, cache: EmbeddingCache, embeddin
         if len(pending):
             cache.add(pending, embeddings)
     reader.skipped = missing[rest.skipped]
+
+
+def _embed_batch(network, images: torch.Tensor, reader: Iterable) -> np.ndarray:
+    """Embeddings float32 (B, D) of frames (B, 3, H, W), the same whatever is left to embed.
+
+    The last bits of an embedding depend on how many frames are computed at a time, not on which. So the last batch,
+    too, is given as many as the others have: what a run embeds after an interruption is what it would have been.
+    """
+    n_lacking = max(getattr(reader, "batch_size", 0) - len(images), 0)
+    if n_lacking:
+        images = torch.cat([images, images[:1].expand(n_lacking, -1, -1, -1)])
+    return checked_embeddings(network, images)[: len(images) - n_lacking].cpu().numpy()
 
 
 def _subreader(reader: FrameReader, rows: np.ndarray) -> FrameReader:

@@ -303,3 +303,5 @@ if __name__ == "__main__":
         build_pages(Path(sys.argv[1]), sys.argv[2:] or None)
     except VadError as error:
         sys.exit(f"error: {error}")
+    except OSError as error:
+        sys.exit(f"error: the pages could not be written to {sys.argv[1]}: {error}. Make room, and run it again.")

@@ -201,7 +201,7 @@ class Experiment:
         Parameters
         ----------
         **facts
-            As in `metrics`. A `VideoDataset` becomes its name, fingerprint and number of clips.
+            As in `metrics`. A `VideoDataset` becomes its name, fingerprint, number of clips and facts.
 
         Raises
         ------
@@ -213,7 +213,8 @@ class Experiment:
             raise ParameterError(f"record: {', '.join(taken)} is written by the run itself; use another name.")
         for key, value in facts.items():
             if hasattr(value, "fingerprint") and hasattr(value, "clips"):
-                value = {"name": value.name, "fingerprint": value.fingerprint, "n_clips": len(value.clips)}
+                known = {"facts": dict(value.facts)} if getattr(value, "facts", None) else {}
+                value = {"name": value.name, "fingerprint": value.fingerprint, "n_clips": len(value.clips)} | known
             self._facts[key] = plain(value, key)
 
     def figure(self, name: str, figure, *, caption: str = "") -> None:

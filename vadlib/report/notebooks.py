@@ -9,12 +9,13 @@ import re
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
 
-from vadlib.errors import LayoutError, ParameterError, VadError
+from vadlib.errors import LayoutError, ParameterError, ResultsError, VadError
 from vadlib.report.papermill_handler import MARK, SCHEME, handler
 from vadlib.report.parameters import NotebookParameterError, Parameter, notebook_parameters
 from vadlib.storage import RunLock, project_root, write_atomically
@@ -108,6 +109,8 @@ def run_notebook(
         A cell raised, or the kernel died; the message has the cell and the error's last lines.
     BusyError
         Another process is writing `output`.
+    ResultsError
+        `output` cannot be written.
     """
     import papermill
     from nbclient.exceptions import DeadKernelError
@@ -117,8 +120,7 @@ def run_notebook(
     values = {**_read_profile(profile), **(parameters or {})}
     running = output.with_name(f".{output.stem}.running.ipynb")
     failed = output.with_name(f"{output.stem}.failed.ipynb")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with RunLock(output), TemporaryDirectory(prefix="kernel-") as sockets:
+    with RunLock(output), _writing(output, running), TemporaryDirectory(prefix="kernel-") as sockets:
         running.unlink(missing_ok=True)
         # Sockets in a folder of this run's own: no port that others could reach, nothing that two runs share.
         transport = Config({"KernelManager": {"transport": "ipc", "ip": os.path.join(sockets, "k")}})
@@ -143,6 +145,18 @@ def run_notebook(
         finish_notebook(running, output)
         failed.unlink(missing_ok=True)
     return output
+
+
+@contextmanager
+def _writing(output: Path, running: Path):
+    """Say which page could not be written, where one could not, and leave no part of it."""
+    try:
+        yield
+    except OSError as error:
+        running.unlink(missing_ok=True)
+        raise ResultsError(
+            f"{output} could not be written: {error.strerror or error}. Make room, or give another place."
+        ) from error
 
 
 def _literal(path: Path) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vadlib.errors import UnreadableError
+from vadlib.errors import ResultsError, UnreadableError
 from vadlib.synth.scenery import Scenery
 from vadlib.synth.scenes import Place, Scene, render_scene
 from vadlib.synth.world import ClipPlan, WorldParameters, clip_frames
@@ -43,11 +43,19 @@ def _write_video(path: Path, frames, parameters: WorldParameters) -> None:
         raise UnreadableError(
             f"{path}: OpenCV cannot write MPEG-4 video here; install opencv-python-headless, which can"
         )
+    n_frames = 0
     try:
         for image, _, _ in frames:
             video.write(image)
+            n_frames += 1
     finally:
         video.release()
+    n_arrived, film = 0, cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    while film.grab():
+        n_arrived += 1
+    film.release()
+    if n_arrived != n_frames:  # the writer says nothing of a full disk
+        raise ResultsError(f"{path}: {n_frames} frames were drawn, {n_arrived} arrived in it. Is the disk full?")
 
 
 def _write_test_clip(testing: Path, plan: ClipPlan, frames, parameters: WorldParameters) -> list[tuple]:
@@ -59,7 +67,7 @@ def _write_test_clip(testing: Path, plan: ClipPlan, frames, parameters: WorldPar
     with _SparseArray(testing / "test_pixel_mask" / f"{plan.id}.npy", shape) as pixels:
         for t, (image, mask, kinds) in enumerate(frames):
             if not cv2.imwrite(str(folder / f"{t:03d}.jpg"), image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
-                raise UnreadableError(f"{folder / f'{t:03d}.jpg'}: could not be written; is the disk full?")
+                raise ResultsError(f"{folder / f'{t:03d}.jpg'}: could not be written. Is the disk full?")
             if mask is not None:
                 labels[t] = 1
                 pixels.write(t, mask)

@@ -140,6 +140,11 @@ class _Worker:
         return write_clip(self.work, self.parameters, plan, self.places[int(plan.scene) - 1])
 
 
+def cannot_be_written(folder: Path, error: OSError) -> str:
+    """What to say of a world for which there was no room, or no right."""
+    return f"{folder}: the world cannot be written there: {error}. Make room, or choose another folder."
+
+
 def serve() -> None:
     """Read the set-up, then a task a line; answer each on standard output."""
     cv2.setNumThreads(1)
@@ -147,6 +152,8 @@ def serve() -> None:
     for line in sys.stdin:
         try:
             answer = {"done": worker.do(*json.loads(line))}
-        except (errors.VadError, OSError) as error:
+        except errors.VadError as error:
             answer = {"error": type(error).__name__, "message": str(error)}
+        except OSError as error:
+            answer = {"error": "ResultsError", "message": cannot_be_written(worker.work, error)}
         print(json.dumps(answer), flush=True)

@@ -12,8 +12,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from vadlib import __version__
-from vadlib.errors import LayoutError, ParameterError
-from vadlib.synth.workers import Workers
+from vadlib.errors import LayoutError, ParameterError, ResultsError
+from vadlib.storage import user_path
+from vadlib.synth.workers import Workers, cannot_be_written
 from vadlib.synth.world import WorldParameters, draw_places, plan_world
 
 _FORMAT = 2  # raised whenever the same parameters give other bytes
@@ -72,8 +73,10 @@ def write_world(
         A parameter outside its rule.
     LayoutError
         `root` exists and is not this world; it is left as it is.
+    ResultsError
+        `root` cannot be written; nothing is left there.
     """
-    root = Path(root)
+    root = user_path(root)
     parameters = WorldParameters(
         int(n_train_clips), int(n_test_clips), int(n_scenes), int(seed), tuple(map(float, clip_seconds)), float(fps),
         tuple(map(int, size)),
@@ -83,6 +86,15 @@ def write_world(
     record = {"format": _FORMAT, "vadlib": __version__, "parameters": parameters.as_dict()}
     if _is_there(root, record):
         return root
+    try:
+        _write(root, record, parameters, n_workers, progress)
+    except OSError as error:
+        raise ResultsError(cannot_be_written(root, error)) from error
+    return root
+
+
+def _write(root: Path, record: dict, parameters: WorldParameters, n_workers: int | None, progress: bool) -> None:
+    """Write the world beside its place, then move it there."""
     root.parent.mkdir(parents=True, exist_ok=True)
     for left in root.parent.glob(f".{root.name}.*.unfinished"):
         _remove_if_abandoned(left)
@@ -95,7 +107,6 @@ def write_world(
         _put_in_place(work, root, record)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return root
 
 
 def _is_there(root: Path, record: dict) -> bool:
