@@ -68,7 +68,7 @@ from vadlib.evaluation import AlarmRule, anomalous_stretches, match_alarms
 from vadlib.figures import DETECTOR_COLOURS, clip_timelines, cost_curves, gallery, use_house_style
 from vadlib.report import Experiment, project_path
 from vadlib.report.pages import chapter_line, data_note, network_name
-from vadlib.report.promises import Promise, keep_promise, promises_checked
+from vadlib.report.promises import Promise, keep_promise, kept_sentence, promises_checked
 from vadlib.report.trials import HeldFrames
 from vadlib.report.viewer import embed_viewer, write_viewer
 from vadlib.report.viewer_clips import clips_to_show
@@ -234,6 +234,8 @@ run.figure("cost", cost_figure, caption="What alarms cost, and what they bring, 
 #
 # ## Promised and kept
 #
+# **{glue:text}`kept_sentence`**
+#
 # A threshold promises a rate of false alarms. The held-out footage can check that without labels: block by block, with a threshold chosen on
 # the other blocks. Where labels say which of the frames watched are normal, the promise is checked there too, with 95 % intervals. The quantile
 # reads the rate off the scores that there are; the extreme-value fit (peaks over threshold, a generalised Pareto distribution) goes beyond
@@ -339,6 +341,7 @@ glue("promise_note", promise_note, display=False)
 for name, sentence in words_for(scores, moments, listed, has_truth, n_timelines).items():
     glue(name, sentence, display=False)
 glue("roc_sentence", why_no_roc(known, has_truth), display=False)
+glue("kept_sentence", kept_sentence(kept, promise), display=False)
 glue("unchecked", unchecked, display=False)
 glue("data_note", data_note(dataset, network.record), display=False)
 glue(

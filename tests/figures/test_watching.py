@@ -95,6 +95,6 @@ def test_large_frames_are_drawn_small_and_their_masks_with_them():
     mask = np.zeros((480, 856), bool)
     mask[120:360, 214:642] = True
     axis = gallery([GalleryRow("a", image, np.ones((6, 10)), [], mask)], label="x").axes[0]
-    assert axis.images[0].get_array().shape == (224, 400, 3)
+    assert axis.images[0].get_array().shape == (168, 300, 3)
     (x0, y0), (x1, y1) = axis.collections[0].get_paths()[0].get_extents().get_points()
-    np.testing.assert_allclose([x0, y0, x1, y1], [99.5, 55.5, 299.5, 167.5], atol=1)
+    np.testing.assert_allclose([x0, y0, x1, y1], [74.5, 41.5, 224.5, 125.5], atol=1)

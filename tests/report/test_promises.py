@@ -6,7 +6,7 @@ import pytest
 
 from vadlib.errors import ParameterError
 from vadlib.evaluation import AlarmRule, choose_threshold, cross_checked_rate, realised_rate
-from vadlib.report.promises import Promise, keep_promise, promises_checked, promises_to_try
+from vadlib.report.promises import Promise, keep_promise, kept_sentence, promises_checked, promises_to_try
 
 FPS = {f"c{i}": 10.0 for i in range(6)}
 NAMES = ("PaDiM", "SPADE")
@@ -74,6 +74,21 @@ def test_checks_are_those_of_the_evaluation():
     assert table["SPADE"].iloc[1].startswith(f"{100 * met / n:.2g} [")
     assert table["SPADE"].iloc[2].endswith(" an hour")
     assert note == "Every promise could be checked."
+
+
+def test_the_sentence_prefers_labels_and_does_not_guess():
+    held, watched, promise = footage(200, 1), footage(200, 2), Promise(0.05)
+    both, _ = promises_checked(held, watched, NAMES, [promise], **DECIDING)
+    assert kept_sentence(both, promise) == (
+        f"On the normal frames watched, the promise of 5 % of normal frames came to: PaDiM {both['PaDiM'].iloc[1]}; "
+        f"SPADE {both['SPADE'].iloc[1]}."
+    )
+    one, _ = promises_checked(held, None, NAMES, [promise], **DECIDING)
+    assert kept_sentence(one, promise).startswith(
+        "On held-out footage that the threshold was not chosen on, the promise"
+    )
+    none, _ = promises_checked(footage(5), None, NAMES, [Promise(0.01)], **DECIDING)
+    assert kept_sentence(none, Promise(0.01)).endswith("this footage is too short to say.")
 
 
 def test_what_cannot_be_checked_is_said_in_a_sentence():

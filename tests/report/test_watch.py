@@ -6,6 +6,7 @@ import pytest
 
 from vadlib.data import FrameReader, open_dataset, read_frame
 from vadlib.data.footage import spread_over
+from vadlib.errors import ParameterError
 from vadlib.evaluation import AlarmRule, Threshold, bootstrap_auroc, footage_hours, list_alarms
 from vadlib.networks import resnet18
 from vadlib.report.watch import (
@@ -61,6 +62,9 @@ def test_the_nearest_normal_frame_of_a_fitted_frame_is_itself(fitted):
     distances, rows = detectors["SPADE"].nearest(batch.images, 2)
     assert rows[:, 0].tolist() == list(range(len(normal)))
     assert (distances[:, 0] <= distances[:, 1]).all()
+    for n in (0, len(normal) + 1):
+        with pytest.raises(ParameterError, match=f"n: expected 1 to the 20 frames fitted on, found {n}"):
+            detectors["SPADE"].nearest(batch.images, n)
 
 
 def test_gallery_rows_hold_the_frames_that_they_name(fitted):

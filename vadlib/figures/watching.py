@@ -16,7 +16,7 @@ from vadlib.figures.style import ANOMALOUS, CHANCE, HEAT, NORMAL
 
 LINEAR_UP_TO = 4.0  # standard deviations; above, the axis is logarithmic where scores go beyond the next number
 MAX_LINEAR = 12.0
-MAX_WIDTH_PX = 400  # of a frame in a gallery: an SVG holds every pixel of it
+MAX_WIDTH_PX = 300  # of a frame in a gallery: an SVG holds every pixel of it
 TICKS = (-10, -4, -2, 0, 2, 4, 10, 20, 50, 100, 200, 500, 1000, 10000)
 
 
