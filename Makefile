@@ -9,7 +9,7 @@ SHANGHAITECH ?=
 
 # What is recorded in book/recorded: a profile, then its notebooks.
 RECORD_LABELS := shanghaitech-labels 12_labels
-RECORD_RESNET := ped2 02_padim
+RECORD_RESNET := ped2 02_padim 08_ablations
 RECORD_PED2 := ped2-offline 02_padim 03_gradcam_ssim 04_clip_prototypes 05_comparison 07_audit 08_ablations 09_networks 13_like_for_like
 
 BIN := .venv/bin
