@@ -119,7 +119,7 @@ def test_chapters_that_are_none_or_lack_what_they_read_are_named(finished):
     finally:
         path.unlink()
     assert done.returncode != 0
-    expected = "01_dataset, 02_padim, 03_gradcam_ssim, 04_clip_prototypes, 12_absent is no notebook"
+    expected = "01_dataset, 02_padim, 03_gradcam_ssim, 04_clip_prototypes, 12_absent, 12_labels is no notebook"
     assert expected in done.stdout + done.stderr
 
 
