@@ -185,20 +185,21 @@ class Book:
     def __init__(self, clone: Path, world: Path):
         self.clone, self.out = clone, clone / "_build/tiny"
         profile = yaml.safe_load((clone / "notebooks/profiles/demo.yml").read_text())
-        numbers = {"n_fit_frames": 40, "n_fit_frames_gradcam": 10, "n_fit_frames_clip": 10, "n_prototypes": 3}
-        numbers |= {"n_test_normal": 20, "n_test_abnormal": 20, "n_localised": 6, "n_resamples": 50, "image_size": 64}
-        numbers |= {"n_neighbours": 5, "n_fit_compared": 10, "n_fit_compared_clip": 6, "n_test_compared": 10}
-        numbers |= {"n_prototypes_compared": 3, "n_components_compared": 10, "n_components": 20}
+        numbers = {"n_fit_frames": 60, "n_fit_frames_gradcam": 20, "n_fit_frames_clip": 20, "n_prototypes": 5}
+        numbers |= {"n_test_normal": 50, "n_test_abnormal": 50, "n_localised": 12, "n_resamples": 100, "image_size": 64}
+        numbers |= {"n_neighbours": 10, "n_fit_compared": 20, "n_fit_compared_clip": 10, "n_test_compared": 20}
+        numbers |= {"n_prototypes_compared": 5, "n_components_compared": 20}
         lists = {"compared_networks": ["resnet18:random"], "compared_embedders": ["clip_vision:random"]}
         lists |= {"compared_layers": ["layer2"], "compared_sizes": [64]}
-        names = {"profile": "tiny", "dataset_root": str(world), "weights": "random"}
+        names = {"profile": "tiny", "weights": "random"}
+        self.root = str(world)
         (clone / "notebooks/profiles/tiny.yml").write_text(yaml.safe_dump(profile | numbers | lists | names))
 
     def start(self) -> subprocess.Popen:
         command = [sys.executable, "-c", "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"]
         command[-1] += "from vadlib.cli import main; main()"
         return subprocess.Popen(
-            [*command, "book", "--profile", "tiny"],
+            [*command, "book", "--profile", "tiny", "--root", self.root],
             cwd=self.clone,
             env=os.environ | PARALLEL | {"PYTHONPATH": str(self.clone)},
             start_new_session=True,
@@ -211,6 +212,7 @@ class Book:
         """What does not hold times."""
         kept = ("scores.parquet", "metrics.json")
         files = [path for path in sorted((self.out / "results").rglob("*")) if path.is_file()]
+        files = [path for path in files if "10_provenance" not in path.parts]  # which is about times
         files = [path for path in files if path.name in kept or path.suffix == ".svg" or "detector" in path.parts]
         return {path.relative_to(self.out).as_posix(): path.read_bytes() for path in files}
 

@@ -130,3 +130,15 @@ def test_what_is_no_file(tmp_path):
     for name in ("1.npy", "2.npy", "3.npy"):
         with pytest.raises(LabelError, match=rf"{name}"):
             open_array(tmp_path / name)
+
+
+def test_a_message_does_not_hold_the_file(tmp_path):
+    """NumPy's own quotes all that it took for the header."""
+    (tmp_path / "x.npy").write_bytes(b"\x93NUMPY\x01\x00\xff\xff" + bytes(70_000))
+    with pytest.raises(LabelError, match=r"x\.npy is not a plain array") as caught:
+        open_array(tmp_path / "x.npy")
+    assert len(str(caught.value)) < 600
+    (tmp_path / "x.npy").write_bytes(b"\x93NUMPY\x01\x00\x00\x20" + bytes(70_000))
+    with pytest.raises(LabelError, match=r"x\.npy is not a plain array") as caught:
+        open_array(tmp_path / "x.npy")
+    assert len(str(caught.value)) < 600

@@ -179,6 +179,12 @@ def test_training_frames_extracted_by_the_user_are_read(root, write):
     assert (clip.split, clip.scene, clip.n_frames) == ("train", "03", 5)
 
 
+def test_a_line_break_in_a_name(root, write):
+    """It is a clip like any other, not one that is left out in silence."""
+    write.video(root / "training/videos/03\n001.avi", 5)
+    assert open_dataset("shanghaitech", root).clip("03\n001").n_frames == 5
+
+
 class TestIncompleteCopy:
     @pytest.fixture
     def partial_root(self, root):

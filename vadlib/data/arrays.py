@@ -78,6 +78,6 @@ def _read_header(file: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype]:
 
 def _no_array(path: Path, reason: object) -> str:
     return (
-        f"{path} is not a plain array: {reason}. Files with pickled objects are refused, as they can run code; "
-        "a truncated file must be copied again, an object array saved again as numbers."
+        f"{path} is not a plain array: {str(reason)[:200]}. Files with pickled objects are refused, as they can "
+        "run code; a truncated file must be copied again, an object array saved again as numbers."
     )

@@ -39,9 +39,9 @@ def find_sources(home: Path, places: Mapping[str, str]) -> dict[str, Path]:
             if not videos.visible(path):
                 continue
             if path.is_dir():
-                if re.fullmatch(pattern, path.name):
+                if re.fullmatch(pattern, path.name, re.DOTALL):
                     folders.setdefault(path.name, path)
-            elif path.suffix.lower() in videos.VIDEO_SUFFIXES and re.fullmatch(pattern, path.stem):
+            elif path.suffix.lower() in videos.VIDEO_SUFFIXES and re.fullmatch(pattern, path.stem, re.DOTALL):
                 if path.stem in here:
                     raise LayoutError(f"{path} and {here[path.stem].name} are both clip {path.stem}. Keep one of them.")
                 here[path.stem] = path
