@@ -229,7 +229,8 @@ with run.stage("simulate"):
     simulated.assign(design=simulated["quantity"] + ", " + simulated["n_units"].astype(str) + " " + simulated["unit"])
     .pivot_table(index="method", columns=["design", "auroc"], values="coverage", sort=False)
     .rename_axis(columns=["what, from how many", "true AUROC"])
-    .map("{:.1%}".format, na_rep="")
+    .map("{:.1%}".format, na_action="ignore")
+    .fillna("")
 )
 
 # %% [markdown]
