@@ -77,6 +77,7 @@ from vadlib.figures import BLIND, DETECTOR_COLOURS, grouped_interval_rows, use_h
 from vadlib.report import Experiment, load_paper_values, load_results, project_path
 from vadlib.report.audit import (
     BLIND_ROW,
+    beside,
     interval_of,
     is_it_better,
     is_it_good,
@@ -84,9 +85,11 @@ from vadlib.report.audit import (
     precisions,
     processed,
     recorded_or_none,
+    require_protocols,
     scores_by_protocol,
+    within_folds,
 )
-from vadlib.report.chapters import frame_scores_of
+from vadlib.report.chapters import compare_detectors, frame_scores_of
 from vadlib.report.pages import chapter_line, data_note
 from vadlib.report.protocols import draw_protocols
 from vadlib.report.results import plain
@@ -98,7 +101,7 @@ upstream = {
     name: load_results(f"{upstream_dir}/{name}")
     for name in ("02_padim", "03_gradcam_ssim", "04_clip_prototypes", "12_labels")
 }
-labels_alone = {"this build": upstream["12_labels"].metrics}
+labels_alone = {"this build's labels": upstream["12_labels"].metrics}
 stated = {name: value.value for name, value in load_paper_values().items()}
 
 # %% tags=["hide-input", "remove-output"]
@@ -115,7 +118,7 @@ draws = draw_protocols(
     seed=seed,
     n_folds=n_folds,
 )
-splits = dict(draws.splits)
+splits = require_protocols(draws, ("official-split", "disjoint-clips", protocol))
 trials = Trials(
     videos,
     splits["official-split"],
@@ -161,9 +164,10 @@ with run.stage("embeddings"):
 #
 # All of {numref}`fig-audit` is of the same {glue:text}`n_frames` test frames, the same networks and the same settings. Only the frames that a detector
 # is fitted on change hands: from training videos, from the test frames themselves, from the tested clips, from other clips, from other cameras.
-# The grey rows look at no picture: each is the label of the fitted frame that is nearest in time. {glue:text}`draw_note`
+# The grey rows look at no picture: the label of the nearest frame in time that was handed out for fitting, or, where none of the clip was, the scene's
+# rate among those that were. {glue:text}`draw_note`
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-audit", "caption": "AUROC of every detector under every protocol, on the same test frames, with 95 % intervals over clips. Grey: what the label of the nearest fitted frame in time alone gets under that protocol."}, "image": {"alt": "Dots with intervals in groups, one group a protocol, one row a detector, and a grey row for a score that looks at no picture"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-audit", "caption": "AUROC of every detector under every protocol, on the same test frames, with 95 % intervals over clips. Grey: what the labels handed out for fitting get under that protocol, without a picture."}, "image": {"alt": "Dots with intervals in groups, one group a protocol, one row a detector, and a grey row for a score that looks at no picture"}}
 columns = {f"{name}, {where}": values for where, group in found.items() for name, values in group.items()}
 tested = draws.tested
 readable = np.logical_and.reduce([np.isfinite(values.loc[tested.index].to_numpy()) for values in columns.values()])
@@ -200,8 +204,10 @@ audit_figure = grouped_interval_rows(rows)
 run.figure("protocols", audit_figure, caption="AUROC of every detector under every protocol, beside a blind score.")
 
 # %% [markdown]
-# How far each stands above the same detector under {glue:text}`protocol`, on the same resamples of the clips. Where that leaves out zero, the
-# difference is the protocol's, since nothing else changed.
+# How far each stands above the same detector under {glue:text}`protocol`, on the same resamples of the clips; each interval is for itself, not corrected
+# for their number. Network, settings and test frames are the same. Two things come with a protocol besides the place of the fit frames: there may be
+# fewer of them (said above), and under the cross-fitted ones scores of several fits are pooled, which are not on one scale. Compared within folds only,
+# the prototypes' AUROC under {glue:text}`protocol` is {glue:text}`within_prototypes` instead of {glue:text}`pooled_prototypes`.
 
 # %% tags=["hide-input"]
 against = {
@@ -218,11 +224,15 @@ pd.DataFrame(
     {where: {name: f"{gain:+.3f}" for name, gain in group.items()} for where, group in against.items()}
 ).fillna("needs labels")
 
+# %% tags=["remove-cell"]
+within = {name: within_folds(scores, f"{name}, {protocol}", splits[protocol].folds) for name in merits[protocol]}
+
 # %% [markdown]
 # ### How near the fitted frames are
 #
 # A near duplicate is a test frame whose embedding has a cosine similarity of at least {glue:text}`near_similarity` with one that the detector was fitted
-# on, of whatever clip. A fixed camera sees the same walls all day, so some are there under every protocol; what a protocol adds is the rest.
+# on, of whatever clip. A fixed camera sees the same walls all day, so some are there under every protocol; what a protocol adds is the rest. The table
+# counts all frames handed out for fitting; detectors of one class take the normal ones among them.
 
 # %% tags=["hide-input"]
 leakage = {
@@ -311,17 +321,7 @@ comparisons = compare_all(
     n_resamples=max(n_resamples, 1000),
     seed=seed,
 )
-pd.DataFrame(
-    {
-        f"{row.a} - {row.b}": {
-            "difference of AUROC [95 %]": f"{row.estimate:+.3f} [{row.low:+.3f}, {row.high:+.3f}]",
-            "p": f"{row.p_value:.3f}",
-            "p after Holm": f"{row.p_adjusted:.3f}",
-            "verdict": f"{row.better} is better" if row.better else "cannot be told apart",
-        }
-        for row in comparisons.itertuples()
-    }
-).T
+compare_detectors(comparisons)
 
 # %% [markdown]
 # ## What is done to a number on its way to a paper
@@ -352,9 +352,16 @@ processing_table.map(lambda value: "none" if pd.isna(value) else f"{value:.3f}")
 #
 # AUROC does not depend on how rare anomalies are; whoever answers the alarms does. Average precision with this table's share of anomalous frames, and
 # with {glue:text}`prevalence` of them; then how often a camera calls at the threshold that finds {glue:text}`recall` of the anomalous frames (alarming frames less than
-# {glue:text}`gap_s` s apart are one alarm, and what happens between two drawn frames is not seen).
+# {glue:text}`gap_s` s apart are one alarm). Hours are those of the whole test clips; what happens between two drawn frames is not seen, so on a draw
+# the alarms are a lower bound.
 
 # %% tags=["hide-input"]
+rates = table["clip"].map(fps)
+of_test = table["clip"].isin(own_scores["clip"])
+hours = {
+    "hours": float((1 / rates[of_test]).sum() / 3600),
+    "normal_hours": float((1 / rates[of_test & (table["label"] == 0)]).sum() / 3600),
+}
 operation = {}
 for name in detectors:
     alarms = alarms_at_recall(
@@ -365,6 +372,7 @@ for name in detectors:
         recall=recall,
         gap_s=gap_s,
         frames=own_scores["frame"],
+        **hours,
     )
     operation[name] = precisions(own_scores["label"], own_scores[name], prevalence) | {
         "false_alarms_per_hour": alarms.false_alarms_per_hour,
@@ -397,6 +405,7 @@ metrics = plain(
         "against": against,
         "leakage": leakage,
         "units": units,
+        "within_folds": within,
         "seeds": seeds,
         "comparisons": comparisons.to_dict("records"),
         "processing": processing,
@@ -418,11 +427,11 @@ answers = {
             for key, words in (
                 ("middle", "middle of the clip"),
                 ("nearest_fit_label_same_clips", "nearest fit frame's label under same-clips"),
-                ("nearest_fit_label_disjoint_clips", "the same under disjoint-clips"),
+                ("nearest_fit_label_disjoint_clips", "the fit frames' labels under disjoint-clips"),
             )
+            if key in found_there["blind"]
         )
         for name, found_there in labels_alone.items()
-        if name != "this build"
     },
     "Is PaDiM really better than Grad-CAM?": {name: is_it_better(found_there) for name, found_there in sources.items()},
 }
@@ -447,16 +456,20 @@ glue(
     "coverage_sentence",
     f"Does a 95 % interval hold the truth 95 times in 100? Simulated on clips shaped like {where_simulated}: over the designs below the interval in use "
     f"holds it in {in_use.min():.1%} to {in_use.max():.1%} of the data sets, the plain percentile interval in {percentile.min():.1%} to "
-    f"{percentile.max():.1%}, and DeLong's in {naive.min():.1%} to {naive.max():.1%}.",
+    f"{percentile.max():.1%}, and DeLong's in {naive.min():.1%} to {naive.max():.1%} (standard error of such a share: up to "
+    f"{shown_coverage['standard_error'].max():.1%}).",
     display=False,
 )
+pooled = merits[protocol].get("Prototypes")
+glue("within_prototypes", f"{within['Prototypes']:.3f}" if "Prototypes" in within else "not measured", display=False)
+glue("pooled_prototypes", f"{pooled.estimate:.3f}" if pooled else "not measured", display=False)
 reused = merits.get("reused-frames", {}).get("Prototypes")
 apart = merits.get(protocol, {}).get("Prototypes")
 glue(
     "answer",
     (
-        f"On the same test frames prototypes get {reused:.3f} where those frames were among the fitted ones and {apart:.3f} in clips that they were not "
-        f"fitted on; {is_it_better(metrics)}"
+        f"On the same test frames prototypes get {reused:.3f} where those frames were among the fitted ones and {apart:.3f} under {protocol}. On the "
+        f"detectors' own larger draws, {is_it_better(metrics)}"
         if reused and apart
         else is_it_better(metrics)
     ),
@@ -466,15 +479,23 @@ shanghai = labels_record.metrics["blind"] if labels_record else None
 glue(
     "records_sentence",
     (
-        f"On ShanghaiTech's own labels ({labels_record.brief}), knowing the scene alone is worth "
-        f"{shanghai['scene_rate_oracle']['micro_auroc_interval']['estimate']:.3f} and PaDiM's {stated['padim_auroc']:.3f} is not above it; being near the "
-        f"middle of the clip {shanghai['middle']['micro_auroc_interval']['estimate']:.3f}, beside CLIP's {stated['clip_auroc']:.3f}; and where fit and test "
-        f"frames share clips, the label of the nearest fit frame "
-        f"{shanghai['nearest_fit_label_same_clips']['micro_auroc_interval']['estimate']:.3f}. Grad-CAM's {stated['gradcam_ssim_auroc']:.3f} is what "
-        "chance gives."
+        f"On ShanghaiTech's own labels ({labels_record.brief}), the rate of anomalies in the other clips of the scene is worth "
+        f"{beside(shanghai['scene_rate_other_clips'], stated['padim_auroc'], 'PaDiM')}; being near the middle of the clip "
+        f"{beside(shanghai['middle'], stated['clip_auroc'], 'CLIP')}; how far the clip has gone on "
+        f"{beside(shanghai['position'], stated['gradcam_ssim_auroc'], 'Grad-CAM')}; and where fit and test frames share clips, the label of the nearest "
+        f"fit frame {beside(shanghai['nearest_fit_label_same_clips'], stated['clip_auroc'], 'CLIP')}."
         if labels_record
         else "What ShanghaiTech's own labels give is not recorded in this copy of the project; see the chapter on the labels alone for how to run it."
     ),
+    display=False,
+)
+shared = against.get("same-clips", {}).get("PaDiM")
+training = against.get("official-split", {}).get("PaDiM")
+glue(
+    "padim_sources",
+    f"PaDiM minus PaDiM under {protocol}: {shared:+.3f} on normal frames of the tested clips, {training:+.3f} on those of training clips"
+    if shared and training
+    else "not measured in this build",
     display=False,
 )
 glue("lost_prototypes", lost_without_leakage(against, "Prototypes"), display=False)
@@ -529,7 +550,7 @@ glue(
 # %% [markdown]
 # ## What this shows
 #
-# - The protocol is worth, over clips that gave no fit frame: prototypes {glue:text}`lost_prototypes`; PaDiM {glue:text}`lost_padim`.
+# - Sharing clips between fit and test is worth, over {glue:text}`protocol`: prototypes {glue:text}`lost_prototypes`; PaDiM {glue:text}`lost_padim`.
 # - Without a look at a picture, the highest AUROC on this build's labels is {glue:text}`best_blind`.
 # - Stretching and smoothing, with the width chosen on the test labels, adds most to {glue:text}`largest_processing`.
 # - Padding clips adds most to {glue:text}`padding`.

@@ -47,7 +47,7 @@ padim_sizes = [112, 160]  # pixels, height and width of the frames
 padim_epsilons = [0.0001, 0.001, 0.1, 1.0]  # on the covariances' diagonals, beside 0.01
 padim_sigmas = [0.0, 8.0]  # pixels, blur of the heatmap, beside 4
 padim_fit_counts = [15, 30]  # normal frames fitted on
-padim_seeds = [1, 2]  # of the projection alone: a yardstick for all the others
+padim_seeds = [1, 2, 3, 4]  # of the projection alone: a yardstick for all the others
 gradcam_targets = ["commonest"]  # class explained, beside each frame's top-1: a number, or the normal frames' commonest
 gradcam_layers = ["layer2", "layer3", "layer4", "layer3 layer4"]  # beside layer2, layer3 and layer4
 gradcam_references = ["scene"]  # mean map of each scene, beside one of the data set
@@ -60,7 +60,7 @@ prototype_scores = ["max", "topk", "distance"]  # single ones, beside their ense
 prototype_weights = ["2 1 1", "1 2 1", "1 1 2"]  # of max, topk and distance in the ensemble, beside equal ones
 prototype_views = ["centre"]  # part of the frame that is seen, beside the whole; CLIP's own transform keeps the centre
 prototype_modes = ["one-class"]  # prototypes of normal frames only, beside prototypes of both classes
-prototype_seeds = [1, 2]  # of K-Means alone: a yardstick for all the others
+prototype_seeds = [1, 2, 3, 4]  # of K-Means alone: a yardstick for all the others
 n_folds = 3  # of clips, of the cross-fitted prototypes
 n_resamples = 1000  # of the bootstrap over clips
 skip_unreadable = False  # leave out frames that cannot be read, and count them, instead of stopping
@@ -282,8 +282,8 @@ glue(
 # ## What this shows
 #
 # - {glue:text}`most_important`
-# - The three defaults themselves are {glue:text}`detector_range` apart, and the settings of that one choice {glue:text}`widest_range`: a ranking
-#   of detectors means little without the settings that each was given.
+# - The three defaults themselves are {glue:text}`detector_range` apart, and the settings of that one choice {glue:text}`widest_range`: the
+#   first is to be read beside the second.
 # - {glue:text}`beyond_chance`.
 # - {glue:text}`luck_sentence`
 #

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from vadlib.data import draw, open_dataset
 from vadlib.errors import ParameterError
-from vadlib.evaluation import BLIND_BASELINES, auroc, blind_scores, nearest_fit_label
+from vadlib.evaluation import BLIND_BASELINES, auroc, blind_scores, nearest_fit_label, shuffled_scene_rates
 
 
 def make_table(
@@ -56,6 +56,24 @@ def slow_scores(table, tested) -> dict[str, list[float]]:
 
 def pairs_of(split):
     return [(fold.fit, fold.test) for fold in split.folds]
+
+
+def test_one_scene_says_nothing():
+    table = make_table(3, n_scenes=1, clips_per_scene=6, min_frames=5)
+    scores = blind_scores(table)
+    for name in ("scene_rate_oracle", "scene_rate_other_clips"):
+        assert auroc(table["label"], scores[name]) == 0.5, name
+
+
+def test_shuffled_scenes_give_what_the_rates_give_by_construction():
+    table = make_table(4, n_scenes=4, clips_per_scene=5, min_frames=20)
+    table["label"] = ((table["scene"] < "s2") == (np.random.default_rng(0).random(len(table)) < 0.9)).astype(np.int8)
+    found = pd.DataFrame(shuffled_scene_rates(table, n=30))
+    assert found["scene_rate_other_clips"].mean() < 0.5 < found["scene_rate_oracle"].mean()
+    assert auroc(table["label"], blind_scores(table)["scene_rate_other_clips"]) > 0.8  # here scenes do say something
+    assert shuffled_scene_rates(table, n=2, seed=7) == shuffled_scene_rates(table, n=2, seed=7)
+    with pytest.raises(ParameterError, match="at least one shuffle"):
+        shuffled_scene_rates(table, n=0)
 
 
 @settings(max_examples=15, deadline=None)

@@ -121,3 +121,5 @@ def test_without_spread():
     assert (perfect.low, perfect.high) == (1, 1)
     same = resampled(labels, [labels, labels * 2 + 1], clips)
     assert p_value(same) == 1
+    apart = resampled(labels, [labels, np.zeros(len(labels))], clips)  # perfect against constant, in every clip
+    assert p_value(apart) == 1 / (N + 1)

@@ -76,7 +76,9 @@ def test_without_clip_effects_delong_covers_too():
 
 
 def test_study_has_a_row_for_every_design_and_method(as_table):
-    table = coverage_study(as_table, n_clips=(None, 6), aurocs=(0.6,), n_data_sets=3, n_resamples=20, progress=False)
+    table = coverage_study(
+        as_table, n_clips=(None, 6, 30), aurocs=(0.6,), n_data_sets=3, n_resamples=20, progress=False
+    )
     designs = table.groupby(["quantity", "unit", "n_units"])["method"].apply(len).to_dict()
     assert designs == {
         ("AUROC", "clips", 30): 5,

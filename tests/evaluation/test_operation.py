@@ -96,6 +96,9 @@ def test_frame_numbers_give_order_gaps_and_time():
     assert found.n_alarms == 3  # at frames 50, 70, 90: 19 frames of silence, above half a second
     assert found.hours == pytest.approx(100 / 25 / 3600)
     assert alarms_at_recall(labels, scores, clips, frames=frames, gap_s=0.8, **options).n_alarms == 1
+    told = alarms_at_recall(labels, scores, clips, frames=frames, hours=2.0, normal_hours=0.5, **options)
+    assert (told.hours, told.normal_hours) == (2.0, 0.5)
+    assert told.false_alarms_per_hour == told.n_false_alarms / 0.5
 
 
 @settings(max_examples=25, deadline=None)
@@ -117,5 +120,7 @@ def test_bad_options():
         alarms_at_recall(labels, scores, clips, fps=25, recall=0)
     with pytest.raises(ParameterError, match="gap_s must be a number of seconds"):
         alarms_at_recall(labels, scores, clips, fps=25, gap_s=-1)
+    with pytest.raises(ParameterError, match="normal_hours must be a duration above 0"):
+        alarms_at_recall(labels, scores, clips, fps=25, normal_hours=0)
     with pytest.raises(ParameterError, match="frames must number every frame"):
         alarms_at_recall(labels, scores, clips, fps=25, frames=[1])

@@ -10,14 +10,18 @@ from vadlib.errors import ParameterError
 from vadlib.evaluation import Interval, auroc
 from vadlib.networks import clip_vision, resnet18
 from vadlib.report.audit import (
+    beside,
     is_it_better,
     is_it_good,
     lost_without_leakage,
     precisions,
     processed,
     recorded_or_none,
+    require_protocols,
     scores_by_protocol,
+    within_folds,
 )
+from vadlib.report.protocols import ProtocolDraws
 from vadlib.report.trials import Trial, Trials
 
 TESTING = {"test_normal": 12, "test_abnormal": 12, "seed": 1, "n_folds": 2}
@@ -93,8 +97,8 @@ def test_what_is_done_to_a_number_by_hand():
     found = processed(scores, "score")
     assert found["micro"] == auroc(scores["label"], scores["score"])
     assert found["macro"] == 1.0  # a and b; c has one class
-    assert found["normalised"] > found["micro"]
-    assert found["padded"] == pytest.approx((1 + 1 + 0.75) / 3, abs=0.1)
+    assert found["normalised"] == pytest.approx(21 / 24)  # each clip's highest frame ties with that of c
+    assert found["padded"] == pytest.approx((1 + 1 + 2.5 / 3) / 3)  # c: all but perfect, without an anomaly
     assert found["smoothed"] >= found["micro"]
     assert found["both"] >= found["normalised"]
     rare = precisions(scores["label"], scores["score"], 0.01)
@@ -128,7 +132,7 @@ METRICS = {
 
 def test_words_follow_from_the_metrics():
     assert is_it_good(METRICS) == (
-        "Prototypes: 0.900 [0.800, 0.950] under reused-frames, where the nearest fit frame's label alone gets "
+        "Prototypes: 0.900 [0.800, 0.950] under reused-frames, where the fit frames' labels alone get "
         "0.950 [0.900, 1.000]."
     )
     assert is_it_better(METRICS) == (
@@ -140,8 +144,32 @@ def test_words_follow_from_the_metrics():
     against = {"same-clips": {"PaDiM": Interval(0.1, 0.0, 0.2)}, "official-split": {}}
     assert lost_without_leakage(against, "PaDiM") == "+0.100 [+0.000, +0.200] under same-clips"
     assert lost_without_leakage(against, "SPADE") == "not measured here"
+    elsewhere = {"disjoint-scenes": {"PaDiM": Interval(0.1, 0.0, 0.2)}}  # shares no clip
+    assert lost_without_leakage(elsewhere, "PaDiM") == "not measured here"
+    blind = {"micro_auroc_interval": entry(0.7, 0.65, 0.75)}
+    assert beside(blind, 0.797, "CLIP") == "0.700 [0.650, 0.750] (below CLIP's 0.797)"
+    assert beside(blind, 0.71, "CLIP") == "0.700 [0.650, 0.750] (cannot be told apart from CLIP's 0.710)"
     with pytest.raises(ParameterError, match="those of an audit"):
         is_it_good({"blind": {}})
+
+
+def test_pairs_within_folds_alone(splits):
+    folds = splits["disjoint-clips"].folds
+    tables = [fold.test.assign(score=fold.test["label"] + 10.0 * i) for i, fold in enumerate(folds)]
+    scores = pd.concat(tables)
+    assert auroc(scores["label"], scores["score"]) < 1  # the folds' scales differ
+    assert within_folds(scores, "score", folds) == 1
+    with pytest.raises(ParameterError, match="frames of both classes"):
+        within_folds(scores.assign(label=1), "score", [])
+
+
+def test_a_protocol_that_is_needed_and_lacking_is_named(splits):
+    draws = ProtocolDraws(splits, (), {"disjoint-scenes": "all test frames are of one scene"})
+    assert require_protocols(draws, ["disjoint-clips"]) == splits
+    with pytest.raises(ParameterError, match="disjoint-scenes is needed here, but all test frames are of one scene"):
+        require_protocols(draws, ["disjoint-scenes"])
+    with pytest.raises(ParameterError, match="same-clips is needed here, but it is not among audited_protocols"):
+        require_protocols(draws, ["same-clips"])
 
 
 def test_a_record_that_is_not_there_is_none():

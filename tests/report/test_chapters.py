@@ -105,11 +105,12 @@ def test_frames_used_stand_beside_the_papers(results):
     ]  # fmt: skip
 
 
-def test_differences_say_what_their_intervals_tell():
-    table = compare_detectors({("a", "b"): Interval(0.1, -0.1, 0.2), ("a", "c"): Interval(0.1, 0.05, 0.2)})
-    assert table["what it tells"].tolist() == [
-        "the AUROCs of a and b cannot be told apart on these clips", "the AUROC of a is above that of c",
-    ]  # fmt: skip
+def test_verdicts_are_those_of_the_comparison():
+    row = {"low": -0.1, "high": 0.3, "p_adjusted": 0.5, "better": ""}
+    rows = [{"a": "a", "b": "b", "estimate": 0.1, **row}, {"a": "a", "b": "c", "estimate": -0.2, **row, "better": "c"}]
+    table = compare_detectors(pd.DataFrame(rows))
+    assert table["what it tells"].tolist() == ["cannot be told apart", "c has the higher AUROC"]
+    assert table.loc["a - b", "difference of AUROC [95 %]"] == "+0.100 [-0.100, +0.300]"
 
 
 def test_merits_name_what_is_missing():

@@ -1,6 +1,6 @@
 """Figures of merit and their intervals: arrays and data frames in, numbers out; nothing here knows a detector."""
 
-from vadlib.evaluation.blind import BLIND_BASELINES, blind_scores, nearest_fit_label
+from vadlib.evaluation.blind import BLIND_BASELINES, blind_scores, nearest_fit_label, shuffled_scene_rates
 from vadlib.evaluation.comparisons import SeedSpread, auroc_over_seeds, compare_all, holm, spread_over_seeds
 from vadlib.evaluation.coverage import coverage, coverage_study
 from vadlib.evaluation.events import (
@@ -105,6 +105,7 @@ __all__ = [
     "realised_rate",
     "roc_curve",
     "share_explained",
+    "shuffled_scene_rates",
     "smooth_per_clip",
     "spread_over_seeds",
     "summarize",

@@ -5,7 +5,8 @@ nothing. Higher means more anomalous, as everywhere.
 
 =======================  ==============================================================================================
 scene_rate_oracle        share of anomalous frames in the frame's scene, its own clip included
-scene_rate_other_clips   the same over the *other* clips of the scene; 0 where it has no other: nothing is known there
+scene_rate_other_clips   the same over the *other* clips of the scene; 0 where it has no other, and everywhere if all
+                         frames are of one scene: nothing is known there
 clip_rate_oracle         share of anomalous frames in the frame's clip
 position                 t = frame / frames of the clip, from 0 up to 1
 middle                   -|t - 1/2|: nearness to the middle of the clip
@@ -22,6 +23,7 @@ import pandas as pd
 
 from vadlib.errors import ParameterError
 from vadlib.evaluation.folds import KEYS, check_frames, fit_neighbours, fold_pairs
+from vadlib.evaluation.metrics import auroc
 
 BLIND_BASELINES = {
     "scene_rate_oracle": "scene's rate of anomalies, oracle",
@@ -80,13 +82,49 @@ def blind_scores(table: pd.DataFrame, tested: pd.DataFrame | None = None, folds=
     position = frame / n_frames
     scores = {
         "scene_rate_oracle": (scenes["n_anomalous"] / scenes["n_frames"]).to_numpy(),
-        "scene_rate_other_clips": np.divide(others_anomalous, others, out=np.zeros(len(tested)), where=others > 0),
+        "scene_rate_other_clips": np.divide(others_anomalous, others, out=np.zeros(len(tested)), where=others > 0)
+        * (clips["scene"].nunique() > 1),
         "clip_rate_oracle": n_anomalous / n_frames,
         "position": position,
         "middle": -np.abs(position - 0.5),
         "length": n_frames.astype(np.float64),
     }
     return scores if folds is None else scores | {"nearest_fit_label": nearest_fit_label(folds, tested)}
+
+
+def shuffled_scene_rates(table: pd.DataFrame, *, n: int = 50, seed: int = 0) -> list[dict[str, float]]:
+    """AUROC of both scene rates where scenes are dealt out to the clips at random: what they give by construction.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As in `blind_scores`: every frame of the clips that are tested.
+    n : int
+        How many times.
+    seed : int
+        Of `np.random.default_rng`.
+
+    Returns
+    -------
+    list of dict of str to float
+        ``scene_rate_oracle`` and ``scene_rate_other_clips`` of each.
+
+    Raises
+    ------
+    ParameterError
+        As `blind_scores` and `auroc`; `n` below 1.
+    """
+    if n < 1:
+        raise ParameterError(f"n: at least one shuffle is expected, not {n!r}.")
+    rng = np.random.default_rng(seed)
+    scenes = _count_clips(table)["scene"]
+    names = ("scene_rate_oracle", "scene_rate_other_clips")
+    found = []
+    for _ in range(n):
+        dealt = pd.Series(rng.permutation(scenes.to_numpy()), index=scenes.index)
+        scores = blind_scores(table.assign(scene=table["clip"].map(dealt)))
+        found.append({name: auroc(table["label"], scores[name]) for name in names})
+    return found
 
 
 def nearest_fit_label(folds, tested: pd.DataFrame) -> np.ndarray:

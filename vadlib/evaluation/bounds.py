@@ -66,7 +66,8 @@ def p_value(resampled: Resampled) -> float:
     Returns
     -------
     float
-        At least 1 / (n_resamples + 1); 1 where the two never differ.
+        At least 1 / (n_resamples + 1), which it also is where the difference is the same in every clip, and not 0; 1
+        where the two never differ.
 
     References
     ----------
@@ -74,7 +75,7 @@ def p_value(resampled: Resampled) -> float:
     studentized resamples.
     """
     if resampled.error < NO_SPREAD:
-        return 1.0
+        return 1.0 if abs(resampled.estimate) < NO_SPREAD else 1 / (len(resampled.values) + 1)
     deviations = _deviations(resampled, difference=True)[0]
     beyond = (np.abs(deviations) >= abs(resampled.estimate) / resampled.error).sum()
     return float((beyond + 1) / (len(deviations) + 1))

@@ -132,7 +132,8 @@ def coverage_study(
         As `coverage`.
     """
     shapes = Shapes.of_table(table)
-    designs = [("AUROC", "clips", n) for n in n_clips] + [("difference", "clips", n) for n in n_clips]
+    numbers = list(dict.fromkeys(len(shapes.labels) if n is None else n for n in n_clips))  # each design once
+    designs = [(quantity, "clips", n) for quantity in ("AUROC", "difference") for n in numbers]
     if shapes.n_scenes > 5:
         designs.append(("AUROC", "scenes", None))
     parts = []
@@ -152,7 +153,7 @@ def coverage_study(
                     seed=seed,
                     progress=progress,
                 )
-                n_units = shapes.n_scenes if unit == "scenes" else n or len(shapes.labels)
+                n_units = shapes.n_scenes if unit == "scenes" else n
                 keys = {"quantity": quantity, "unit": unit, "n_units": n_units, "auroc": target}
                 parts.append(found.reset_index().assign(**keys))
                 bar.update()

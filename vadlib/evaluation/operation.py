@@ -81,7 +81,16 @@ def average_precision_at(labels, scores, prevalence: float) -> float:
 
 
 def alarms_at_recall(
-    labels, scores, clips, *, fps: float, recall: float = 0.9, gap_s: float = 1.0, frames=None
+    labels,
+    scores,
+    clips,
+    *,
+    fps: float,
+    recall: float = 0.9,
+    gap_s: float = 1.0,
+    frames=None,
+    hours=None,
+    normal_hours=None,
 ) -> Alarms:
     """Alarms an hour at the highest threshold that finds a wanted share of the anomalous frames.
 
@@ -101,6 +110,9 @@ def alarms_at_recall(
     frames : (n,), optional
         Frame numbers, for the order, the gaps and the time that a row stands for (the clip's median distance from frame
         to frame); by default the rows of a clip are its frames, one after the other.
+    hours, normal_hours : float, optional
+        Duration of the clips and of their normal frames, where the rows are drawn from them at random: distances
+        between drawn frames say little about it, and a draw by class nothing about the share that is normal.
 
     Returns
     -------
@@ -117,6 +129,9 @@ def alarms_at_recall(
         raise ParameterError(f"recall must lie in (0, 1]; got {recall!r}.")
     if not gap_s >= 0:
         raise ParameterError(f"gap_s must be a number of seconds, at least 0; got {gap_s!r}.")
+    for name, value in (("hours", hours), ("normal_hours", normal_hours)):
+        if value is not None and not (np.isfinite(value) and value > 0):
+            raise ParameterError(f"{name} must be a duration above 0; got {value!r}.")
     labels, scores = check_labels_scores(labels, scores)
     _, codes = check_scores_clips(scores, clips)
     falling = np.sort(scores[labels])[::-1]
@@ -141,6 +156,6 @@ def alarms_at_recall(
         float(alarming[~labels].mean()),
         n_alarms,
         n_false,
-        duration / fps / 3600,
-        float(normal_duration / fps / 3600),
+        duration / fps / 3600 if hours is None else float(hours),
+        float(normal_duration / fps / 3600) if normal_hours is None else float(normal_hours),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -21,11 +21,13 @@ from vadlib.evaluation import (
     padded_macro_auroc,
     tune_smoothing,
 )
+from vadlib.report.protocols import ProtocolDraws, against_stated
 from vadlib.report.recorded import Recorded, list_recorded, load_recorded
 from vadlib.report.trials import Trial, Trials, main_score
 
+SHARE_CLIPS = ("reused-frames", "same-clips")
 NEEDS_LABELS = "two-class"  # mode of the prototypes that cannot be fitted on normal frames alone
-BLIND_ROW = "no picture: nearest fit frame's label"
+BLIND_ROW = "no picture: the fit frames' labels"
 
 
 def scores_by_protocol(
@@ -47,17 +49,16 @@ def scores_by_protocol(
     dict of str to dict of str to Series float32
         By protocol, then by detector: a row a test frame, with the frame table's index; NaN where it could not be read.
     """
-    found: dict[str, dict[str, pd.Series]] = {}
+    found: dict[str, dict[str, pd.Series]] = {protocol: {} for protocol in splits}
     with progress_bar(len(splits) * len(wanted), "Protocols", "fits", shown=True) as bar:
-        for protocol, split in splits.items():
-            found[protocol] = {}
-            for name, trial in wanted.items():
+        for name, trial in sorted(wanted.items(), key=lambda item: item[1].network):  # network by network
+            two_class = trial.detector == "Prototypes" and trial.options.get("mode", NEEDS_LABELS) == NEEDS_LABELS
+            for protocol, split in splits.items():
                 bar.update()
-                two_class = trial.detector == "Prototypes" and trial.options.get("mode", NEEDS_LABELS) == NEEDS_LABELS
                 if two_class and not all(fold.fit["label"].any() for fold in split.folds):
                     continue
                 found[protocol][name] = trials.run_under(trial, split)[main_score(trial)]
-    return found
+    return {protocol: {name: group[name] for name in wanted if name in group} for protocol, group in found.items()}
 
 
 def processed(scores: pd.DataFrame, name: str) -> dict[str, float | None]:
@@ -115,6 +116,30 @@ def precisions(labels, values, prevalence: float) -> dict[str, float]:
     }
 
 
+def require_protocols(draws: ProtocolDraws, names: Iterable[str]) -> dict[str, Split]:
+    """The splits drawn, if those are among them that the chapter compares with.
+
+    Raises
+    ------
+    ParameterError
+        If one was not asked for, or cannot be drawn from this data set; the message says why.
+    """
+    for name in names:
+        if name not in draws.splits:
+            why = draws.left_out.get(name, "it is not among audited_protocols")
+            raise ParameterError(
+                f"audited_protocols: {name} is needed here, but {why}; add it, or leave the audit out of this book "
+                "(chapters, in the profile)"
+            )
+    return dict(draws.splits)
+
+
+def beside(blind: Mapping, value: float, whose: str) -> str:
+    """A blind score's AUROC with its interval, and where it stands to a value that the paper states, in words."""
+    interval = interval_of(blind["micro_auroc_interval"])
+    return f"{interval:.3f} ({against_stated(interval, value, f"{whose}'s {value:.3f}")})"
+
+
 def recorded_or_none(name: str) -> Recorded | None:
     """A recorded run, or None where there is none of that name."""
     return load_recorded(name) if name in list_recorded() else None
@@ -143,7 +168,7 @@ def is_it_good(metrics: Mapping, *, trained: str = "Prototypes") -> str:
     if "by_protocol" not in metrics:
         raise ParameterError(f"metrics: expected those of an audit, with by_protocol, found {', '.join(metrics)}")
     parts = [
-        f"{interval_of(found[trained]):.3f} under {protocol}, where the nearest fit frame's label alone gets "
+        f"{interval_of(found[trained]):.3f} under {protocol}, where the fit frames' labels alone get "
         f"{interval_of(metrics['blind_by_protocol'][protocol]):.3f}"
         for protocol, found in metrics["by_protocol"].items()
         if trained in found
@@ -163,8 +188,33 @@ def is_it_better(metrics: Mapping, first: str = "PaDiM", second: str = "Grad-CAM
     return f"{first} and {second} were not compared."
 
 
+def within_folds(scores: pd.DataFrame, name: str, folds) -> float:
+    """AUROC over the pairs of frames that one and the same fit has scored, all folds' pairs together.
+
+    Scores of several fits are not on one scale, so pooling them costs some AUROC by itself.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        ``clip``, ``frame``, ``label`` and the score's column.
+    name : str
+    folds : sequence of Fold
+        Whose test frames they are.
+    """
+    pairs = wins = 0.0
+    for fold in folds:
+        part = scores.merge(fold.test[["clip", "frame"]], on=["clip", "frame"])
+        anomalous = int(part["label"].sum())
+        weight = anomalous * (len(part) - anomalous)
+        if weight:
+            pairs, wins = pairs + weight, wins + weight * auroc(part["label"], part[name])
+    if not pairs:
+        raise ParameterError("folds: none of them tests frames of both classes, so there is no pair to compare")
+    return wins / pairs
+
+
 def lost_without_leakage(against: Mapping[str, Mapping[str, Interval]], detector: str) -> str:
-    """How much higher a detector is under each other protocol than in clips that it has not seen, in words.
+    """How much higher a detector is where fit and test share clips than where they do not, in words.
 
     Parameters
     ----------
@@ -175,6 +225,6 @@ def lost_without_leakage(against: Mapping[str, Mapping[str, Interval]], detector
     parts = [
         f"{interval_of(found[detector]):+.3f} under {protocol}"
         for protocol, found in against.items()
-        if detector in found
+        if detector in found and protocol in SHARE_CLIPS
     ]
     return "; ".join(parts) if parts else "not measured here"

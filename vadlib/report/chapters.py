@@ -10,7 +10,6 @@ from vadlib.data import FrameReader, VideoDataset
 from vadlib.detectors import Detector
 from vadlib.errors import ResultsError
 from vadlib.evaluation import Interval, bootstrap_mean, localisation
-from vadlib.report.pages import difference_in_words
 from vadlib.report.paper import PaperValue
 from vadlib.report.results import Results
 
@@ -259,22 +258,23 @@ def whole_workload(results: Mapping[str, Results]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").astype({"frames": int})
 
 
-def compare_detectors(differences: Mapping[tuple[str, str], Interval]) -> pd.DataFrame:
-    """One row a pair of detectors: the difference of their AUROCs, and what its interval tells.
+def compare_detectors(comparisons: pd.DataFrame) -> pd.DataFrame:
+    """One row a pair of detectors, as text: the difference of their AUROCs, and whether they can be told apart.
 
     Parameters
     ----------
-    differences : mapping of (str, str) to Interval
-        First minus second.
+    comparisons : DataFrame
+        From `compare_all`: the verdict is by its correction for the number of pairs.
     """
     return pd.DataFrame(
         [
             {
-                "detectors": f"{first} - {second}",
-                "difference of AUROC [95 %]": f"{interval:+.3f}",
-                "what it tells": difference_in_words(first, second, interval),
+                "detectors": f"{row.a} - {row.b}",
+                "difference of AUROC [95 %]": f"{Interval(row.estimate, row.low, row.high):+.3f}",
+                "p after Holm": f"{row.p_adjusted:.3f}",
+                "what it tells": f"{row.better} has the higher AUROC" if row.better else "cannot be told apart",
             }
-            for (first, second), interval in differences.items()
+            for row in comparisons.itertuples()
         ]
     ).set_index("detectors")
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import combinations
 from typing import Any
 
 import pandas as pd
 
 from vadlib.errors import ParameterError
-from vadlib.evaluation import Interval, bootstrap_difference
-from vadlib.report.ablation_tables import leaves_out_zero
+from vadlib.evaluation import Interval, compare_all
 from vadlib.report.trials import Trial
 
 WITHOUT, WITH = "no labels", "labels"
+LEAST_RESAMPLES = 1000  # fewer cannot reach a verdict over many pairs
 INFORMATION = (WITHOUT, WITH)
 
 
@@ -76,7 +75,8 @@ def paired_differences(
     Returns
     -------
     DataFrame
-        ``first``, ``second``, ``difference``, an `Interval`; the better of the two is first, the widest apart on top.
+        ``first``, ``second``, ``difference``, an `Interval`, ``p_adjusted`` (Holm) and ``apart``, whether the two are
+        told apart by it; the better of the two is first, the widest apart on top.
 
     Raises
     ------
@@ -85,18 +85,27 @@ def paired_differences(
     """
     if len(names) < 2:
         raise ParameterError(f"names: expected at least two scores to compare, found {list(names)}")
+    compared = compare_all(
+        scores["label"],
+        {name: scores[column] for name, column in names.items()},
+        clusters=scores["clip"],
+        n_resamples=max(n_resamples, LEAST_RESAMPLES),
+        seed=seed,
+    )
     rows = []
-    for one, other in combinations(names, 2):
-        found = _difference(scores, names[one], names[other], n_resamples, seed)
-        if found.estimate < 0:
-            one, other, found = other, one, _difference(scores, names[other], names[one], n_resamples, seed)
-        rows.append({"first": one, "second": other, "difference": found})
+    for row in compared.itertuples():
+        first, second, sign = (row.a, row.b, 1) if row.estimate >= 0 else (row.b, row.a, -1)
+        low, high = sorted((sign * row.low, sign * row.high))
+        rows.append(
+            {
+                "first": first,
+                "second": second,
+                "difference": Interval(sign * row.estimate, low, high),
+                "p_adjusted": row.p_adjusted,
+                "apart": bool(row.better),
+            }
+        )
     return pd.DataFrame(sorted(rows, key=lambda row: -row["difference"].estimate))
-
-
-def _difference(scores: pd.DataFrame, first: str, second: str, n_resamples: int, seed: int) -> Interval:
-    drawn = {"clusters": scores["clip"], "n_resamples": n_resamples, "seed": seed}
-    return bootstrap_difference(scores["label"], scores[first], scores[second], **drawn)
 
 
 def ranking_in_words(merit: Mapping[str, Interval], pairs: pd.DataFrame) -> str:
@@ -110,9 +119,9 @@ def ranking_in_words(merit: Mapping[str, Interval], pairs: pd.DataFrame) -> str:
         From `paired_differences` of the same.
     """
     ordered = sorted(merit, key=lambda name: -merit[name].estimate)
-    n_apart = sum(leaves_out_zero(difference) for difference in pairs["difference"])
+    n_apart = int(pairs["apart"].sum())
     listed = ", ".join(f"{name} {merit[name].estimate:.3f}" for name in ordered)
-    return f"{listed} ({n_apart} of {len(pairs)} pairs told apart)"
+    return f"{listed} ({n_apart} of {len(pairs)} pairs told apart after Holm's correction)"
 
 
 def verdict(
@@ -147,7 +156,7 @@ def _relations(ours: str, pairs: pd.DataFrame) -> tuple[list[str], list[str], li
         if ours in (row.first, row.second):
             other = row.second if row.first == ours else row.first
             apart = above if row.first == ours else below
-            (apart if leaves_out_zero(row.difference) else rest).append(other)
+            (apart if row.apart else rest).append(other)
     return above, below, rest
 
 
@@ -163,7 +172,8 @@ def table_of_pairs(pairs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
             "higher": row.first,
             "lower": row.second,
             "difference [95 %]": f"{row.difference:+.3f}",
-            "told apart": "yes" if leaves_out_zero(row.difference) else "no",
+            "p after Holm": f"{row.p_adjusted:.3f}",
+            "told apart": "yes" if row.apart else "no",
         }
         for information, found in pairs.items()
         for row in found.itertuples()

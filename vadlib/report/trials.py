@@ -169,6 +169,7 @@ class Trials:
         """
         if trial.head is not None or trial.n_fit is not None:
             raise ParameterError("trial: under a protocol of its own, a trial has no head and no n_fit")
+        self._forget(besides=trial.network)
         frames = self._held(trial.image_size, trial.view)
         sees_labels = trial.detector == "Prototypes" and trial.options.get("mode", "two-class") == "two-class"
         parts = []
