@@ -137,7 +137,8 @@ def require_protocols(draws: ProtocolDraws, names: Iterable[str]) -> dict[str, S
 def beside(blind: Mapping, value: float, whose: str) -> str:
     """A blind score's AUROC with its interval, and where it stands to a value that the paper states, in words."""
     interval = interval_of(blind["micro_auroc_interval"])
-    return f"{interval:.3f} ({against_stated(interval, value, f"{whose}'s {value:.3f}")})"
+    standing = against_stated(interval, value, f"{whose}'s {value:.3f}")
+    return f"{interval:.3f} ({standing})"
 
 
 def recorded_or_none(name: str) -> Recorded | None:

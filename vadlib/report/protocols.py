@@ -140,13 +140,15 @@ def frames_of_clip(split: Split, clip: str) -> tuple[pd.DataFrame, pd.DataFrame]
     return fold.fit[fold.fit["clip"] == clip], fold.test[fold.test["clip"] == clip]
 
 
-def against_stated(blind: Interval, value: float) -> str:
+def against_stated(blind: Interval, value: float, whose: str = "it") -> str:
     """Where a blind baseline stands to an AUROC that is stated without an interval.
 
     Parameters
     ----------
     blind : Interval
     value : float
+    whose : str
+        What to call the value.
 
     Returns
     -------
