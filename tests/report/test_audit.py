@@ -148,7 +148,7 @@ def test_words_follow_from_the_metrics():
     assert lost_without_leakage(elsewhere, "PaDiM") == "not measured here"
     blind = {"micro_auroc_interval": entry(0.7, 0.65, 0.75)}
     assert beside(blind, 0.797, "CLIP") == "0.700 [0.650, 0.750] (below CLIP's 0.797)"
-    assert beside(blind, 0.71, "CLIP") == "0.700 [0.650, 0.750] (cannot be told apart from CLIP's 0.710)"
+    assert beside(blind, 0.71, "CLIP") == "0.700 [0.650, 0.750] (not told apart from CLIP's 0.710)"
     with pytest.raises(ParameterError, match="those of an audit"):
         is_it_good({"blind": {}})
 

@@ -156,8 +156,8 @@ def against_stated(blind: Interval, value: float, whose: str = "it") -> str:
         ``above it`` or ``below it`` where its whole interval is, else ``not told apart from it``.
     """
     if blind.low > value:
-        return "above it"
-    return "below it" if blind.high < value else "not told apart from it"
+        return f"above {whose}"
+    return f"below {whose}" if blind.high < value else f"not told apart from {whose}"
 
 
 def _why_not(table: pd.DataFrame, protocol: str) -> str:
