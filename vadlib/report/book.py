@@ -255,8 +255,17 @@ def _snakemake_command(
         *(("--forcerun", *again) if again else ()),
         *("--snakefile", str(project / "Snakefile"), "--cores", cores),
         *("--nolock", "--rerun-incomplete", "--quiet", "all", "--config"),
-        *(f"{name}={value}" for name, value in overrides.items()),
+        *(f"{name}={_yaml_text(value)}" for name, value in overrides.items()),
     ]
+
+
+def _yaml_text(value: str) -> str:
+    """Text quoted for Snakemake, which reads values of ``--config`` as YAML: a colon or " #" in a name stays in it.
+
+    The spaces around keep the quotes: Snakemake would strip outer ones first.
+    """
+    plain = (char if " " <= char <= "~" and char not in '"\\' else f"\\U{ord(char):08X}" for char in value)
+    return f' "{"".join(plain)}" '
 
 
 def _project() -> Path:
