@@ -360,6 +360,9 @@ glue(
 # %% [markdown]
 # ## What this does not show
 #
+# One model and one threshold serve all cameras of a data set: what is usual at one hides what is unusual at another, and a promise is kept
+# over all of them together, not at each. With several cameras of your own, give each a folder, and a book, of its own.
+#
 # Every detector looks at single frames: what only moves strangely looks like what only moves. A rate promised from some minutes of normal
 # footage holds for footage like it, of the same camera in the same light; rain, night or a new parked car are not in it. Thresholds chosen by
 # looking at this page's events would find more of them, and fewer of the next.

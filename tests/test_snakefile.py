@@ -208,3 +208,23 @@ def test_every_result_that_a_notebook_reads_is_declared(project_root):
         source = (project_root / "notebooks" / f"{name}.py").read_text()
         read = {other for other in CHAPTERS - {name} if f'"{other}"' in source}
         assert read == set(declared), name
+
+
+@pytest.mark.parametrize(
+    ("given", "passed"), [([], False), (["SKIP_UNREADABLE=0"], False), (["SKIP_UNREADABLE=1"], True)]
+)
+def test_make_passes_on_that_unreadable_frames_be_left_out(project_root, given, passed):
+    command = ["make", "--dry-run", "--assume-old=.venv/.installed", "book", *given]
+    done = subprocess.run(command, cwd=project_root, capture_output=True, text=True, check=True)
+    assert ("--skip-unreadable" in done.stdout) is passed
+    assert (
+        "SKIP_UNREADABLE=1" in subprocess.run(["make", "help"], cwd=project_root, capture_output=True, text=True).stdout
+    )
+
+
+def test_pages_say_that_one_model_serves_all_cameras_and_how_to_leave_frames_out(project_root):
+    for page in ("notebooks/11_watch.py", "book/rebuild.md", "README.md"):
+        text = " ".join((project_root / page).read_text().replace("\n# ", " ").split())
+        assert "One model and one threshold serve" in text, page
+    for page in ("book/rebuild.md", "README.md"):
+        assert "SKIP_UNREADABLE=1" in (project_root / page).read_text(), page
