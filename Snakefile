@@ -53,7 +53,8 @@ READS_RECORDS = {"07_audit", "08_ablations", "14_recorded"}
 RECORDED = [path for path in glob("book/recorded/*/**", recursive=True) if os.path.isfile(path)]
 SOURCES = sorted(glob("notebooks/*.py") + glob("notebooks/profiles/*.yml"))  # a change in one may make a record stale
 LIBRARY = sorted(glob_wildcards("vadlib/{path,[^.]+}.py").path)
-LIBRARY = [f"vadlib/{path}.py" for path in LIBRARY if path not in ("cli", "cli_data", "report/book", "report/recording")]
+AROUND = ("cli", "cli_data", "report/book", "report/machine_paths", "report/recording")  # what no notebook uses
+LIBRARY = [f"vadlib/{path}.py" for path in LIBRARY if path not in AROUND]
 LIBRARY += sorted(glob("vadlib/report/viewer_assets/*"))
 PYTHON = sys.executable
 
@@ -97,7 +98,7 @@ rule book:
         notebooks=expand(OUT + "/notebooks/{name}.ipynb", name=UPSTREAM),
         results=expand(OUT + "/results/{name}", name=UPSTREAM),
         pages=[page for page in PAGES if os.path.isfile(page)],
-        settings=["_config.yml", "_toc.yml", "vadlib/report/book.py"],
+        settings=["_config.yml", "_toc.yml", "vadlib/report/book.py", "vadlib/report/machine_paths.py"],
     output:
         OUT + "/html/index.html",
     params:

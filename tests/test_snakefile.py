@@ -76,6 +76,7 @@ def test_nothing_changed_nothing_runs(finished):
         ("book/rebuild.md", {"book"}),
         ("book/recorded/demo-02_padim/run.json", {"07_audit", "08_ablations"} | LAST),
         ("vadlib/report/recording.py", set()),
+        ("vadlib/report/machine_paths.py", {"book"}),
         ("notebooks/10_provenance.py", LAST),
         ("notebooks/02_padim.py", {"02_padim", "05_comparison", "06_limitations", "07_audit"} | LAST),
         ("notebooks/01_dataset.py", {"01_dataset", "05_comparison"} | LAST),
