@@ -4,6 +4,7 @@ PROFILE ?= demo
 ROOT    ?=
 WEIGHTS ?=
 CORES   ?= all
+SKIP_UNREADABLE ?=
 PED2    ?=
 SHANGHAITECH ?=
 
@@ -20,11 +21,12 @@ INSTALLED := .venv/.installed
 
 help:  ## list the targets
 	@echo "make TARGET [PROFILE=demo] [ROOT=data set's folder] [WEIGHTS=file] [CORES=all] [PYTHON=python3]"
+	@echo "  SKIP_UNREADABLE=1 leaves frames that cannot be read out of the book, and counts them, instead of stopping"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "profiles:$(patsubst notebooks/profiles/%.yml, %,$(wildcard notebooks/profiles/*.yml))"
 
 book: $(INSTALLED)  ## run the notebooks that are out of date and build the report
-	@$(BIN)/vadlib book --profile "$(PROFILE)" --root "$(ROOT)" --weights "$(WEIGHTS)" --cores "$(CORES)"
+	@$(BIN)/vadlib book --profile "$(PROFILE)" --root "$(ROOT)" --weights "$(WEIGHTS)" --cores "$(CORES)" $(if $(filter-out 0,$(SKIP_UNREADABLE)),--skip-unreadable)
 
 test: $(INSTALLED) lint  ## lint, then every test that takes seconds
 	@$(BIN)/pytest

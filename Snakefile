@@ -53,16 +53,34 @@ READS_RECORDS = {"07_audit", "08_ablations", "14_recorded"}
 RECORDED = [path for path in glob("book/recorded/*/**", recursive=True) if os.path.isfile(path)]
 SOURCES = sorted(glob("notebooks/*.py") + glob("notebooks/profiles/*.yml"))  # a change in one may make a record stale
 LIBRARY = sorted(glob_wildcards("vadlib/{path,[^.]+}.py").path)
-LIBRARY = [f"vadlib/{path}.py" for path in LIBRARY if path not in ("cli", "cli_data", "report/book", "report/recording")]
+AROUND = ("cli", "cli_data", "report/book", "report/machine_paths", "report/recording")  # what no notebook uses
+LIBRARY = [f"vadlib/{path}.py" for path in LIBRARY if path not in AROUND]
 LIBRARY += sorted(glob("vadlib/report/viewer_assets/*"))
 PYTHON = sys.executable
 
 
 def note_state(folder):
     """A file that is written anew when a name, size or time below a folder of one's own has changed: clips come and go."""
-    found = [os.path.join(place, name) for place, _, names in os.walk(folder, followlinks=True) for name in names]
-    stats = ((path, os.stat(path)) for path in sorted(found) if os.path.exists(path))
-    state = hashlib.sha256(repr([(path, s.st_size, s.st_mtime_ns) for path, s in stats]).encode()).hexdigest()
+    files, seen = [], set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        try:
+            own = os.stat(place)
+            if (own.st_dev, own.st_ino) in seen:  # by a link: each folder is looked into once
+                files.append(place)
+                folders.clear()
+                continue
+            seen.add((own.st_dev, own.st_ino))
+        except OSError:  # gone since it was listed
+            continue
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            path = os.path.join(place, name)
+            try:
+                if not name.startswith("."):  # .DS_Store and the like are nobody's clips
+                    files.append((path, os.stat(path).st_size, os.stat(path).st_mtime_ns))
+            except OSError:  # gone since it was listed, or a link to nothing
+                continue
+    state = hashlib.sha256(repr(files).encode()).hexdigest()
     note = Path(OUT, "own_folder.sha256")
     if not note.is_file() or note.read_text() != state:
         note.parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +98,7 @@ rule book:
         notebooks=expand(OUT + "/notebooks/{name}.ipynb", name=UPSTREAM),
         results=expand(OUT + "/results/{name}", name=UPSTREAM),
         pages=[page for page in PAGES if os.path.isfile(page)],
-        settings=["_config.yml", "_toc.yml", "vadlib/report/book.py"],
+        settings=["_config.yml", "_toc.yml", "vadlib/report/book.py", "vadlib/report/machine_paths.py"],
     output:
         OUT + "/html/index.html",
     params:
@@ -95,7 +113,7 @@ rule notebook:
         profile=PROFILE_FILE,
         library=LIBRARY,
         paper="book/paper_values.yml",
-        weights=WEIGHTS_FILE + BUNDLED,
+        weights=lambda wildcards: WEIGHTS_FILE + BUNDLED,
         data=[OUT + "/data/world.json"] if MAKES_WORLD else note_state(OWN_FOLDER) if OWN_FOLDER else [],
         upstream=lambda wildcards: [f"{OUT}/results/{name}" for name in UPSTREAM[wildcards.name]],
         recorded=lambda wildcards: RECORDED if wildcards.name in READS_RECORDS else [],
@@ -104,7 +122,8 @@ rule notebook:
         notebook=OUT + "/notebooks/{name}.ipynb",
         results=directory(OUT + "/results/{name}"),
     params:
-        overrides=[f"{name}={value}" for name, value in sorted(OVERRIDES.items())],
+        # a function, since Snakemake takes braces in a plain text for wildcards
+        overrides=lambda wildcards: [f"{name}={value}" for name, value in sorted(OVERRIDES.items())],
     threads: lambda wildcards: workflow.cores if wildcards.name in COMPUTES else 1
     shell:
         "{PYTHON} -m vadlib.report.notebooks {input.source} {output.notebook} --profile {input.profile}"

@@ -64,7 +64,7 @@ from myst_nb import glue
 from vadlib import networks
 from vadlib.data import FrameReader, open_dataset
 from vadlib.data.footage import hold_out, sample_by_time, spread_over
-from vadlib.evaluation import AlarmRule, anomalous_stretches, match_alarms
+from vadlib.evaluation import AlarmRule, match_alarms
 from vadlib.figures import DETECTOR_COLOURS, clip_timelines, cost_curves, gallery, use_house_style
 from vadlib.report import Experiment, project_path
 from vadlib.report.pages import chapter_line, data_note, network_name
@@ -84,14 +84,12 @@ from vadlib.report.watch import (
     timelines_of,
 )
 from vadlib.report.watch_tables import (
-    answer_sentence,
     costs_of_alarms,
     hours_and_minutes,
     rate_sentence,
     table_of_alarms,
-    why_no_roc,
-    words_for,
 )
+from vadlib.report.watch_truth import answer_sentence, judge_moments, true_events, why_no_roc, words_for
 
 use_house_style()
 run = Experiment.from_notebook("11_watch", globals())
@@ -162,14 +160,11 @@ thresholds, promise, promise_note = keep_promise(normal, WATCHERS, asked, **deci
 alarms = alarms_of_all(scores, thresholds, fps=fps, rule=rule)
 strange = standardised(scores, normal, WATCHERS)
 known = scores[scores["label"] >= 0]
-has_truth = known["label"].nunique() == 2
-events = None
-if has_truth:
-    events = videos.events if len(videos.events) else anomalous_stretches(tested)
-    events = events[events["clip"].isin(known["clip"])].reset_index(drop=True)
+events = true_events(videos.events, tested, known["clip"])
+has_truth = events is not None
 moments = list_moments(alarms, scores, strange["strangeness"].to_numpy(), fps)
 if has_truth:
-    moments["true"] = match_alarms(moments, events)[0]
+    moments["true"] = judge_moments(moments, events, known["clip"])
 
 # %% [markdown]
 # ## Over time
@@ -200,7 +195,7 @@ moments_table = pd.DataFrame(
     }
 )
 if has_truth:
-    moments_table["an event?"] = np.where(listed["true"], "yes", "no")
+    moments_table["an event?"] = listed["true"]
 moments_table
 
 # %% [markdown]
@@ -224,9 +219,11 @@ run.figure("gallery", gallery_figure, caption="Frames, heatmaps and the most sim
 # %% tags=["hide-input"]
 table_of_alarms(scores, alarms, events=events, fps=fps, n_resamples=n_resamples, seed=seed)
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-cost", "caption": "What alarms cost. With labels: share of the true events that an alarm overlaps, against false alarms an hour. Without: alarms an hour in the footage watched, against those in held-out normal footage; on the dotted line the two are alike. Dots: the thresholds in use."}, "image": {"alt": "Step curves, one a detector, rising from the strictest threshold to the loosest"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-cost", "caption": "What alarms cost. With labelled events: share of them that an alarm overlaps, against false alarms an hour. Without: alarms an hour in the footage watched, against those in held-out normal footage; on the dotted line the two are alike. Dots: the thresholds in use."}, "image": {"alt": "Step curves, one a detector, rising from the strictest threshold to the loosest"}}
 costs = costs_of_alarms(normal, scores, known, events, thresholds, fps=fps, rule=rule)
-cost_figure = cost_curves(costs.curves, costs.in_use, DETECTOR_COLOURS, **costs.axes, diagonal=not has_truth)
+cost_figure = cost_curves(
+    costs.curves, costs.in_use, DETECTOR_COLOURS, **costs.axes, diagonal=not (has_truth and len(events))
+)
 run.figure("cost", cost_figure, caption="What alarms cost, and what they bring, at every threshold.")
 
 # %% [markdown]
@@ -242,14 +239,16 @@ run.figure("cost", cost_figure, caption="What alarms cost, and what they bring, 
 # them, and takes enough of them to fit. Alarms are counted after runs of neighbouring frames, which are alike, have become one.
 
 # %% tags=["hide-input"]
-normal_watched = known[known["label"] == 0] if has_truth else None
+normal_watched = known[known["label"] == 0]
 every_promise = [
     Promise(amount, unit, method)
     for unit, amount in (("frames", promised_share), ("alarms an hour", promised_alarms))
     for method in ("quantile", "extreme-value")
 ]
 every_promise = list(dict.fromkeys([promise, *every_promise]))
-kept, unchecked = promises_checked(normal, normal_watched, WATCHERS, every_promise, seed=seed, **deciding)
+kept, unchecked = promises_checked(
+    normal, normal_watched if len(normal_watched) else None, WATCHERS, every_promise, seed=seed, **deciding
+)
 kept
 
 # %% [markdown]
@@ -306,7 +305,7 @@ run.metrics(
         "n_fit_frames": len(fitted_on),
         "n_held_out_frames": len(normal),
         "frames_a_second": rate,
-        "labelled": bool(has_truth),
+        "labelled": has_truth,
         "promised": {"rate": promise.rate, "unit": promise.unit, "method": promise.method},
         "thresholds": {
             name: {
@@ -338,9 +337,9 @@ glue("max_gap_seconds", f"{max_gap_seconds:g}", display=False)
 glue("min_seconds", f"{min_seconds:g}", display=False)
 glue("max_seconds", f"{max_seconds:g}", display=False)
 glue("promise_note", promise_note, display=False)
-for name, sentence in words_for(scores, moments, listed, has_truth, n_timelines).items():
+for name, sentence in words_for(scores, moments, listed, events, n_timelines).items():
     glue(name, sentence, display=False)
-glue("roc_sentence", why_no_roc(known, has_truth), display=False)
+glue("roc_sentence", why_no_roc(known), display=False)
 glue("kept_sentence", kept_sentence(kept, promise), display=False)
 glue("unchecked", unchecked, display=False)
 glue("data_note", data_note(dataset, network.record), display=False)
@@ -360,6 +359,9 @@ glue(
 
 # %% [markdown]
 # ## What this does not show
+#
+# One model and one threshold serve all cameras of a data set: what is usual at one hides what is unusual at another, and a promise is kept
+# over all of them together, not at each. With several cameras of your own, give each a folder, and a book, of its own.
 #
 # Every detector looks at single frames: what only moves strangely looks like what only moves. A rate promised from some minutes of normal
 # footage holds for footage like it, of the same camera in the same light; rain, night or a new parked car are not in it. Thresholds chosen by

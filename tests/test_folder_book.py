@@ -54,8 +54,6 @@ def check_pages(out):
         for image in page.select("article img"):
             assert (path.parent / unquote(image["src"])).is_file(), f"{path.name}: {image['src']}"
     article = pages[out / "html" / "notebooks" / "11_watch.html"].select_one("article")
-    for code in article.select("div.cell_input"):  # holds the run's parameters, paths among them
-        code.extract()
     text = article.get_text(" ")
     for gap in ("Traceback", "glue:", "{numref}", str(out)):
         assert gap not in text
@@ -87,6 +85,20 @@ def test_without_labels_there_are_alarms_and_no_roc_curve_and_the_page_says_why(
     assert "a folder of videos" in text
 
 
+def test_nothing_of_a_book_names_the_folder_it_was_made_from(unlabelled_book, folder):
+    results = load_results(unlabelled_book / "results" / "11_watch")
+    assert results.run["parameters"]["dataset_root"] == str(folder)
+    records = list((unlabelled_book / "html").rglob("run*.json"))
+    assert records
+    files = [path for path in (unlabelled_book / "html").rglob("*") if path.is_file()]
+    for path in files:
+        for place in (folder, unlabelled_book):
+            assert str(place).encode() not in path.read_bytes(), path
+    assert f"path/to/{folder.name}" in records[0].read_text()
+    page = BeautifulSoup((unlabelled_book / "html" / "notebooks" / "11_watch.html").read_text(), "html.parser")
+    assert f'dataset_root = "path/to/{folder.name}"' in page.get_text()
+
+
 def test_results_without_labels_say_that_there_are_none(unlabelled_book):
     results = load_results(unlabelled_book / "results" / "11_watch")
     assert (results.scores["label"] == -1).all()
@@ -98,6 +110,38 @@ def test_results_without_labels_say_that_there_are_none(unlabelled_book):
         assert found["n_alarms"] == (alarms["detector"] == name).sum()
         assert found["low"] <= found["high"]
     assert not (unlabelled_book / "results" / "11_watch" / "events.csv").exists()
+
+
+@pytest.fixture(scope="module")
+def labelled_folder(folder, tmp_path_factory):
+    """The same with one clip of which someone says that nothing happens there; nobody has looked at the other."""
+    root = tmp_path_factory.mktemp("labelled videos")
+    shutil.copytree(folder, root, dirs_exist_ok=True)
+    first = sorted(path.name for path in root.iterdir() if path.name != "normal")[0]
+    (root / "labels.csv").write_text(f"clip,first,last\n{first},,\n")
+    return root, first
+
+
+def test_a_clip_labelled_normal_is_checked_and_one_without_labels_is_not_judged(labelled_folder, tmp_path):
+    root, labelled = labelled_folder
+    out = make_book(
+        root, tmp_path / "out", UNTRAINED | {"alarm_unit": "frames", "promised_share": 0.3, "low_share": 0.5}
+    )
+    text = check_pages(out)
+    results = load_results(out / "results" / "11_watch")
+    assert results.metrics["labelled"] is True
+    assert (results.metrics["n_events"], results.metrics["n_events_found"]) == (0, 0)
+    n_labelled = (results.scores["label"] == 0).sum()
+    assert 0 < n_labelled < len(results.scores)
+    assert f"all {n_labelled} labelled frames that were scored are normal" in text
+    assert "The labels name no event" in text
+    assert "No label says what really happened" not in text
+    assert any("normal frames watched" in key for key in results.metrics["kept"])
+    moments = pd.read_csv(out / "results" / "11_watch" / "moments.csv", dtype={"clip": str})
+    assert set(moments["clip"]) - {labelled}, "no moment in the clip without labels, so this test shows nothing"
+    assert moments["true"].tolist() == ["no" if clip == labelled else "not labelled" for clip in moments["clip"]]
+    n_unknown = int((moments["clip"] != labelled).sum())
+    assert f"{n_unknown} more moment(s) are in clips without labels" in text
 
 
 def test_a_clip_too_short_to_divide_is_named(folder, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from vadlib.data import FrameReader, open_dataset, read_frame
 from vadlib.data.footage import spread_over
 from vadlib.errors import ParameterError
-from vadlib.evaluation import AlarmRule, Threshold, bootstrap_auroc, footage_hours, list_alarms
+from vadlib.evaluation import AlarmRule, Threshold, auroc, bootstrap_auroc, footage_hours, list_alarms
 from vadlib.networks import resnet18
 from vadlib.report.watch import (
     WATCHERS,
@@ -22,15 +22,13 @@ from vadlib.report.watch import (
 )
 from vadlib.report.watch_tables import (
     alarm_rates_compared,
-    answer_sentence,
     auroc_text,
     costs_of_alarms,
     hours_and_minutes,
     rate_sentence,
     table_of_alarms,
-    why_no_roc,
-    words_for,
 )
+from vadlib.report.watch_truth import answer_sentence, judge_moments, true_events, why_no_roc, words_for
 
 FPS = {"a": 10.0, "b": 10.0}
 
@@ -142,7 +140,7 @@ def test_tables_count_what_happened(watched):
     table = table_of_alarms(scores, alarms, events=None, fps=FPS)
     assert list(table.columns) == ["alarms", "an hour", "time under alarm"]
     assert table.loc["PaDiM"].tolist() == [2, "360", "10.0%"]
-    scores = scores.assign(label=((scores["clip"] == "a") & scores["frame"].between(30, 45)).astype(int))
+    scores = scores.assign(label=scores["frame"].between(30, 45).astype(int))
     table = table_of_alarms(scores, alarms, events=events, fps=FPS, n_resamples=50)
     assert table["events found"].tolist() == ["0 of 2", "1 of 2"]
     assert table["false alarms an hour [95 %]"].iloc[0].startswith("360 [")
@@ -150,6 +148,10 @@ def test_tables_count_what_happened(watched):
         table["AUROC [95 %]"].iloc[1]
         == f"{bootstrap_auroc(scores['label'], scores['SPADE'], clusters=scores['clip'], n_resamples=50):.3f}"
     )
+    one_clip_each = scores.assign(label=(scores["clip"] == "a").astype(int))
+    one_anomalous = scores.assign(label=((scores["clip"] == "a") & (scores["frame"] >= 50)).astype(int))
+    for few in (one_clip_each, one_anomalous):
+        assert auroc_text(few, "SPADE") == f"{auroc(few['label'], few['SPADE']):.3f} (too few clips for an interval)"
     of_a = scores[scores["clip"] == "a"]
     assert auroc_text(of_a, "SPADE").endswith("(too few clips for an interval)")
     assert auroc_text(scores.assign(label=1), "SPADE") == "one class only"
@@ -190,10 +192,11 @@ def test_costs_are_of_events_where_there_are_labels_and_of_alarms_where_not(watc
 
 
 def test_words_say_what_is_shown(watched):
-    scores, alarms, strangeness, _ = watched
+    scores, alarms, strangeness, events = watched
     moments = list_moments(alarms, scores, strangeness, FPS)
-    with_labels = words_for(scores, moments, moments, True, 10)
-    without = words_for(scores, moments, moments.head(2), False, 1)
+    judged = moments.assign(true=["yes", "no", "no"])
+    with_labels = words_for(scores, judged, judged, events, 10)
+    without = words_for(scores, moments, moments.head(2), None, 1)
     assert with_labels.keys() == without.keys()
     assert (with_labels["moments_sentence"], with_labels["timelines_sentence"]) == (
         "There are 3.",
@@ -201,7 +204,13 @@ def test_words_say_what_is_shown(watched):
     )
     assert without["moments_sentence"] == "There are 3; the strangest 2 are listed."
     assert without["timelines_sentence"] == "It shows 1 of 2."
-    quiet = words_for(scores, moments.iloc[:0], moments.iloc[:0], False, 10)
+    nothing_happens = words_for(scores, judged, judged, events.iloc[:0], 10)
+    assert nothing_happens["gallery_sentence"].startswith("The labels name no event, so they are false alarms")
+    assert nothing_happens["cost_sentence"].startswith("The labels name no event")
+    elsewhere = words_for(scores, judged.assign(true="not labelled"), judged, events.iloc[:0], 10)
+    assert elsewhere["gallery_sentence"].startswith("There was no alarm in a labelled clip")
+    assert with_labels["cost_sentence"].startswith("An event is found")
+    quiet = words_for(scores, moments.iloc[:0], moments.iloc[:0], None, 10)
     assert quiet["moments_sentence"] == "There are none."
     assert quiet["gallery_sentence"].startswith("There was no alarm")
     normal = scores[scores["clip"] == "a"]
@@ -232,7 +241,7 @@ def test_sentences_follow_from_the_tables(watched):
     assert answer_sentence(moments, None, "20 seconds") == (
         "In 20 seconds of footage 3 moment(s) stood out; the strangest is in a, from 2.0 to 4.0 s."
     )
-    labelled = moments.assign(true=[True, False, False])
+    labelled = moments.assign(true=["yes", "no", "no"])
     assert answer_sentence(labelled, events, "20 seconds") == (
         "In 20 seconds of footage at least one of the detectors found 1 of 2 event(s); 2 of the 3 moments at which one "
         "raised an alarm overlap no event."
@@ -240,9 +249,64 @@ def test_sentences_follow_from_the_tables(watched):
     assert answer_sentence(moments.iloc[:0], None, "1 hour") == "In 1 hour of footage no detector raised an alarm."
     assert answer_sentence(moments.iloc[:0], events, "1 hour").endswith("and 2 event(s) were missed.")
     unknown, one_class = scores.iloc[:0], scores.assign(label=0)
-    assert why_no_roc(unknown, False).endswith("no label says which of these frames are which.")
-    assert why_no_roc(one_class, False).endswith("all 100 labelled frames are normal.")
-    assert "no ROC curve" not in why_no_roc(scores, True)
+    assert why_no_roc(unknown).endswith("no label says which of these frames are which.")
+    assert why_no_roc(one_class).endswith("all 100 labelled frames that were scored are normal.")
+    assert "no ROC curve" not in why_no_roc(scores.assign(label=scores["frame"] % 4 // 2))
     assert hours_and_minutes(scores, FPS) == "20 seconds"
     assert hours_and_minutes(scores, {"a": 1.0, "b": 1.0}) == "3.3 minutes"
     assert hours_and_minutes(scores, {"a": 0.01, "b": 0.01}) == "5.6 hours"
+
+
+def test_moments_in_clips_without_labels_are_neither_true_nor_false(watched):
+    scores, alarms, strangeness, events = watched
+    moments, of_a = list_moments(alarms, scores, strangeness, FPS), events[events["clip"] == "a"]
+    judged = moments.assign(true=judge_moments(moments, of_a, ["a"]))
+    assert judged["true"].tolist() == ["yes", "no", "not labelled"]
+    assert answer_sentence(judged, of_a, "20 seconds") == (
+        "In 20 seconds of footage at least one of the detectors found 1 of 1 event(s); 1 of the 2 moments in labelled "
+        "clips at which one raised an alarm overlap no event; 1 more moment(s) are in clips without labels."
+    )
+    normal = moments.assign(true=judge_moments(moments, events.iloc[:0], ["a"]))
+    assert normal["true"].tolist() == ["no", "no", "not labelled"]
+    assert answer_sentence(normal, events.iloc[:0], "20 seconds") == (
+        "In 20 seconds of footage the labels name no event, and the 2 moment(s) at which a detector raised an alarm in "
+        "a labelled clip are false alarms; 1 more moment(s) are in clips without labels."
+    )
+
+
+def test_events_are_those_of_all_frames_also_between_the_frames_scored():
+    tested = pd.DataFrame({"clip": np.repeat(["a", "b", "c"], 10), "frame": np.tile(np.arange(10), 3), "label": 0})
+    tested.loc[[3, 4], "label"] = 1  # a, between frames 0 and 5
+    tested.loc[20:, "label"] = -1
+    scored = tested[tested["frame"] % 5 == 0]
+    known = scored[scored["label"] >= 0]
+    assert known["label"].nunique() == 1
+    unnamed = pd.DataFrame(columns=["clip", "first", "last", "event"])
+    assert true_events(unnamed, tested, known["clip"])[["clip", "first", "last"]].to_numpy().tolist() == [["a", 3, 4]]
+    nothing_happens = true_events(unnamed, tested, ["b"])
+    assert nothing_happens is not None
+    assert nothing_happens.empty
+    named = pd.DataFrame({"clip": ["a", "c"], "first": [3, 0], "last": [4, 1], "event": ["x", "y"]})
+    assert true_events(named, tested, known["clip"])["event"].tolist() == ["x"]
+    assert true_events(unnamed, tested, []) is None
+    no_moments = pd.DataFrame(columns=["clip", "first", "last"])
+    assert judge_moments(no_moments, nothing_happens, ["b"]).tolist() == []
+    a_moment = pd.DataFrame({"clip": ["b"], "first": [0], "last": [3]})
+    assert judge_moments(a_moment, nothing_happens, ["b"]).tolist() == ["no"]
+    assert answer_sentence(no_moments, nothing_happens, "1 hour").endswith("alarm, and the labels name no event.")
+
+
+def test_labels_that_name_no_event_still_make_alarms_false(watched):
+    scores, alarms, strangeness, events = watched
+    none = events.iloc[:0]
+    table = table_of_alarms(scores, alarms, events=none, fps=FPS)
+    assert table["events found"].tolist() == ["no event", "no event"]
+    assert table["false alarms an hour [95 %]"].iloc[0].startswith("360 [")
+    assert table["AUROC [95 %]"].tolist() == ["one class only", "one class only"]
+    in_use = {"SPADE": Threshold(3.5, 1.0, "quantile", 0.1, "frames", 9)}
+    costs = costs_of_alarms(scores, scores, scores, none, in_use, fps=FPS, rule=AlarmRule(0.2, 0.2, 10))
+    assert costs.axes["y"] == "watched_an_hour"
+    shown = choose_scenes_to_show(
+        list_moments(alarms, scores, strangeness, FPS), scores, strangeness, events=none, fps=FPS, n=2
+    )
+    assert set(shown["kind"]) == {"false alarm"}

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import pandas as pd
 import yaml
 
 from vadlib.errors import ParameterError, ResultsError, VadError
+from vadlib.report.machine_paths import hide_paths, without_machine_paths
+from vadlib.report.results import read_json
 from vadlib.storage import RunLock, project_root, user_path
 
 MAX_LOG_LINES = 40
@@ -122,6 +125,9 @@ def bring_up_to_date(
 def assemble(out: Path, chapters: Collection[str] | None = None) -> Path:
     """Lay out the sources of the pages: prose, executed notebooks, their scripts and results, as ``out/source``.
 
+    In the copies of notebooks and of records of runs, ``path/to/NAME`` stands for the folders and files that the runs'
+    parameters name: a book is made to be given away.
+
     Parameters
     ----------
     out : Path
@@ -143,20 +149,41 @@ def assemble(out: Path, chapters: Collection[str] | None = None) -> Path:
         )
     for name, values in (("_toc.yml", contents), ("_config.yml", settings)):
         (source / name).write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+    hidden = hide_paths(_paths_given(project, out / "results"))
     for notebook in sorted((out / "notebooks").glob("*.ipynb")):
         script = project / "notebooks" / f"{notebook.stem}.py"
         if not script.is_file() or notebook.stem.endswith(".failed"):
             continue  # of a chapter that is no more, or that failed
         if chapters is not None and notebook.stem not in chapters:
             continue  # left by a build with other chapters
-        shutil.copy(notebook, source / "notebooks")
+        _copy_json(notebook, source / "notebooks" / notebook.name, hidden)
         results = out / "results" / notebook.stem
         target = source / "results" / notebook.stem
         shutil.copytree(results, target, ignore=shutil.ignore_patterns(".*", "detector", "*.parquet", VIEWER))
         shutil.copy(script, target / script.name)
+        if (results / "run.json").is_file():  # offered for download, to whoever is given the book
+            _copy_json(results / "run.json", target / "run.json", lambda run: without_machine_paths(hidden(run)))
         if (results / "scores.parquet").is_file():
             pd.read_parquet(results / "scores.parquet").to_csv(target / "scores.csv", index=False)
     return source
+
+
+def _paths_given(project: Path, results: Path) -> set[str]:
+    """Absolute paths of what is named in the parameters of runs."""
+    found, waiting = set(), [read_json(path).get("parameters") for path in results.glob("*/run.json")]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict | list):
+            waiting += value.values() if isinstance(value, dict) else value
+        elif isinstance(value, str):
+            named = (value, value.partition(":")[2])  # the file of resnet18:FILE, too
+            found |= {str(project / os.path.expanduser(path)) for path in named if "/" in path}
+    return found
+
+
+def _copy_json(source: Path, target: Path, change: Callable) -> None:
+    changed = change(json.loads(source.read_text(encoding="utf-8")))
+    target.write_text(json.dumps(changed, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def select_contents(contents: dict, source: Path, chapters: Collection[str] | None) -> dict:
@@ -255,8 +282,17 @@ def _snakemake_command(
         *(("--forcerun", *again) if again else ()),
         *("--snakefile", str(project / "Snakefile"), "--cores", cores),
         *("--nolock", "--rerun-incomplete", "--quiet", "all", "--config"),
-        *(f"{name}={value}" for name, value in overrides.items()),
+        *(f"{name}={_yaml_text(value)}" for name, value in overrides.items()),
     ]
+
+
+def _yaml_text(value: str) -> str:
+    """Text quoted for Snakemake, which reads values of ``--config`` as YAML: a colon or " #" in a name stays in it.
+
+    The spaces around keep the quotes: Snakemake would strip outer ones first.
+    """
+    plain = (char if " " <= char <= "~" and char not in '"\\' else f"\\U{ord(char):08X}" for char in value)
+    return f' "{"".join(plain)}" '
 
 
 def _project() -> Path:

@@ -14,6 +14,7 @@ from vadlib.errors import ParameterError, ResultsError
 from vadlib.report import provenance
 from vadlib.report.book import bring_up_to_date
 from vadlib.report.dependencies import dependencies, upstream_notebooks
+from vadlib.report.machine_paths import machine_paths, placeholder, without_machine_paths
 from vadlib.report.provenance import RECORDED_DIR
 from vadlib.report.recorded import Recorded, load_recorded, recorded_name
 from vadlib.report.recorded_checks import check_recorded
@@ -22,10 +23,6 @@ from vadlib.storage import RunLock, check_replaceable, file_sha256, project_path
 
 MAX_SCORES_BYTES = 1_000_000
 MAX_FIGURE_BYTES = 300_000
-PLACEHOLDER = "path/to"
-# An absolute path, or one that starts at the home folder; not a closing tag, a URL or a fraction.
-MACHINE_PATH = re.compile(r"(?<![\w./<~])~?/[\w@+-][\w.@+-]*(?:/[\w.@+-]+)*/?")
-EMBEDDED = re.compile(r"base64,[A-Za-z0-9+/=\s]+")  # a picture inside an SVG
 
 
 def record(
@@ -109,7 +106,7 @@ def record(
 def record_command(profile: str, notebook: str, root: str | None = None, weights: str | None = None) -> str:
     """The command that records a run, with placeholders for this machine's folders."""
     options = {"--root": root, "--weights": weights}
-    words = [f"{option} {_placeholder(value)}" for option, value in options.items() if value]
+    words = [f"{option} {placeholder(value)}" for option, value in options.items() if value]
     return " ".join([".venv/bin/vadlib record", profile, notebook, *words])
 
 
@@ -176,44 +173,11 @@ def write_recorded(
     return folder
 
 
-def without_machine_paths(value):
-    """A copy of plain JSON data in which `path/to/NAME` stands for each path of this machine, in keys as well.
-
-    Parameters
-    ----------
-    value : dict, list, str, int, float, bool or None
-
-    Returns
-    -------
-    of the same type
-    """
-    if isinstance(value, Mapping):
-        return {without_machine_paths(key): without_machine_paths(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [without_machine_paths(item) for item in value]
-    if not isinstance(value, str):
-        return value
-    if value.startswith("/") and "\n" not in value and Path(value).exists():  # spaces in it and all
-        return _placeholder(value)
-    return MACHINE_PATH.sub(lambda found: _placeholder(found[0]), value)
-
-
-def machine_paths(text: str) -> list[str]:
-    """Paths of some machine that stand in a text file, pictures embedded in an SVG aside."""
-    return sorted(set(MACHINE_PATH.findall(EMBEDDED.sub("", text))))
-
-
 def notebook_title(notebook: str) -> str:
     """A notebook's first heading; its name where it has none."""
     source = project_path(f"notebooks/{notebook}.py").read_text(encoding="utf-8")
     found = re.search(r"^# # (.+)$", source, re.MULTILINE)
     return found[1].strip() if found else notebook
-
-
-def _placeholder(path: str) -> str:
-    if not (path.startswith(("/", "~")) or path.count("/") or Path(path).exists()):
-        return path  # the name of published weights
-    return f"{PLACEHOLDER}/{Path(path).name}"
 
 
 def _results_dir(profile: str, notebook: str) -> str:

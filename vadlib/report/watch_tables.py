@@ -79,20 +79,20 @@ def costs_of_alarms(
     fps: Mapping[str, float],
     rule: AlarmRule,
 ) -> Costs:
-    """Events found against false alarms an hour; without labels, alarms an hour against those in normal footage.
+    """Events found against false alarms an hour; without events, alarms an hour against those in normal footage.
 
     Parameters
     ----------
     normal, scores, known : DataFrame
         Sampled frames with all detectors' scores: held out, watched, and those of the watched whose label is known.
     events : DataFrame or None
-        The true ones; None without labels.
+        The true ones, or none where the labels name none; None without labels.
     thresholds : mapping of str to Threshold
         In use, by detector.
     fps, rule
         As in `list_alarms`.
     """
-    if events is not None:
+    if events is not None and len(events):
         axes = {"x": "false_alarms_an_hour", "y": "share_found"}
         axes |= {"xlabel": "false alarms an hour", "ylabel": "share of the events found"}
         curves = {
@@ -154,7 +154,7 @@ def table_of_alarms(
             continue
         true, caught = match_alarms(found[found["clip"].isin(scores["clip"])], events)
         rows[name] |= {
-            "events found": f"{caught.sum()} of {len(events)}",
+            "events found": f"{caught.sum()} of {len(events)}" if len(events) else "no event",
             "false alarms an hour [95 %]": f"{poisson_interval(float((~true).sum()), hours_known):.0f}",
             "AUROC [95 %]": auroc_text(scores, name, n_resamples=n_resamples, seed=seed),
         }
@@ -174,64 +174,15 @@ def auroc_text(scores: pd.DataFrame, name: str, *, n_resamples: int = 1000, seed
     if scores["label"].nunique() < 2:
         return "one class only"
     value = auroc(scores["label"], scores[name])
+    if scores.groupby("label")["clip"].nunique().min() < 2:  # resamples would all draw one and the same clip of it
+        return f"{value:.3f} (too few clips for an interval)"
     try:
         interval = bootstrap_auroc(
             scores["label"], scores[name], clusters=scores["clip"], n_resamples=n_resamples, seed=seed
         )
-    except ParameterError:  # a single clip, or hardly a resample with both classes
+    except ParameterError:  # hardly a resample with both classes
         return f"{value:.3f} (too few clips for an interval)"
     return f"{interval:.3f}"
-
-
-def answer_sentence(moments: pd.DataFrame, events: pd.DataFrame | None, length: str) -> str:
-    """The page's answer: how much was found, or how much stood out.
-
-    Parameters
-    ----------
-    moments : DataFrame
-        From `list_moments`, with a column ``true`` where there are labels.
-    events : DataFrame or None
-        The true events; None without labels.
-    length : str
-        Of the footage watched, in words.
-    """
-    if not len(moments):
-        start = f"In {length} of footage no detector raised an alarm"
-        return f"{start}, and {len(events)} event(s) were missed." if events is not None else f"{start}."
-    if events is None:
-        top = moments.iloc[0]
-        return (
-            f"In {length} of footage {len(moments)} moment(s) stood out; the strangest is in {top['clip']}, from "
-            f"{top['start_s']:.1f} to {top['end_s']:.1f} s."
-        )
-    found = int(match_alarms(moments, events)[1].sum())
-    return (
-        f"In {length} of footage at least one of the detectors found {found} of {len(events)} event(s); "
-        f"{int((~moments['true']).sum())} of the {len(moments)} moments at which one raised an alarm overlap no event."
-    )
-
-
-def why_no_roc(known: pd.DataFrame, has_truth: bool) -> str:
-    """Why there is no ROC curve, or what the AUROC beside the alarms is.
-
-    Parameters
-    ----------
-    known : DataFrame
-        The frames watched whose label is known: ``label``.
-    has_truth : bool
-        Whether both classes are among them.
-    """
-    if has_truth:
-        return (
-            "The AUROC in the table is that of single frames, with no threshold; an alarm is worth what the curves say."
-        )
-    start = (
-        "There is no ROC curve and no AUROC here. Both say how scores of anomalous frames stand to those of normal ones"
-    )
-    if not len(known):
-        return f"{start}, and no label says which of these frames are which."
-    kind = "anomalous" if known["label"].iloc[0] == 1 else "normal"
-    return f"{start}, and all {len(known):,} labelled frames are {kind}."
 
 
 def hours_and_minutes(table: pd.DataFrame, fps: Mapping[str, float]) -> str:
@@ -261,28 +212,3 @@ def rate_sentence(
         f"{n_frames:,} in all"
     )
     return sentence + ("." if rate == asked else f": fewer than the {asked:g} asked for, to bound the time this takes.")
-
-
-def words_for(
-    scores: pd.DataFrame, moments: pd.DataFrame, listed: pd.DataFrame, has_truth: bool, n_timelines: int
-) -> dict[str, str]:
-    """Sentences that differ between pages with and without labels, and with what is shown, by the name to glue."""
-    n_clips = scores["clip"].nunique()
-    all_clips = "It shows all clips." if n_clips <= n_timelines else f"It shows {n_timelines} of {n_clips}."
-    rest = f"; the strangest {len(listed)} are listed." if len(listed) < len(moments) else "."
-    words = {"timelines_sentence": all_clips, "moments_sentence": f"There are {len(moments) or 'none'}{rest}"}
-    if has_truth:
-        return words | {
-            "gallery_sentence": "Hits are moments that overlap a true event, the strangest first; misses are events "
-            "for which no detector raised an alarm, the least strange first; false alarms are moments that overlap "
-            "none, the strangest first; one a clip.",
-            "cost_sentence": "An event is found if an alarm overlaps it, if only by a frame; a false alarm overlaps "
-            "none.",
-        }
-    return words | {
-        "gallery_sentence": "The strangest come first, one a clip; whether they matter is for you to say."
-        if len(moments)
-        else "There was no alarm, so these are simply the strangest frames, one a clip.",
-        "cost_sentence": "No label says what really happened, so the alarms can only be held against those in normal "
-        "footage.",
-    }

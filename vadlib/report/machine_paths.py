@@ -1,0 +1,83 @@
+"""Paths of the machine that made a result, and what stands for them where others read it."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+PLACEHOLDER = "path/to"
+# An absolute path, or one that starts at the home folder; not a closing tag, a URL or a fraction.
+MACHINE_PATH = re.compile(r"(?<![\w./<~])~?/[\w@+-][\w.@+-]*(?:/[\w.@+-]+)*/?")
+EMBEDDED = re.compile(r"base64,[A-Za-z0-9+/=\s]+")  # a picture inside an SVG
+
+
+def without_machine_paths(value):
+    """A copy of plain JSON data in which `path/to/NAME` stands for each path of this machine, in keys as well.
+
+    Parameters
+    ----------
+    value : dict, list, str, int, float, bool or None
+
+    Returns
+    -------
+    of the same type
+    """
+    if isinstance(value, Mapping):
+        return {without_machine_paths(key): without_machine_paths(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_machine_paths(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    if value.startswith("/") and "\n" not in value and Path(value).exists():  # spaces in it and all
+        return placeholder(value)
+    return MACHINE_PATH.sub(lambda found: placeholder(found[0]), value)
+
+
+def machine_paths(text: str) -> list[str]:
+    """Paths of some machine that stand in a text file, pictures embedded in an SVG aside."""
+    return sorted(set(MACHINE_PATH.findall(EMBEDDED.sub("", text))))
+
+
+def hide_paths(paths: Iterable[str]) -> Callable:
+    """Make a function that puts `path/to/NAME` in place of some paths, and of what they lead to, in plain JSON data.
+
+    Parameters
+    ----------
+    paths : iterable of str
+        Absolute; spaces and quotes in them and all. Relative ones are not looked for.
+
+    Returns
+    -------
+    callable
+        Of a dict, list, str, int, float, bool or None; gives a copy. Paths below a given one keep what follows it. A
+        path is also found as Python source and HTML write it.
+    """
+    stands_for = {}
+    for path in {path.rstrip("/") for path in paths if path.startswith("/") and path.strip("/")}:
+        for written in (path, str(Path(path).resolve())):
+            as_source = written.encode("unicode_escape").decode().replace('"', '\\"')
+            for text in (written, as_source, repr(written)[1:-1], html.escape(written)):
+                stands_for[text] = placeholder(path)
+    longest_first = "|".join(map(re.escape, sorted(stands_for, key=len, reverse=True)))
+    # Not in the middle of another path or name, such as /data in /more/data or /data2.
+    pattern = re.compile(rf"(?<![\w.~-])(?<![\w.~-]/)(?:{longest_first})(?![\w@+-]|\.\w)") if stands_for else None
+
+    def hidden(value):
+        if isinstance(value, Mapping):
+            return {hidden(key): hidden(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [hidden(item) for item in value]
+        if not isinstance(value, str) or pattern is None:
+            return value
+        return pattern.sub(lambda found: stands_for[found[0]], value)
+
+    return hidden
+
+
+def placeholder(path: str) -> str:
+    """What stands for a path: `path/to/NAME`; the name of published weights stays as it is."""
+    if not (path.startswith(("/", "~")) or path.count("/") or Path(path).exists()):
+        return path  # the name of published weights
+    return f"{PLACEHOLDER}/{Path(path).name}"
