@@ -33,6 +33,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.lengths = True
         self.cut_after: list[int] = []  # bytes after which the next answers end
         self.errors: list[int] = []  # the next answers
+        self.always: int | None = None  # the answer to whatever is asked, without a word on the range
         self.asked: list[str | None] = []  # ranges
 
     def url(self, path="/x.zip"):
@@ -49,6 +50,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         server.asked.append(wanted)
         if server.errors:
             self.send_error(server.errors.pop(0))
+            return
+        if server.always:
+            self.send_response(server.always)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
             return
         if self.path == "/moved":
             self.send_response(302)
@@ -192,6 +198,17 @@ class TestDownload:
         server.errors = [503] * 9
         with pytest.raises(FetchError, match=r"answers 503 .*, 5 times in a row"):
             get(server, tmp_path / "x.zip")
+
+    @pytest.mark.parametrize("status", [206, 416])
+    @pytest.mark.parametrize("there", [0, 300_000])
+    def test_a_server_that_knows_only_parts(self, server, tmp_path, status, there):
+        if there:
+            (tmp_path / "x.zip.partial").write_bytes(CONTENT[:there])
+            (tmp_path / ".x.zip.source.json").write_text(json.dumps({"url": server.url(), "validator": '"1"'}))
+        server.always = status
+        with pytest.raises(FetchError, match=f"/x.zip: the server answers {status} to a request for the whole file"):
+            get(server, tmp_path / "x.zip")
+        assert len(server.asked) == (2 if there else 1)
 
     def test_nobody_there(self, tmp_path):
         with socket.socket() as free:

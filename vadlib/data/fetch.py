@@ -265,14 +265,21 @@ def _ask(url: str, there: int, validator: str | None) -> _Answer | None:
             raise
         with error:  # no bytes after these: complete, or another file
             total = _number(str(error.headers.get("Content-Range", "")).removeprefix("bytes */"))
-        return None if there and total == there else _ask(url, 0, None)
+        return None if there and total == there else _ask_for_all(url, there, 416)
     if response.status == 206:
         span, _, total = str(response.headers.get("Content-Range", "")).removeprefix("bytes ").partition("/")
         if _number(span.partition("-")[0]) == there:
             return _Answer(response, there, _number(total))
         response.close()
-        return _ask(url, 0, None)
+        return _ask_for_all(url, there, 206)
     return _Answer(response, 0, _number(response.headers.get("Content-Length")))
+
+
+def _ask_for_all(url: str, there: int, status: int) -> _Answer:
+    """Ask once more, from the beginning, where an answer does not fit the part that is there."""
+    if not there:
+        raise FetchError(f"{url}: the server answers {status} to a request for the whole file.")
+    return _ask(url, 0, None)
 
 
 def _number(text: str | None) -> int | None:
