@@ -39,7 +39,7 @@ def fetch(
     ] = None,
     keep: Annotated[bool, typer.Option(help="keep the archives after unpacking")] = True,
 ) -> None:
-    """Download a data set from its authors, check it, and unpack it. Read its terms first."""
+    """Download a data set from its authors, unpack and check it. Read its terms first. Exit code 1: not complete."""
     from vadlib.data.check import check_datasets, report
     from vadlib.data.fetch import fetch
     from vadlib.data.official import PUBLICATIONS
@@ -49,6 +49,8 @@ def fetch(
         typer.echo(f"{dataset}: {publication.terms}; the authors' page is {publication.page}", err=True)
     unpacked = fetch(dataset, to, urls=url or (), sha256=sha256 or (), keep=keep)
     typer.echo(f"unpacked: {', '.join(map(str, unpacked))}" if unpacked else f"all of it is in {to} already")
-    for name in publication.datasets:
-        for each in check_datasets(to, name):
-            typer.echo(report(each))
+    checks = [each for name in publication.datasets for each in check_datasets(to, name)]
+    for each in checks:
+        typer.echo(report(each))
+    if not all(each.complete for each in checks):
+        raise typer.Exit(1)

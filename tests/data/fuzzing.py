@@ -637,14 +637,24 @@ def variable_rate(rng, root):
     donor = root / ".donor.mp4"
     n_frames = int(rng.integers(3, 7))
     write_film(donor, n_frames, rng)
-    content = bytearray(donor.read_bytes())
-    start = content.index(b"stts") + 4
-    assert struct.unpack_from(">II", content, start) == (0, 1)
-    _, delta = struct.unpack_from(">II", content, start + 8)
-    struct.pack_into(">II", content, start + 8, n_frames, int(delta * rng.integers(1, 50)))
+    content = donor.read_bytes()
     donor.unlink()
-    path.write_bytes(content)
+    path.write_bytes(two_rates(content, int(rng.integers(1, n_frames)), int(rng.integers(2, 50))))
     return [path]
+
+
+def two_rates(content: bytes, n_first: int, factor: int) -> bytes:
+    """An MP4 file as OpenCV writes it, whose frames after the first few last some times as long."""
+    content = bytearray(content)
+    at = content.index(b"stts")
+    version, n_runs, n_frames, delta = struct.unpack_from(">4I", content, at + 4)
+    assert (version, n_runs) == (0, 1)
+    assert content.index(b"mdat") < at, "what comes after it in the file may move"
+    content[at + 4 : at + 20] = struct.pack(">6I", 0, 2, n_first, delta, n_frames - n_first, delta * factor)
+    for box in (b"stts", b"stbl", b"minf", b"mdia", b"trak", b"moov"):
+        start = content.rindex(box, 0, at + 4) - 4  # of the boxes it is in, each is the last of its kind before it
+        struct.pack_into(">I", content, start, struct.unpack_from(">I", content, start)[0] + 8)
+    return bytes(content)
 
 
 def many_frames(rng, root):

@@ -195,6 +195,15 @@ def test_headers_that_claim_gigabytes(write, out):
     )
 
 
+def test_a_dictionary_of_more_memory_than_there_is(write, out, monkeypatch):
+    def no_memory(*_, **__):
+        raise MemoryError
+
+    archive = write(pack("tar.xz"))
+    monkeypatch.setattr(lzma.LZMAFile, "read", no_memory)
+    refuse(archive, out, "is damaged, or no archive: MemoryError")
+
+
 def test_a_header_damaged_in_the_middle_is_not_the_end(write, out):
     content = bytearray(gzip.decompress(tar_bytes([("set/a", b"1"), ("set/b", b"2")])))
     content[1024 + 10] ^= 1  # the second header's name, so that its checksum is wrong

@@ -1,6 +1,7 @@
 import hashlib
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from vadlib.data import official
 from vadlib.data.check import check_datasets, guess_names, report
 from vadlib.data.official import COUNTS, Archive, Counts
-from vadlib.errors import LayoutError, ParameterError
+from vadlib.errors import LayoutError, ParameterError, UnreadableError
 
 # What the small copies of `conftest.py` hold.
 SMALL = {
@@ -28,6 +29,26 @@ def small(monkeypatch):
 @pytest.fixture
 def shanghaitech(tmp_path, shanghaitech_root):
     return shutil.copytree(shanghaitech_root, tmp_path / "shanghaitech")
+
+
+@pytest.fixture
+def lock(monkeypatch):
+    """Nobody may look into a folder, or read a file: whoever tests as root could."""
+
+    def lock(locked):
+        def refuse_below(real):
+            def refuse(path, *arguments, **options):
+                if locked in Path(path).parents or (path == locked and real is not stat):
+                    raise PermissionError(13, "Permission denied", str(path))
+                return real(path, *arguments, **options)
+
+            return refuse
+
+        stat = Path.stat
+        for name in ("stat", "iterdir", "open"):
+            monkeypatch.setattr(Path, name, refuse_below(getattr(Path, name)))
+
+    return lock
 
 
 def only(root, name=None, **options):
@@ -207,6 +228,45 @@ class TestGuess:
             check_datasets(shanghaitech, "shanghai")
         with pytest.raises(LayoutError, match="It looks like shanghaitech"):
             check_datasets(shanghaitech, "ucsd-ped2")
+
+
+class TestWhatMayNotBeRead:
+    def test_a_folder_beside_is_no_home(self, shanghaitech, lock):
+        top = shanghaitech.parent
+        (top / "lost+found").mkdir()
+        (top / "xyz").mkdir()
+        shanghaitech.rename(top / "xyz/shanghaitech")
+        lock(top / "lost+found")
+        with pytest.raises(LayoutError, match="but shanghaitech is in .*xyz: give that as root"):
+            guess_names(top)
+        assert only(top / "xyz").name == "shanghaitech"
+
+    def test_a_folder_above(self, shanghaitech, monkeypatch):
+        real = Path.glob
+
+        def refuse(folder, pattern):
+            if folder == shanghaitech.parent:
+                raise PermissionError(13, "Permission denied", str(folder))
+            return real(folder, pattern)
+
+        monkeypatch.setattr(Path, "glob", refuse)
+        assert only(shanghaitech).name == "shanghaitech"
+
+    def test_an_archive(self, shanghaitech, monkeypatch):
+        def refuse(path):
+            raise PermissionError(13, "Permission denied", str(path))
+
+        (shanghaitech.parent / "shanghaitech.tar.gz").write_bytes(b"archive")
+        monkeypatch.setattr("vadlib.data.check.file_sha256", refuse)
+        assert only(shanghaitech, decode=True).notes[0].endswith("(7 bytes), but cannot be read: Permission denied")
+
+    @pytest.mark.parametrize("name", [None, "ucsd-ped2"])
+    def test_the_root_itself(self, tmp_path, lock, name):
+        root = tmp_path / "locked"
+        root.mkdir()
+        lock(root)
+        with pytest.raises(UnreadableError, match="locked.* cannot be read: Permission denied. Check its permissions"):
+            check_datasets(root, name)
 
 
 def test_official_counts_add_up():

@@ -9,6 +9,7 @@ import socket
 import threading
 import zipfile
 from collections import namedtuple
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +34,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.lengths = True
         self.cut_after: list[int] = []  # bytes after which the next answers end
         self.errors: list[int] = []  # the next answers
+        self.always: int | None = None  # the answer to whatever is asked, without a word on the range
         self.asked: list[str | None] = []  # ranges
 
     def url(self, path="/x.zip"):
@@ -49,6 +51,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         server.asked.append(wanted)
         if server.errors:
             self.send_error(server.errors.pop(0))
+            return
+        if server.always:
+            self.send_response(server.always)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
             return
         if self.path == "/moved":
             self.send_response(302)
@@ -193,6 +200,17 @@ class TestDownload:
         with pytest.raises(FetchError, match=r"answers 503 .*, 5 times in a row"):
             get(server, tmp_path / "x.zip")
 
+    @pytest.mark.parametrize("status", [206, 416])
+    @pytest.mark.parametrize("there", [0, 300_000])
+    def test_a_server_that_knows_only_parts(self, server, tmp_path, status, there):
+        if there:
+            (tmp_path / "x.zip.partial").write_bytes(CONTENT[:there])
+            (tmp_path / ".x.zip.source.json").write_text(json.dumps({"url": server.url(), "validator": '"1"'}))
+        server.always = status
+        with pytest.raises(FetchError, match=f"/x.zip: the server answers {status} to a request for the whole file"):
+            get(server, tmp_path / "x.zip")
+        assert len(server.asked) == (2 if there else 1)
+
     def test_nobody_there(self, tmp_path):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -247,6 +265,68 @@ class TestFetch:
         (tmp_path / "labels").rmdir()
         assert fetch("set", tmp_path, progress=False) == [tmp_path / "labels"]
         assert len(server.asked) == 2
+
+    @pytest.fixture
+    def two_folders(self, server, monkeypatch):
+        """A data set of one archive that holds two folders."""
+        server.files = {"/a.zip": zipped(labels="0 1", videos="film")}
+        digest = hashlib.sha256(server.files["/a.zip"]).hexdigest()
+        archives = (Archive("a.zip", server.url("/a.zip"), digest, "videos"),)
+        monkeypatch.setitem(PUBLICATIONS, "set", Publication("http://authors/page", "research", archives, ()))
+
+    @pytest.mark.parametrize("n_moved", [0, 1])
+    @pytest.mark.parametrize("killed", [False, True])
+    def test_interrupted_while_what_was_unpacked_is_moved(
+        self, two_folders, server, tmp_path, monkeypatch, n_moved, killed
+    ):
+        real, moved = Path.rename, []
+
+        def rename(path, target):
+            if path.parent.name.endswith(".unpacking"):
+                if len(moved) == n_moved:
+                    raise KeyboardInterrupt
+                moved.append(path.name)
+            return real(path, target)
+
+        with monkeypatch.context() as patched, contextlib.suppress(KeyboardInterrupt):
+            patched.setattr(Path, "rename", rename)
+            if killed:  # nothing is cleaned up
+                patched.setattr(fetching.shutil, "rmtree", lambda *_, **__: None)
+            fetch("set", tmp_path, progress=False)
+        assert moved == ["labels", "videos"][:n_moved]
+        assert fetch("set", tmp_path, progress=False) == [tmp_path / name for name in ("labels", "videos")[n_moved:]]
+        assert (tmp_path / "labels/labels.txt").read_text() == "0 1"
+        assert (tmp_path / "videos/videos.txt").read_text() == "film"
+        assert fetch("set", tmp_path, progress=False) == []
+        assert len(server.asked) == 1
+
+    def test_a_disk_full_while_it_is_noted(self, two_folders, tmp_path, monkeypatch):
+        real = fetching.write_atomically
+
+        def full(path, content):
+            if path.name.endswith(".unpacked.json"):
+                raise OSError(28, "No space left on device")
+            real(path, content)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(fetching, "write_atomically", full)
+            with pytest.raises(FetchError, match="No space left"):
+                fetch("set", tmp_path, progress=False)
+        assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []
+        assert len(fetch("set", tmp_path, progress=False)) == 2
+
+    def test_what_would_be_in_the_way_is_found_before_downloading(self, two_folders, server, tmp_path):
+        (tmp_path / "videos").mkdir()
+        with pytest.raises(FetchError, match="videos is there already, and is not replaced"):
+            fetch("set", tmp_path, progress=False)
+        assert server.asked == []
+
+    def test_what_somebody_else_put_there_is_not_taken_for_moved(self, two_folders, server, tmp_path):
+        (tmp_path / "labels").mkdir()
+        (tmp_path / ".a.zip.unpacked.json").write_text(json.dumps({"sha256": "another", "entries": ["labels"]}))
+        with pytest.raises(FetchError, match="labels is there already, and is not replaced"):
+            fetch("set", tmp_path, progress=False)
+        assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["labels"]
 
     def test_archives_need_not_be_kept(self, published, server, tmp_path):
         fetch("set", tmp_path, keep=False, progress=False)

@@ -1,10 +1,13 @@
 import os
 import shutil
+import struct
 
+import cv2
 import numpy as np
 import pytest
 
 from vadlib.data import FrameReader, draw, extract_frames, open_dataset, read_frame, videos
+from vadlib.data.check import check_datasets
 from vadlib.data.folder import find_clips, open_videos
 from vadlib.errors import LabelError, LayoutError, ParameterError, UnreadableError
 
@@ -200,6 +203,124 @@ def test_what_is_no_clip_is_left_out(root, write):
     assert len(open_dataset("folder", root).clips) == 6
 
 
+def test_folders_of_systems_are_left_out(root, write):
+    for number, folder in enumerate(
+        ("@eaDir", "#recycle", "gate/#snapshot", "$RECYCLE.BIN", "System Volume Information", "normal/lost+found")
+    ):
+        write.video(root / folder / f"{number}.avi", 3)
+    assert len(open_dataset("folder", root).clips) == 6
+
+
+def test_videos_of_kinds_that_are_not_read_are_named(root):
+    assert "not looked at" not in open_dataset("folder", root).facts
+    for name in ("a.MTS", "gate/b.mts", "pond/deep/c.m2ts", "normal/gate/d.h264", "#recycle/e.dav", ".f.flv", "g.txt"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_bytes(b"stream")
+    (root / "folder.vob").mkdir()
+    dataset = open_dataset("folder", root)
+    assert len(dataset.clips) == 6
+    assert dataset.facts["not looked at"].startswith("4 files (.h264 .m2ts .mts): videos of such names are not read.")
+    (check,) = check_datasets(root, "folder", progress=False)
+    assert any(note.startswith("not looked at: 4 files (.h264 .m2ts .mts)") for note in check.notes)
+
+
+def test_normal_footage_that_is_not_read_is_named(root):
+    shutil.rmtree(root / "normal")
+    (root / "normal").mkdir()
+    (root / "normal/a.3gp").write_bytes(b"stream")
+    with pytest.raises(LayoutError, match=r"no footage to fit on.* Not looked at: 1 file \(\.3gp\): videos of such"):
+        open_dataset("folder", root)
+
+
+def test_labels_in_capital_letters(root):
+    (root / "Labels.CSV").write_text("clip,first,last\ntop,0,1\n")
+    dataset = open_dataset("folder", root)
+    assert dataset.labels["top"].tolist() == [1, 1, 0, 0]
+    assert dataset.facts["labels"].startswith("Labels.CSV; unlabelled")
+
+
+def test_what_is_known_of_each_camera(root, write):
+    facts = open_dataset("folder", root).facts
+    assert facts["clips of each camera"] == (
+        "gate (1 normal, 1 to score), pond (0 normal, 1 to score), unknown (0 normal, 1 to score), "
+        "yard (1 normal, 1 to score)"
+    )
+    assert facts["camera pond"] == "no normal footage of this camera; it is judged by that of the others"
+    assert {key for key in facts if key.startswith("camera ")} == {"camera pond", "camera unknown"}
+    write.video(root / "normal/pond/p.avi", 3)
+    assert "camera pond" not in open_dataset("folder", root).facts
+
+
+def test_many_cameras_without_normal_footage(root, write):
+    for day in range(12):
+        write.video(root / f"{day:02d}/x.avi", 2)
+    facts = open_dataset("folder", root).facts
+    assert facts["clips of each camera"].endswith(", 09 (0 normal, 1 to score) and 6 more")
+    assert len([key for key in facts if key.startswith("camera ")]) == 10
+    assert facts["other cameras"] == "no normal footage of 4 more, either"
+
+
+def test_one_camera_needs_no_words(write, tmp_path):
+    write.video(tmp_path / "normal/a.avi", 5)
+    write.video(tmp_path / "b.avi", 5)
+    assert set(open_dataset("folder", tmp_path).facts) == {"labels"}
+
+
+def test_cameras_are_known_whatever_their_case(root):
+    (root / "gate").rename(root / "Gate")
+    (root / "march/yard").rename(root / "march/YARD")
+    dataset = open_dataset("folder", root)
+    assert [dataset.clip(name).scene for name in ("Gate_Mittag größer", "march_YARD_day.1")] == ["gate", "yard"]
+
+
+def write_mp4(path, n_frames, n_first=None):
+    """As OpenCV writes it, 20 frames a second; those after the first `n_first` are shown three times as long."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 20, (64, 48))
+    for _ in range(n_frames):
+        writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer.release()
+    if n_first is None:
+        return path
+    content = bytearray(path.read_bytes())
+    at = content.index(b"stts")
+    _, _, _, delta = struct.unpack_from(">4I", content, at + 4)
+    content[at + 4 : at + 20] = struct.pack(">6I", 0, 2, n_first, delta, n_frames - n_first, 3 * delta)
+    for box in (b"stts", b"stbl", b"minf", b"mdia", b"trak", b"moov"):
+        start = content.rindex(box, 0, at + 4) - 4
+        struct.pack_into(">I", content, start, struct.unpack_from(">I", content, start)[0] + 8)
+    path.write_bytes(content)
+    return path
+
+
+def write_mkv(write, path, n_frames, n_first=None):
+    """The same, by the times of the blocks (track 1, then int16 milliseconds, then flags) before each JPEG picture."""
+    write.video(path, n_frames, fps=20)
+    content, at = bytearray(path.read_bytes()), 0
+    for frame in range(n_frames):
+        at = content.index(b"\xff\xd8\xff", at + 1)
+        assert content[at - 4] == 0x81
+        if n_first is not None and frame > n_first:
+            struct.pack_into(">h", content, at - 3, 50 * n_first + 150 * (frame - n_first))
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_a_variable_rate_is_named(root, write, suffix):
+    def film(name, *arguments):
+        path = root / f"{name}{suffix}"
+        return write_mkv(write, path, *arguments) if suffix == ".mkv" else write_mp4(path, *arguments)
+
+    film("gate/even", 40)
+    assert "times" not in open_dataset("folder", root).facts
+    uneven = film("gate/uneven", 40, 20)
+    facts = open_dataset("folder", root).facts
+    assert facts["times"].startswith(f"approximate in gate/uneven{suffix} (up to ")
+    assert "gate/even" not in facts["times"]
+    assert open_videos([uneven]).facts["times"].startswith(f"approximate in uneven{suffix} (up to ")
+    assert open_videos([uneven]).clips[0].n_frames == 40
+
+
 def test_same_content_same_fingerprint(root, tmp_path):
     copied = shutil.copytree(root, tmp_path / "elsewhere")
     before = open_dataset("folder", root).fingerprint
@@ -264,6 +385,12 @@ class TestBadFolder:
     def test_two_clips_of_one_name(self, root, write):
         write.video(root / "POND/deep/E.avi", 3)
         with pytest.raises(LayoutError, match="are both called"):
+            open_dataset("folder", root)
+
+    def test_two_files_of_labels(self, root):
+        for name in ("labels.csv", "Labels.csv"):
+            (root / name).write_text("clip,first,last\ntop,0,0\n")
+        with pytest.raises(LayoutError, match="has Labels.csv and labels.csv. Keep one"):
             open_dataset("folder", root)
 
     def test_two_folders_called_normal(self, root):

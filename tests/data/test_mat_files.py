@@ -1,4 +1,5 @@
 import random
+import struct
 
 import numpy as np
 import pytest
@@ -66,6 +67,22 @@ def test_byte_order_of_other_machines(tmp_path):
     (tmp_path / "x.mat").write_bytes(content)
     np.testing.assert_array_equal(scipy.io.loadmat(tmp_path / "x.mat")["x"], [[256, 7]])
     np.testing.assert_array_equal(read(tmp_path / "x.mat")[1][0], [[256, 7]])
+
+
+def test_an_empty_cell_may_have_no_bytes(file, write):
+    """As MATLAB writes the cells of cell(1, n) that were never filled; SciPy writes them as arrays (0, 0)."""
+    cells = [np.ones((1, 2), np.uint8), np.zeros((0, 0)), np.array([[7.0]])]
+    path = file(write.cells(cells), compress=False)
+    content = bytearray(path.read_bytes())
+    second = content.index(b"\x0e\0\0\0", content.index(b"\x0e\0\0\0", 128 + 8) + 8)
+    (n_bytes,) = struct.unpack_from("<I", content, second + 4)
+    content[second : second + 8 + n_bytes] = b"\x0e\0\0\0\0\0\0\0"
+    struct.pack_into("<I", content, 132, struct.unpack_from("<I", content, 132)[0] - n_bytes)
+    path.write_bytes(content)
+    shape, found = read(path)
+    assert shape == (1, 3)
+    assert [array.ravel().tolist() for array in found] == [array.ravel().tolist() for array in by_scipy(path)]
+    assert [array.shape for array in found] == [(1, 2), (0, 0), (1, 1)]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -38,6 +38,7 @@ DAMAGE = (
     gzip.BadGzipFile,
     lzma.LZMAError,
     EOFError,
+    MemoryError,  # an .xz that declares a dictionary of gigabytes
     NotImplementedError,
     RuntimeError,
     ValueError,
@@ -51,7 +52,14 @@ class _Entry(NamedTuple):
     open: Callable[[], BinaryIO]
 
 
-def unpack(archive: Path, folder: Path, *, progress: bool = True) -> list[Path]:
+def unpack(
+    archive: Path,
+    folder: Path,
+    *,
+    progress: bool = True,
+    moved: Collection[str] = (),
+    announce: Callable[[list[str]], object] | None = None,
+) -> list[Path]:
     """Unpack an archive.
 
     Parameters
@@ -60,6 +68,10 @@ def unpack(archive: Path, folder: Path, *, progress: bool = True) -> list[Path]:
     folder : Path
         Into which; made where it is not there.
     progress : bool
+    moved : collection of str
+        Names of entries that an earlier, interrupted call may have moved into place: those that are there stay.
+    announce : callable (list of str), optional
+        Called with the names of all entries, just before the first is moved into place.
 
     Returns
     -------
@@ -79,7 +91,7 @@ def unpack(archive: Path, folder: Path, *, progress: bool = True) -> list[Path]:
     try:
         with progress_bar(-(-archive.stat().st_size // 2**20), "Unpacking", "MiB", shown=progress) as bar:
             _unpack_into(partial, archive, bar)
-        return _move_into_place(partial, folder, archive)
+        return _move_into_place(partial, folder, archive, moved, announce)
     except DAMAGE as error:
         reason = str(error) or type(error).__name__
         raise FetchError(f"{archive} is damaged, or no archive: {reason}. Delete it and fetch it again.") from error
@@ -190,13 +202,27 @@ class _Member(tarfile.TarInfo):
         return member
 
 
-def _move_into_place(partial: Path, folder: Path, archive: Path) -> list[Path]:
+def _move_into_place(
+    partial: Path,
+    folder: Path,
+    archive: Path,
+    moved: Collection[str],
+    announce: Callable[[list[str]], object] | None,
+) -> list[Path]:
     entries = sorted(partial.iterdir())
     if not entries:
         raise FetchError(f"{archive} is empty. Delete it and fetch it again.")
-    for entry in entries:
-        if os.path.lexists(folder / entry.name):
+    check_free([entry.name for entry in entries], folder, moved)
+    if announce is not None:
+        announce([entry.name for entry in entries])
+    missing = [entry for entry in entries if not os.path.lexists(folder / entry.name)]
+    return [entry.rename(folder / entry.name) for entry in missing]
+
+
+def check_free(names: Collection[str], folder: Path, moved: Collection[str]) -> None:
+    """Raise FetchError where something of one of these names is in a folder that is not one of `moved`."""
+    for name in names:
+        if name not in moved and os.path.lexists(folder / name):
             raise FetchError(
-                f"{folder / entry.name} is there already, and is not replaced. Move it away, or unpack elsewhere."
+                f"{folder / name} is there already, and is not replaced. Move it away, or unpack elsewhere."
             )
-    return [entry.rename(folder / entry.name) for entry in entries]

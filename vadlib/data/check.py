@@ -11,8 +11,8 @@ import pandas as pd
 
 from vadlib.data import folder, videos
 from vadlib.data.dataset import UNLABELLED, Clip, VideoDataset
-from vadlib.data.layouts import LAYOUTS, find_home, open_dataset
-from vadlib.data.official import COUNTS, PUBLICATIONS, Counts
+from vadlib.data.layouts import LAYOUTS, find_home, open_dataset, unreadable
+from vadlib.data.official import COUNTS, PUBLICATIONS, Archive, Counts
 from vadlib.data.progress import progress_bar
 from vadlib.errors import LayoutError, ParameterError, UnreadableError, VadError
 from vadlib.storage import file_sha256, user_path
@@ -76,12 +76,17 @@ def check_datasets(
         An unknown name.
     LayoutError
         No such folder, or nothing in it that is laid out like a data set.
+    UnreadableError
+        A folder that may not be read.
     """
     root = user_path(root)
     if name is not None and name not in LAYOUTS:
         raise ParameterError(f"dataset: one of {', '.join(LAYOUTS)} is expected, not {name!r}.")
-    names = [name] if name else guess_names(root)
-    return [_check(each, root, decode, progress) for each in names]
+    try:
+        names = [name] if name else guess_names(root)
+        return [_check(each, root, decode, progress) for each in names]
+    except OSError as error:  # a folder that may not be entered, a disk that fails
+        raise unreadable(root, error) from error
 
 
 def guess_names(root: Path) -> list[str]:
@@ -95,7 +100,7 @@ def guess_names(root: Path) -> list[str]:
     if not root.is_dir():
         unpack = "Unpack it, and give the folder." if root.is_file() else "Give the folder of a data set."
         raise LayoutError(f"root: {root} is {'a file' if root.is_file() else 'not there'}. {unpack}")
-    found = {name: find_home(name, root) for name in LAYOUTS if not LAYOUTS[name].any_folder}
+    found = {name: _home(name, root) for name in LAYOUTS if not LAYOUTS[name].any_folder}
     if found["synthcampus"] is not None:  # the same layout: only a world has a record of how it was drawn
         is_world = (found["synthcampus"] / "world.json").is_file()
         found["shanghaitech" if is_world else "synthcampus"] = None
@@ -107,7 +112,7 @@ def guess_names(root: Path) -> list[str]:
     below = [path for path in sorted(root.iterdir()) if path.is_dir() and videos.visible(path)]
     for near in (*list(Path(os.path.abspath(root)).parents)[:3], *below[:50]):
         for name in LAYOUTS:
-            if not LAYOUTS[name].any_folder and find_home(name, near) is not None:
+            if not LAYOUTS[name].any_folder and _home(name, near) is not None:
                 raise LayoutError(f"{root} is not a data set's folder, but {name} is in {near}: give that as root.")
     if folder.find_clips(root):
         return ["folder"]
@@ -119,6 +124,14 @@ def guess_names(root: Path) -> list[str]:
         f"{root} holds no data set that is known: {', '.join(there[:8]) or 'nothing'} is there.{hint} "
         f"Known are {', '.join(LAYOUTS)}."
     )
+
+
+def _home(name: str, folder: Path) -> Path | None:
+    """As `find_home`; a folder that may not be looked into, such as ``lost+found``, is no data set's home."""
+    try:
+        return find_home(name, folder)
+    except OSError:
+        return None
 
 
 def _check(name: str, root: Path, decode: bool, progress: bool) -> Check:
@@ -212,13 +225,24 @@ def _archives(name: str, root: Path, home: Path, decode: bool) -> list[str]:
     notes = []
     for publication in PUBLICATIONS.values():
         for archive in publication.archives if name in publication.datasets else ():
-            for path in sorted(path for place in places for path in place.glob(f"{archive.file}*") if path.is_file()):
-                note = f"the archive {path.name} lies beside it ({path.stat().st_size:,} bytes)"
-                if decode and path.name == archive.file:
-                    same = file_sha256(path) == archive.sha256
-                    note += ", with the published sha256" if same else f", but its sha256 is not {archive.sha256}"
-                notes.append(note)
+            for place in places:
+                try:
+                    paths = sorted(path for path in place.glob(f"{archive.file}*") if path.is_file())
+                    notes += [_archive_note(path, archive, decode) for path in paths]
+                except OSError:  # a folder above the data set need not be open to its readers
+                    continue
     return notes
+
+
+def _archive_note(path: Path, archive: Archive, decode: bool) -> str:
+    note = f"the archive {path.name} lies beside it ({path.stat().st_size:,} bytes)"
+    if decode and path.name == archive.file:
+        try:
+            same = file_sha256(path) == archive.sha256
+        except OSError as error:
+            return f"{note}, but cannot be read: {error.strerror or error}"
+        note += ", with the published sha256" if same else f", but its sha256 is not {archive.sha256}"
+    return note
 
 
 def _decode(dataset: VideoDataset, progress: bool) -> list[str]:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import vadlib
-from vadlib.data.archives import unpack
+from vadlib.data.archives import check_free, unpack
 from vadlib.data.official import PUBLICATIONS, Archive
 from vadlib.data.progress import progress_bar
 from vadlib.errors import FetchError, ParameterError
@@ -82,7 +82,7 @@ def fetch(
     if name not in PUBLICATIONS:
         raise ParameterError(f"name: one of {', '.join(PUBLICATIONS)} is expected, not {name!r}.")
     archives = [
-        Archive(archive.file, url, digest)
+        Archive(archive.file, url, digest, archive.entry if digest == archive.sha256 else None)
         for archive, url, digest in zip(PUBLICATIONS[name].archives, *_sources(name, urls, sha256), strict=True)
     ]
     folder = Path(os.path.abspath(user_path(to)))
@@ -117,8 +117,11 @@ def _sources(name: str, urls: Sequence[str], sha256: Sequence[str]) -> tuple[lis
 
 def _fetch_one(archive: Archive, folder: Path, name: str, keep: bool, progress: bool) -> list[Path]:
     note = folder / f".{archive.file}.unpacked.json"
-    if _was_unpacked(note, archive):
+    moved = _announced(note, archive)
+    if moved and all((folder / entry).exists() for entry in moved):
         return []
+    if archive.entry is not None:
+        check_free([archive.entry], folder, moved)  # rather than after hours of downloading
     path = folder / archive.file
     if not path.is_file():
         try:
@@ -132,21 +135,27 @@ def _fetch_one(archive: Archive, folder: Path, name: str, keep: bool, progress: 
             f"{path} has sha256 {digest}, but {archive.sha256} is expected: it was damaged on its way, or is another "
             f"file. Delete it and run this again; if you know it to be right, run this with --sha256 {digest}."
         )
-    unpacked = unpack(path, folder, progress=progress)
-    write_atomically(note, json.dumps({"sha256": digest, "entries": [entry.name for entry in unpacked]}))
+    # Noted before they are moved, so that a run that is interrupted in between knows its own entries again.
+    unpacked = unpack(
+        path,
+        folder,
+        progress=progress,
+        moved=moved,
+        announce=lambda entries: write_atomically(note, json.dumps({"sha256": digest, "entries": entries})),
+    )
     if not keep:
         path.unlink()
     return unpacked
 
 
-def _was_unpacked(note: Path, archive: Archive) -> bool:
-    """Whether an earlier run unpacked this archive, and what it unpacked is still there."""
+def _announced(note: Path, archive: Archive) -> list[str]:
+    """What an earlier run moved into place of this archive, or was about to; nothing where none got so far."""
     try:
         record = json.loads(note.read_text(encoding="utf-8"))
-        there = all((note.parent / entry).exists() for entry in record["entries"])
-        return there and archive.sha256 in (UNCHECKED, record["sha256"])
+        entries = [str(entry) for entry in record["entries"]]
+        return entries if archive.sha256 in (UNCHECKED, record["sha256"]) else []
     except (OSError, ValueError, KeyError, TypeError):
-        return False
+        return []
 
 
 def check_url(url: str) -> None:
@@ -265,14 +274,21 @@ def _ask(url: str, there: int, validator: str | None) -> _Answer | None:
             raise
         with error:  # no bytes after these: complete, or another file
             total = _number(str(error.headers.get("Content-Range", "")).removeprefix("bytes */"))
-        return None if there and total == there else _ask(url, 0, None)
+        return None if there and total == there else _ask_for_all(url, there, 416)
     if response.status == 206:
         span, _, total = str(response.headers.get("Content-Range", "")).removeprefix("bytes ").partition("/")
         if _number(span.partition("-")[0]) == there:
             return _Answer(response, there, _number(total))
         response.close()
-        return _ask(url, 0, None)
+        return _ask_for_all(url, there, 206)
     return _Answer(response, 0, _number(response.headers.get("Content-Length")))
+
+
+def _ask_for_all(url: str, there: int, status: int) -> _Answer:
+    """Ask once more, from the beginning, where an answer does not fit the part that is there."""
+    if not there:
+        raise FetchError(f"{url}: the server answers {status} to a request for the whole file.")
+    return _ask(url, 0, None)
 
 
 def _number(text: str | None) -> int | None:

@@ -6,13 +6,14 @@
     anything else         to score (split test): videos, folders of frames, folders of those, to any depth
     labels.csv            what happens in the clips to score, if someone knows (see `interval_labels`)
 
-A clip is a video file, or a folder of pictures called by their numbers; pictures beside videos are not looked at.
+A clip is a video file, or a folder of pictures called by their numbers; pictures beside videos are not looked at,
+nor are videos of kinds that are not read (`facts` says so) and folders that systems make, such as ``lost+found``.
 Its id is its path under the root without the ending, joined by underscores: `gate/monday.mp4` is `gate_monday`.
 
 Scenes: the first folder under `normal/` is the camera (`normal/gate/a.mp4`). Clips to score belong to a camera
-where one of their folders is called like it (`gate/b.mp4`, `march/gate/b.mp4`), else to the scene called as their
-first folder. Where `normal/` has no folders of clips, everything is one scene. Frame rate: videos carry their own;
-folders of frames get the median of the set's videos, or 25 where there are none.
+where one of their folders is called like it, whatever its case (`gate/b.mp4`, `march/Gate/b.mp4`), else to the scene
+called as their first folder. Where `normal/` has no folders of clips, everything is one scene. Frame rate: videos
+carry their own; folders of frames get the median of the set's videos, or 25 where there are none.
 """
 
 from __future__ import annotations
@@ -20,21 +21,21 @@ from __future__ import annotations
 import difflib
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from vadlib.data import videos
+from vadlib.data import timing, videos
 from vadlib.data.dataset import UNLABELLED, Clip, VideoDataset, some
+from vadlib.data.folder_facts import UNKNOWN_SCENE, UNREAD_SUFFIXES, camera_facts, left_out_facts, timing_facts
 from vadlib.data.interval_labels import label_clips, read_intervals
 from vadlib.errors import LayoutError, ParameterError, UnreadableError
 from vadlib.storage import user_path
 
 NAME = "videos"
-UNKNOWN_SCENE = "unknown"
 COUNTING_SUFFIXES = (".avi", ".mp4", ".mov", ".m4v")  # their headers hold the number of frames
 ESTIMATING_SUFFIXES = (".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".wmv")  # theirs a duration, from which it is guessed
 VIDEO_SUFFIXES = COUNTING_SUFFIXES + ESTIMATING_SUFFIXES
@@ -42,6 +43,9 @@ MAX_FPS = 1000.0
 NOMINAL_FPS = 25.0
 EXPECTS = ("normal/*", "videos or folders of frames")
 LABEL_FILE = "labels.csv"
+SYSTEM_FOLDERS = (  # of archives, network drives and file systems
+    "__MACOSX", "@eaDir", "#recycle", "#snapshot", "$RECYCLE.BIN", "System Volume Information", "lost+found",
+)  # fmt: skip
 
 
 def open_videos(
@@ -79,11 +83,13 @@ def open_videos(
     found = [Path(os.path.abspath(user_path(path))) for path in paths]
     if not found:
         raise ParameterError("videos: none given; give video files, or folders of frames.")
-    clips = [_open_clip(path, float(fps), scene) for path in found]
+    opened = [_open_clip(path, float(fps), scene) for path in found]
+    clips = [clip for clip, _ in opened]
     _check_names(clips)
     labels = {clip.id: np.full(clip.n_frames, UNLABELLED, np.int8) for clip in clips}
     root = Path(os.path.commonpath([path.parent for path in found]))
-    return VideoDataset(NAME, root, tuple(clips), labels, may_lack_labels=True)
+    facts = timing_facts({clip.path.name: seconds for clip, seconds in opened if seconds})
+    return VideoDataset(NAME, root, tuple(clips), labels, facts=facts, may_lack_labels=True)
 
 
 def is_home(folder: Path, name: str) -> bool:
@@ -95,32 +101,41 @@ def open_home(name: str, home: Path, allow_missing: bool) -> VideoDataset:
     """Open a folder of one's own videos (see the module and `vadlib.data.open_dataset`)."""
     normal = _normal_folder(home)
     found = {"train": [], "test": []}  # paths relative to home, by split
-    for path in find_clips(home):
+    left_out: list[Path] = []
+    for path in find_clips(home, left_out):
         parts = path.relative_to(home).parts
         found["train" if normal and parts[0] == normal.name else "test"].append(path)
-    missing = _missing(home, found)
+    missing, unread = _missing(home, found), left_out_facts(left_out)
     if missing and (not allow_missing or len(missing) == 2):
         raise LayoutError(
             f"{name} in {home} is incomplete: {'; '.join(missing)}. Put footage of ordinary days into normal/, and "
             f"what is to be scored beside it.{_hint(home)}"
+            + "".join(f" {what.capitalize()}: {value}." for what, value in unread.items())
         )
-    clips = _open_clips(home, found)
+    clips, uneven = _open_clips(home, found)
     _check_names(clips)
     _check_apart(clips)
-    label_file = home / LABEL_FILE
-    intervals = read_intervals(label_file) if label_file.is_file() else []
+    label_file = _label_file(home)
+    intervals = [] if label_file is None else read_intervals(label_file)
     names = {clip.id: _names(clip.path.relative_to(home)) for clip in clips}
-    labels, events = label_clips(label_file, intervals, clips, names)
+    labels, events = label_clips(label_file or home / LABEL_FILE, intervals, clips, names)
     unlabelled = [clip.id for clip in clips if (labels[clip.id] == UNLABELLED).any()]
-    source = LABEL_FILE if label_file.is_file() else f"none ({LABEL_FILE} is not there)"
+    source = f"none ({LABEL_FILE} is not there)" if label_file is None else label_file.name
     facts = {"labels": source + (f"; unlabelled: {some(unlabelled)}" if unlabelled else "")}
+    facts |= camera_facts(clips) | unread | timing_facts(uneven)
     return VideoDataset(
         name, home, tuple(clips), labels, events=events, missing=tuple(missing), facts=facts, may_lack_labels=True
     )
 
 
-def find_clips(folder: Path) -> list[Path]:
+def find_clips(folder: Path, left_out: list[Path] | None = None) -> list[Path]:
     """List the videos and folders of frames below a folder, sorted.
+
+    Parameters
+    ----------
+    folder : Path
+    left_out : list of Path, optional
+        Given, the videos of kinds that are not read are added to it.
 
     Raises
     ------
@@ -131,17 +146,20 @@ def find_clips(folder: Path) -> list[Path]:
     """
     status = folder.stat()
     seen = {(status.st_dev, status.st_ino): folder}
-    below = [path for entry in _entries(folder) if entry.is_dir() for path in _find_in(entry, seen)]
-    return sorted([*(entry for entry in _entries(folder) if _is_video(entry)), *below])
+    left_out = [] if left_out is None else left_out
+    entries = _entries(folder)
+    below = [path for entry in entries if entry.is_dir() for path in _find_in(entry, seen, left_out)]
+    left_out += [entry for entry in entries if _is_unread(entry)]
+    return sorted([*(entry for entry in entries if _is_video(entry)), *below])
 
 
-def _find_in(folder: Path, seen: dict[tuple[int, int], Path]) -> list[Path]:
+def _find_in(folder: Path, seen: dict[tuple[int, int], Path], left_out: list[Path]) -> list[Path]:
     entries = _entries(folder)
     status = folder.stat()
     first = seen.setdefault((status.st_dev, status.st_ino), folder)
     if first is not folder:
         raise LayoutError(f"{folder} is the same folder as {first}, by a link. Remove one of them.")
-    inside = [path for entry in entries if entry.is_dir() for path in _find_in(entry, seen)]
+    inside = [path for entry in entries if entry.is_dir() for path in _find_in(entry, seen, left_out)]
     films = [entry for entry in entries if _is_video(entry)]
     pictures = [entry for entry in entries if entry.suffix.lower() in videos.IMAGE_SUFFIXES and not entry.is_dir()]
     if pictures and inside and not films:
@@ -149,12 +167,13 @@ def _find_in(folder: Path, seen: dict[tuple[int, int], Path]) -> list[Path]:
             f"{folder} holds pictures ({pictures[0].name} …) and also {some([path.name for path in inside])} in "
             "folders. A folder of frames has none: move one of the two."
         )
+    left_out += [entry for entry in entries if _is_unread(entry)]
     return [folder] if pictures and not films else films + inside
 
 
 def _entries(folder: Path) -> list[Path]:
     try:
-        return sorted(path for path in folder.iterdir() if videos.visible(path) and path.name != "__MACOSX")
+        return sorted(path for path in folder.iterdir() if videos.visible(path) and path.name not in SYSTEM_FOLDERS)
     except OSError as error:
         raise UnreadableError(f"{folder} cannot be listed: {error.strerror}.") from error
 
@@ -163,11 +182,23 @@ def _is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_SUFFIXES and not path.is_dir()
 
 
+def _is_unread(path: Path) -> bool:
+    return path.suffix.lower() in UNREAD_SUFFIXES and not path.is_dir()
+
+
 def _normal_folder(home: Path) -> Path | None:
     """Find the folder `normal`, whatever its case."""
     found = [path for path in _entries(home) if path.name.casefold() == "normal" and path.is_dir()]
     if len(found) > 1:
         raise LayoutError(f"{home} has {found[0].name}/ and {found[1].name}/. Keep one of them.")
+    return found[0] if found else None
+
+
+def _label_file(home: Path) -> Path | None:
+    """Find the labels, whatever the case of their file's name."""
+    found = [path for path in _entries(home) if path.name.casefold() == LABEL_FILE and path.is_file()]
+    if len(found) > 1:
+        raise LayoutError(f"{home} has {found[0].name} and {found[1].name}. Keep one of them.")
     return found[0] if found else None
 
 
@@ -198,28 +229,32 @@ def _hint(home: Path) -> str:
     return f" Is {meant[0]} the footage to fit on? Rename it to normal." if meant else ""
 
 
-def _open_clips(home: Path, found: dict[str, list[Path]]) -> list[Clip]:
+def _open_clips(home: Path, found: dict[str, list[Path]]) -> tuple[list[Clip], dict[str, float]]:
+    """Open the clips; gives also which of them have no even rate, and by how many seconds (see `timing`)."""
     paths = [(path, split) for split in found for path in found[split]]
     with ThreadPoolExecutor(8) as pool:  # opening many videos waits for the disk
         opened = list(pool.map(lambda pair: _open_clip(pair[0], math.nan, UNKNOWN_SCENE), paths))
-    rates = [clip.fps for clip in opened if math.isfinite(clip.fps)]
+    rates = [clip.fps for clip, _ in opened if math.isfinite(clip.fps)]
     fps = float(np.median(rates)) if rates else NOMINAL_FPS
-    cameras = {path.relative_to(home).parts[1] for path in found["train"] if len(path.relative_to(home).parts) > 2}
-    clips = []
-    for clip, (path, split) in zip(opened, paths, strict=True):
+    inside = [path.relative_to(home).parts[1] for path in found["train"] if len(path.relative_to(home).parts) > 2]
+    cameras = {name.casefold(): name for name in sorted(inside, reverse=True)}
+    clips, uneven = [], {}
+    for (clip, seconds), (path, split) in zip(opened, paths, strict=True):
         parts = path.relative_to(home).parts
         clip_id = "_".join((*parts[:-1], clip.id))
         folders = parts[1:-1] if split == "train" else parts[:-1]
         rate = clip.fps if math.isfinite(clip.fps) else fps
         clips.append(replace(clip, id=clip_id, split=split, scene=_scene(folders, cameras), fps=rate))
-    return clips
+        if seconds:
+            uneven[path.relative_to(home).as_posix()] = seconds
+    return clips, uneven
 
 
-def _scene(folders: tuple[str, ...], cameras: set[str]) -> str:
-    """Which camera a clip in these folders shows, where `cameras` have normal footage."""
+def _scene(folders: tuple[str, ...], cameras: Mapping[str, str]) -> str:
+    """Which camera a clip in these folders shows; `cameras` have normal footage, by their names in lower case."""
     if not cameras or not folders:
         return UNKNOWN_SCENE
-    return next((name for name in folders if name in cameras), folders[0])
+    return next((cameras[name.casefold()] for name in folders if name.casefold() in cameras), folders[0])
 
 
 def _names(path: Path) -> tuple[str, ...]:
@@ -242,12 +277,13 @@ def _check_apart(clips: list[Clip]) -> None:
             )
 
 
-def _open_clip(path: Path, fps: float, scene: str) -> Clip:
+def _open_clip(path: Path, fps: float, scene: str) -> tuple[Clip, float]:
+    """Open a clip; gives also by how many seconds its frames are off an even rate, 0 where that is only rounding."""
     if path.is_dir():
         files = videos.list_numbered(path)
         if not files:
             raise LayoutError(_no_frames(path))
-        return Clip(path.name, "test", scene, path, len(files), fps)
+        return Clip(path.name, "test", scene, path, len(files), fps), 0.0
     if not path.exists():
         raise LayoutError(f"{path} does not exist. Give video files, or folders of frames.")
     if not path.is_file():
@@ -258,9 +294,15 @@ def _open_clip(path: Path, fps: float, scene: str) -> Clip:
             "frames. Rewrite it with `ffmpeg -i IN OUT.mp4`."
         )
     info = videos.probe_video(path)
-    n_frames = _count_frames(path) if path.suffix.lower() in ESTIMATING_SUFFIXES else info.n_frames
     believable = math.isfinite(info.fps) and 0 < info.fps <= MAX_FPS
-    return Clip(path.stem, "test", scene, path, n_frames, info.fps if believable else fps)
+    rate = info.fps if believable else fps
+    if path.suffix.lower() in ESTIMATING_SUFFIXES:
+        times = timing.decoded_times(path)  # (n_frames,)
+        n_frames, seconds = len(times), timing.departure(times, np.arange(len(times)), rate) if times.any() else 0.0
+    else:
+        n_frames, seconds = info.n_frames, timing.listed_departure(path, rate)
+    uneven = believable and timing.is_uneven(seconds, rate)
+    return Clip(path.stem, "test", scene, path, n_frames, rate), seconds if uneven else 0.0
 
 
 def _no_frames(folder: Path) -> str:
@@ -269,18 +311,6 @@ def _no_frames(folder: Path) -> str:
     if films:
         return f"{folder} holds videos, not frames: give the files themselves ({folder / films[0]} …)."
     return f"{folder} has no frames: pictures called by their number ({', '.join(videos.IMAGE_SUFFIXES)}) are expected."
-
-
-def _count_frames(path: Path) -> int:
-    capture, n_frames = videos.open_video(path), 0
-    try:
-        while capture.grab():
-            n_frames += 1
-    finally:
-        capture.release()
-    if not n_frames:
-        raise UnreadableError(f"{path} opens as a video, but no frame of it can be decoded. Copy it again.")
-    return n_frames
 
 
 def _check_names(clips: list[Clip]) -> None:

@@ -86,10 +86,15 @@ def open_dataset(name: str, root: str | Path, *, allow_missing: bool = False) ->
             raise LayoutError(_wrong_layout(name, layout, root))
         return layout.open_home(name, home, allow_missing)
     except OSError as error:  # a folder that may not be entered, a disk that fails
-        raise UnreadableError(
-            f"{name} in {root}: {shown(error.filename or root)} cannot be read: {error.strerror or error}. "
-            "Check its permissions, and the disk."
-        ) from error
+        raise unreadable(root, error, name) from error
+
+
+def unreadable(root: Path, error: OSError, name: str = "a data set") -> UnreadableError:
+    """Put the system's error while a data set was looked for into words."""
+    return UnreadableError(
+        f"{name} in {root}: {shown(error.filename or root)} cannot be read: {error.strerror or error}. "
+        "Check its permissions, and the disk."
+    )
 
 
 def find_home(name: str, root: Path) -> Path | None:

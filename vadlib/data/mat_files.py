@@ -100,9 +100,10 @@ def _find(path: Path, file: BinaryIO, order: str, name: str) -> MatVariable:
         if kind in (MATRIX, COMPRESSED):
             stream = _Stream(path, file, n_bytes, order, inflate=kind == COMPRESSED)
             header = stream.open_matrix() if kind == COMPRESSED else stream.matrix_header()
-            if header.name == name:
-                return _variable(path, stream, header)
-            names.append(header.name)
+            if header is not None:
+                if header.name == name:
+                    return _variable(path, stream, header)
+                names.append(header.name)
         file.seek(start + n_bytes)
 
 
@@ -113,7 +114,8 @@ def _variable(path: Path, stream: _Stream, header: _Header) -> MatVariable:
         def cells() -> Iterator[np.ndarray]:
             with stream.file:
                 for _ in range(n_cells):
-                    yield stream.numbers(stream.open_matrix())
+                    cell = stream.open_matrix()
+                    yield np.empty((0, 0)) if cell is None else stream.numbers(cell)
                 stream.finish()
 
         return MatVariable(header.shape, cells())
@@ -186,12 +188,12 @@ class _Stream:
         self.read(-n_bytes % 8)
         return first, content
 
-    def open_matrix(self) -> _Header:
-        """Read the tag and header of a matrix."""
-        kind, _ = struct.unpack(f"{self.order}II", self.read(8))
+    def open_matrix(self) -> _Header | None:
+        """Read the tag and header of a matrix; None where it has no bytes at all, as an empty cell may be written."""
+        kind, n_bytes = struct.unpack(f"{self.order}II", self.read(8))
         if kind != MATRIX:
             raise LabelError(_broken(self.path, f"an array is expected, found data type {kind}"))
-        return self.matrix_header()
+        return self.matrix_header() if n_bytes else None
 
     def matrix_header(self) -> _Header:
         """Read what comes before the numbers of a matrix, or before its cells."""

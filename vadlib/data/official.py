@@ -17,11 +17,14 @@ class Archive:
     url : str
     sha256 : str
         64 hex digits. As recorded by anomalib (openvinotoolkit/anomalib, src/anomalib/data/datamodules/video).
+    entry : str, optional
+        The folder in it that holds the data.
     """
 
     file: str
     url: str
     sha256: str
+    entry: str | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,7 @@ PUBLICATIONS = {
                 "shanghaitech.tar.gz",
                 "http://101.32.75.151:8181/dataset/shanghaitech.tar.gz",
                 "c13a827043b259ccf8493c9d9130486872992153a9d714fe229e523cd4c94116",
+                "shanghaitech",
             ),
         ),
         datasets=("shanghaitech",),
@@ -128,6 +132,7 @@ PUBLICATIONS = {
                 "UCSD_Anomaly_Dataset.tar.gz",
                 "http://www.svcl.ucsd.edu/projects/anomaly/UCSD_Anomaly_Dataset.tar.gz",
                 "2329af326951f5097fdd114c50e853957d3e569493a49d22fc082a9fd791915b",
+                "UCSD_Anomaly_Dataset.v1p2",
             ),
         ),
         datasets=("ucsd-ped1", "ucsd-ped2"),
@@ -140,11 +145,13 @@ PUBLICATIONS = {
                 "Avenue_Dataset.zip",
                 "http://www.cse.cuhk.edu.hk/leojia/projects/detectabnormal/Avenue_Dataset.zip",
                 "fc9cb8432a11ca79c18aa180c72524011411b69d3b0ff27c8816e41c0de61531",
+                "Avenue Dataset",
             ),
             Archive(
                 "ground_truth_demo.zip",
                 "http://www.cse.cuhk.edu.hk/leojia/projects/detectabnormal/ground_truth_demo.zip",
                 "60fec1728ec8f73a58aad3aeb5729d70a805a47e0b8eb4bf91ab67ef06386d77",
+                "ground_truth_demo",
             ),
         ),
         datasets=("avenue",),
