@@ -144,6 +144,7 @@ normal, scores = everything[everything["split"] == "train"], everything[everythi
 #
 # {glue:text}`n_fitted` normal frames are fitted on by every detector. Other normal footage, {glue:text}`held_minutes` that no detector was fitted
 # on ({glue:text}`held_how`), says what scores are usual: thresholds come from it alone. {glue:text}`rate_sentence`
+# {glue:text}`facts_sentence`
 #
 # An alarm begins and ends where the score passes a low threshold, which {glue:text}`low_share` of the held-out normal frames reach, and is
 # one only if it reaches the high threshold in between; alarms less than {glue:text}`max_gap_seconds` s apart are one, shorter ones than
@@ -331,6 +332,8 @@ glue("n_viewed", viewed["clip"].nunique(), display=False)
 glue("n_fitted", f"{len(fitted_on):,}", display=False)
 glue("held_minutes", hours_and_minutes(normal, fps), display=False)
 glue("held_how", normal_footage.how, display=False)
+told = {name: value for name, value in videos.facts.items() if name.startswith(("times", "camera", "not looked at"))}
+glue("facts_sentence", " ".join(f"{name}: {value}." for name, value in told.items()), display=False)
 glue("rate_sentence", rate_sentence(normal, scores, rate, frames_a_second, fps), display=False)
 glue("low_share", f"{low_share:.0%}", display=False)
 glue("max_gap_seconds", f"{max_gap_seconds:g}", display=False)
