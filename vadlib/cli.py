@@ -21,6 +21,7 @@ class _Commands(typer.core.TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
+            sys.unraisablehook = lambda _: None  # what was interrupted while it was made complains when it is dropped
             typer.echo("interrupted; run the same command to go on", err=True)
             raise typer.Exit(130) from None  # 128 + SIGINT, as shells say it
 
