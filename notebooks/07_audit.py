@@ -401,6 +401,11 @@ metrics = plain(
     {
         "n_frames": len(scores),
         "by_protocol": merits,
+        "scores": {
+            f"{name}, {where}": {"micro_auroc_interval": interval}
+            for where, group in merits.items()
+            for name, interval in group.items()
+        },
         "blind_by_protocol": blind,
         "against": against,
         "leakage": leakage,
