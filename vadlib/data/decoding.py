@@ -1,0 +1,161 @@
+"""Video files to pictures, by FFmpeg's libraries (PyAV): every picture that can be decoded, in playing order.
+
+What a file holds is what comes out: neither the ending of its name nor the number of frames in its header is believed.
+Decoding goes on behind damage, as players do; what was wrong is kept in `VideoDecoder.damage`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import av.logging
+import cv2
+import numpy as np
+from av.video.reformatter import VideoReformatter
+
+from vadlib.data.files import require_file
+from vadlib.errors import UnreadableError
+
+TEXT_BYTES = 4096  # at a file's beginning, by which text is told from video
+CONTROL_CHARACTERS = bytes(set(range(32)) - set(b"\t\n\r\f")) + b"\x7f"
+REWRITE = "`ffmpeg -i IN OUT.mp4` writes what can be decoded into a new file"
+
+
+class VideoDecoder:
+    """The pictures of a video file, from its start to its end; a context manager, to be iterated once.
+
+    Parameters
+    ----------
+    path : Path
+    n_threads : int
+        Threads of the video codec. What several of them make of a damaged video differs from run to run.
+
+    Attributes
+    ----------
+    stream : av.VideoStream
+        Of several, the one that players would show.
+    damage : list of str
+        What went wrong so far, a few words each.
+
+    Raises
+    ------
+    UnreadableError
+        A file that is not there, is no video, or has a codec that cannot be decoded.
+    """
+
+    def __init__(self, path: Path, n_threads: int = 1):
+        require_file(path)
+        if is_text(path):  # a play list would open other files
+            raise UnreadableError(f"{path} is not a video that can be opened, but text. Copy it again.")
+        self.path = path
+        self.damage: list[str] = []
+        try:
+            # An absolute path: a relative one could be taken for a protocol, as in "concat:a/b.avi".
+            self._container = av.open(os.path.abspath(path), container_options={"protocol_whitelist": "file"})
+        except (av.FFmpegError, UnicodeError) as error:
+            raise UnreadableError(_cannot_open(path, error)) from error
+        try:
+            self.stream = self._video_stream()
+            self.stream.codec_context.thread_count = n_threads
+        except BaseException:
+            self._container.close()
+            raise
+        self._to_bgr = VideoReformatter()
+
+    def __enter__(self) -> VideoDecoder:
+        """Give itself."""
+        return self
+
+    def __exit__(self, *error) -> None:
+        """Close the file."""
+        self._container.close()
+
+    @property
+    def format(self) -> str:
+        """FFmpeg's name of the container."""
+        return self._container.format.name
+
+    @property
+    def stated_end(self) -> float | None:
+        """When the last picture should end, in seconds on the frames' own clock, by the container; None if it is silent.
+
+        The duration of an AVI file is estimated from its size where it is cut short; its header's count is not.
+        """
+        start, duration = self._container.start_time or 0, self._container.duration
+        if self.stream.duration is not None and self.stream.time_base:
+            start_s = float((self.stream.start_time or 0) * self.stream.time_base)
+            end = start_s + float(self.stream.duration * self.stream.time_base)
+        elif duration is not None:
+            end = (start + duration) / av.time_base
+        else:
+            return None
+        if self.format == "avi" and self.stream.frames and self.stream.average_rate:
+            end = max(end, self.stream.frames / float(self.stream.average_rate))
+        return end
+
+    def __iter__(self) -> Iterator[av.VideoFrame]:
+        """Yield the frames in playing order."""
+        packets = self._container.demux(self.stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.FFmpegError as error:
+                self.damage.append(f"the file breaks off ({error.strerror})")
+                packet = None
+            if packet is None:
+                return
+            try:
+                frames = packet.decode()
+            except av.FFmpegError:
+                self.damage.append("a picture that cannot be decoded")
+                continue
+            yield from frames
+
+    def picture(self, frame: av.VideoFrame) -> np.ndarray:
+        """A frame as people see it: uint8 (H, W, 3) RGB, turned upright where the camera was held sideways."""
+        bgr = self._to_bgr.reformat(frame, format="bgr24", interpolation="BICUBIC", threads=1).to_ndarray()
+        image = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+        quarter_turns = round(frame.rotation / 90)
+        return np.ascontiguousarray(np.rot90(image, quarter_turns)) if quarter_turns else image
+
+    def _video_stream(self) -> av.VideoStream:
+        stream = self._container.streams.best("video")
+        if stream is None or stream.disposition & av.stream.Disposition.attached_pic:
+            raise UnreadableError(f"{self.path} has sound or data, but no video. Export it with its pictures.")
+        if stream.codec_context is None:
+            raise UnreadableError(
+                f"{self.path}: its pictures are coded as {self._codec_name(stream.index)}, which cannot be decoded "
+                "here. Export it as H.264, with the recorder's own program if no other can read it."
+            )
+        return stream
+
+    def _codec_name(self, index: int) -> str:
+        """What FFmpeg says of a stream that it has no decoder for: it is nowhere but in its log."""
+        level = av.logging.get_level()
+        av.logging.set_level(av.logging.INFO)
+        try:
+            found = re.search(rf"Stream #0:{index}\b.*?Video: ([^,]+)", self._container.dumps_format())
+        finally:
+            av.logging.set_level(level)
+        return found[1].removeprefix("none ").strip("()") if found else "something unknown"
+
+
+def is_text(path: Path) -> bool:
+    """Whether a file begins like text.
+
+    Raises
+    ------
+    UnreadableError
+        A file that cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(TEXT_BYTES)
+    except OSError as error:
+        raise UnreadableError(f"{path} cannot be read: {error.strerror}.") from error
+    return bool(start) and len(start) == len(start.translate(None, CONTROL_CHARACTERS))
