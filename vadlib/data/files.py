@@ -9,6 +9,14 @@ from pathlib import Path
 from vadlib.errors import LabelError, UnreadableError
 
 MAX_TEXT_BYTES = 2**26
+SKIPPING = (  # what a message offers where a file, or a part of it, cannot be read: the switch of each way in
+    "or leave out what cannot be read (SKIP_UNREADABLE=1 with make, --skip-unreadable, skip_unreadable=True in Python)"
+)
+
+
+def visible(path: Path) -> bool:
+    """Whether a file is meant: not `.DS_Store`, `._001.tif`, `Thumbs.db` or an editor's copy."""
+    return not path.name.startswith(".") and not path.name.endswith("~") and path.name != "Thumbs.db"
 
 
 def require_file(path: Path) -> int:

@@ -6,9 +6,7 @@ grey pictures are repeated over the three channels, transparency is dropped, 16 
 
 from __future__ import annotations
 
-import itertools
 import os
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,12 +15,14 @@ import cv2
 import numpy as np
 
 from vadlib.data.files import require_file
+from vadlib.data.files import visible as visible
+from vadlib.data.numbered import IMAGE_SUFFIXES as IMAGE_SUFFIXES
+from vadlib.data.numbered import list_numbered
 from vadlib.data.pictures import picture_size, read_image
 from vadlib.data.pictures import read_mask as read_mask
-from vadlib.errors import LayoutError, UnreadableError
+from vadlib.errors import UnreadableError
 
 VIDEO_SUFFIXES = (".avi", ".mp4", ".mov", ".mkv")
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp")
 MAX_FPS = 1000.0
 MIN_FRAME_BYTES = 8  # a frame that shows nothing new takes this much in an AVI or MP4 file, at the least
 TEXT_BYTES = 4096  # at a file's beginning, by which text is told from video
@@ -36,54 +36,6 @@ class VideoInfo(NamedTuple):
     fps: float  # 0 where the header has none that can be believed
     height: int
     width: int
-
-
-def visible(path: Path) -> bool:
-    """Whether a file is meant: not `.DS_Store`, `._001.tif`, `Thumbs.db` or an editor's copy."""
-    return not path.name.startswith(".") and not path.name.endswith("~") and path.name != "Thumbs.db"
-
-
-def list_numbered(folder: Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> list[Path]:
-    """List a folder's pictures, sorted by the last number in their names (`2.jpg` before `10.jpg`).
-
-    Returns
-    -------
-    list of Path
-        Empty where the folder has no such files.
-
-    Raises
-    ------
-    UnreadableError
-        A folder that is not there, or may not be read.
-    LayoutError
-        Names without a number, two files of one number, or a gap in the numbers: then positions would not be frames.
-    """
-    numbered: dict[int, Path] = {}
-    try:
-        paths = list(folder.iterdir())
-    except OSError as error:
-        raise UnreadableError(f"{folder} cannot be listed: {error.strerror}.") from error
-    for path in paths:
-        if path.suffix.lower() not in suffixes or not visible(path):
-            continue
-        digits = re.findall(r"\d+", path.stem)
-        if not digits:
-            raise LayoutError(f"{path}: frames are named by their number (001.jpg, frame12.png), this one has none.")
-        number = int(digits[-1])
-        if number in numbered:
-            raise LayoutError(
-                f"{folder}: {numbered[number].name} and {path.name} are both frame {number}. Keep one of them."
-            )
-        numbered[number] = path
-    numbers = sorted(numbered)
-    n_missing = numbers[-1] - numbers[0] + 1 - len(numbers) if numbers else 0
-    if n_missing:
-        before = next(number for number, after in itertools.pairwise(numbers) if after != number + 1)
-        raise LayoutError(
-            f"{folder}: frames {numbers[0]} to {numbers[-1]} with {n_missing} missing, first {before + 1}. "
-            "Labels count frames by position, so every frame is needed: copy the folder again."
-        )
-    return [numbered[number] for number in numbers]
 
 
 def open_video(path: Path, n_threads: int = 1) -> cv2.VideoCapture:
