@@ -124,7 +124,7 @@ def test_exact_counts_to_the_end(tmp_path, write):
 def test_what_is_no_video_is_an_error(tmp_path, content):
     path = tmp_path / "01_001.avi"
     path.write_bytes(content)
-    with pytest.raises(UnreadableError, match=r"01_001\.avi is not a video that OpenCV can open"):
+    with pytest.raises(UnreadableError, match=r"01_001\.avi is not a video that can be opened"):
         videos.probe_video(path)
     assert all(isinstance(image, UnreadableError) for image in frames_of(path, [0, 3], 5))
 
@@ -208,7 +208,7 @@ def test_a_play_list_opens_no_other_file(tmp_path, write, content):
     write.video(tmp_path / "film.mkv", 4)
     path = tmp_path / "list.mkv"
     path.write_bytes(content)
-    with pytest.raises(UnreadableError, match=r"list\.mkv is not a video that OpenCV can open, but text"):
+    with pytest.raises(UnreadableError, match=r"list\.mkv is not a video that can be opened, but text"):
         videos.probe_video(path)
     assert all(isinstance(image, UnreadableError) for image in frames_of(path, [0, 3], 4))
 

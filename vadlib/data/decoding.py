@@ -6,7 +6,6 @@ Decoding goes on behind damage, as players do; what was wrong is kept in `VideoD
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 from collections.abc import Iterator
@@ -49,7 +48,8 @@ class VideoDecoder:
     """
 
     def __init__(self, path: Path, n_threads: int = 1):
-        require_file(path)
+        if not require_file(path):
+            raise UnreadableError(f"{path} is not a video that can be opened, but empty. Copy it again.")
         if is_text(path):  # a play list would open other files
             raise UnreadableError(f"{path} is not a video that can be opened, but text. Copy it again.")
         self.path = path
@@ -57,8 +57,11 @@ class VideoDecoder:
         try:
             # An absolute path: a relative one could be taken for a protocol, as in "concat:a/b.avi".
             self._container = av.open(os.path.abspath(path), container_options={"protocol_whitelist": "file"})
-        except (av.FFmpegError, UnicodeError) as error:
-            raise UnreadableError(_cannot_open(path, error)) from error
+        except av.FFmpegError as error:
+            raise UnreadableError(
+                f"{path} is not a video that can be opened ({error.strerror}). If it is still being recorded, wait "
+                "until it is finished; if it was cut short in copying, copy it again."
+            ) from error
         try:
             self.stream = self._video_stream()
             self.stream.codec_context.thread_count = n_threads
@@ -81,22 +84,23 @@ class VideoDecoder:
         return self._container.format.name
 
     @property
-    def stated_end(self) -> float | None:
-        """When the last picture should end, in seconds on the frames' own clock, by the container; None if it is silent.
+    def stated_end(self) -> tuple[float | None, bool]:
+        """When the last picture should end by the container, and whether that is the end of the sound as well.
 
-        The duration of an AVI file is estimated from its size where it is cut short; its header's count is not.
+        In seconds on the frames' clock; None if it does not say. The duration of an AVI file that is cut short is
+        estimated from its size; its header's count of frames is not.
         """
-        start, duration = self._container.start_time or 0, self._container.duration
-        if self.stream.duration is not None and self.stream.time_base:
-            start_s = float((self.stream.start_time or 0) * self.stream.time_base)
-            end = start_s + float(self.stream.duration * self.stream.time_base)
-        elif duration is not None:
-            end = (start + duration) / av.time_base
-        else:
-            return None
-        if self.format == "avi" and self.stream.frames and self.stream.average_rate:
-            end = max(end, self.stream.frames / float(self.stream.average_rate))
-        return end
+        stream, duration = self.stream, self._container.duration
+        if stream.duration is not None and stream.time_base:
+            end = float(((stream.start_time or 0) + stream.duration) * stream.time_base)
+            if self.format == "avi" and stream.frames and stream.average_rate:
+                end = max(end, float(stream.frames / stream.average_rate))
+            return end, False
+        if duration is None:
+            return None, False
+        # Matroska counts its duration from 0, whenever the first picture comes.
+        start = 0 if self.format.startswith("matroska") else self._container.start_time or 0
+        return (start + duration) / av.time_base, True
 
     def __iter__(self) -> Iterator[av.VideoFrame]:
         """Yield the frames in playing order."""

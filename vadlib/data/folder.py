@@ -28,10 +28,11 @@ from pathlib import Path
 
 import numpy as np
 
-from vadlib.data import timing, videos
+from vadlib.data import videos
 from vadlib.data.dataset import UNLABELLED, Clip, VideoDataset, some
-from vadlib.data.folder_facts import UNKNOWN_SCENE, UNREAD_SUFFIXES, camera_facts, left_out_facts, timing_facts
+from vadlib.data.folder_facts import UNKNOWN_SCENE, UNREAD_SUFFIXES, camera_facts, left_out_facts, scan_facts
 from vadlib.data.interval_labels import label_clips, read_intervals
+from vadlib.data.scanning import VideoScan, scan_video
 from vadlib.errors import LayoutError, ParameterError, UnreadableError
 from vadlib.storage import user_path
 
@@ -88,7 +89,7 @@ def open_videos(
     _check_names(clips)
     labels = {clip.id: np.full(clip.n_frames, UNLABELLED, np.int8) for clip in clips}
     root = Path(os.path.commonpath([path.parent for path in found]))
-    facts = timing_facts({clip.path.name: seconds for clip, seconds in opened if seconds})
+    facts = scan_facts({clip.path.name: scan for clip, scan in opened if scan})
     return VideoDataset(NAME, root, tuple(clips), labels, facts=facts, may_lack_labels=True)
 
 
@@ -112,7 +113,7 @@ def open_home(name: str, home: Path, allow_missing: bool) -> VideoDataset:
             f"what is to be scored beside it.{_hint(home)}"
             + "".join(f" {what.capitalize()}: {value}." for what, value in unread.items())
         )
-    clips, uneven = _open_clips(home, found)
+    clips, scans = _open_clips(home, found)
     _check_names(clips)
     _check_apart(clips)
     label_file = _label_file(home)
@@ -122,7 +123,7 @@ def open_home(name: str, home: Path, allow_missing: bool) -> VideoDataset:
     unlabelled = [clip.id for clip in clips if (labels[clip.id] == UNLABELLED).any()]
     source = f"none ({LABEL_FILE} is not there)" if label_file is None else label_file.name
     facts = {"labels": source + (f"; unlabelled: {some(unlabelled)}" if unlabelled else "")}
-    facts |= camera_facts(clips) | unread | timing_facts(uneven)
+    facts |= camera_facts(clips) | unread | scan_facts(scans)
     return VideoDataset(
         name, home, tuple(clips), labels, events=events, missing=tuple(missing), facts=facts, may_lack_labels=True
     )
@@ -229,8 +230,8 @@ def _hint(home: Path) -> str:
     return f" Is {meant[0]} the footage to fit on? Rename it to normal." if meant else ""
 
 
-def _open_clips(home: Path, found: dict[str, list[Path]]) -> tuple[list[Clip], dict[str, float]]:
-    """Open the clips; gives also which of them have no even rate, and by how many seconds (see `timing`)."""
+def _open_clips(home: Path, found: dict[str, list[Path]]) -> tuple[list[Clip], dict[str, VideoScan]]:
+    """Open the clips; gives also what was found in the files, by their names."""
     paths = [(path, split) for split in found for path in found[split]]
     with ThreadPoolExecutor(8) as pool:  # opening many videos waits for the disk
         opened = list(pool.map(lambda pair: _open_clip(pair[0], math.nan, UNKNOWN_SCENE), paths))
@@ -238,16 +239,16 @@ def _open_clips(home: Path, found: dict[str, list[Path]]) -> tuple[list[Clip], d
     fps = float(np.median(rates)) if rates else NOMINAL_FPS
     inside = [path.relative_to(home).parts[1] for path in found["train"] if len(path.relative_to(home).parts) > 2]
     cameras = {name.casefold(): name for name in sorted(inside, reverse=True)}
-    clips, uneven = [], {}
-    for (clip, seconds), (path, split) in zip(opened, paths, strict=True):
+    clips, scans = [], {}
+    for (clip, scan), (path, split) in zip(opened, paths, strict=True):
         parts = path.relative_to(home).parts
         clip_id = "_".join((*parts[:-1], clip.id))
         folders = parts[1:-1] if split == "train" else parts[:-1]
         rate = clip.fps if math.isfinite(clip.fps) else fps
         clips.append(replace(clip, id=clip_id, split=split, scene=_scene(folders, cameras), fps=rate))
-        if seconds:
-            uneven[path.relative_to(home).as_posix()] = seconds
-    return clips, uneven
+        if scan:
+            scans[path.relative_to(home).as_posix()] = scan
+    return clips, scans
 
 
 def _scene(folders: tuple[str, ...], cameras: Mapping[str, str]) -> str:
@@ -277,13 +278,13 @@ def _check_apart(clips: list[Clip]) -> None:
             )
 
 
-def _open_clip(path: Path, fps: float, scene: str) -> tuple[Clip, float]:
-    """Open a clip; gives also by how many seconds its frames are off an even rate, 0 where that is only rounding."""
+def _open_clip(path: Path, fps: float, scene: str) -> tuple[Clip, VideoScan | None]:
+    """Open a clip; gives also what was found in its file, if it is one."""
     if path.is_dir():
         files = videos.list_numbered(path)
         if not files:
             raise LayoutError(_no_frames(path))
-        return Clip(path.name, "test", scene, path, len(files), fps), 0.0
+        return Clip(path.name, "test", scene, path, len(files), fps), None
     if not path.exists():
         raise LayoutError(f"{path} does not exist. Give video files, or folders of frames.")
     if not path.is_file():
@@ -293,16 +294,8 @@ def _open_clip(path: Path, fps: float, scene: str) -> tuple[Clip, float]:
             f"{path} is no video: {', '.join(VIDEO_SUFFIXES)} are expected, or a folder of "
             "frames. Rewrite it with `ffmpeg -i IN OUT.mp4`."
         )
-    info = videos.probe_video(path)
-    believable = math.isfinite(info.fps) and 0 < info.fps <= MAX_FPS
-    rate = info.fps if believable else fps
-    if path.suffix.lower() in ESTIMATING_SUFFIXES:
-        times = timing.decoded_times(path)  # (n_frames,)
-        n_frames, seconds = len(times), timing.departure(times, np.arange(len(times)), rate) if times.any() else 0.0
-    else:
-        n_frames, seconds = info.n_frames, timing.listed_departure(path, rate)
-    uneven = believable and timing.is_uneven(seconds, rate)
-    return Clip(path.stem, "test", scene, path, n_frames, rate), seconds if uneven else 0.0
+    scan = scan_video(path)
+    return Clip(path.stem, "test", scene, path, scan.n_frames, scan.rate or fps), scan
 
 
 def _no_frames(folder: Path) -> str:

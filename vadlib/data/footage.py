@@ -14,9 +14,11 @@ import pandas as pd
 
 from vadlib.data.sampling import fill_evenly
 from vadlib.errors import ParameterError
+from vadlib.frame_times import UnevenRate, seconds
 
 TOLERATED = 0.2  # how far the share of whole clips may be from the share asked for, before clips are cut instead
 MAX_GUARD_SHARE = 0.1  # of a clip that is cut, at most, for the gap
+ROUNDING = 1e-9  # of seconds times frames per second
 N_PIECES = 4  # of a clip, where there are too few clips to tell blocks by
 
 
@@ -162,8 +164,9 @@ def sample_by_time(
     table : DataFrame
         ``clip`` and ``frame``; of each clip a stretch without gaps.
     fps : mapping of str to float
+        Frames per second, by clip; of an `UnevenRate` frames are taken by their own times.
     rate : float
-        Frames a second, at most; a clip with fewer gives all of them.
+        Frames per second, at most; a clip with fewer gives all of them.
     max_frames : int, optional
         Where that would give more frames than this, the rate is lowered, for all clips alike.
 
@@ -188,9 +191,12 @@ def sample_by_time(
         )
     rates = counts.index.map(fps).to_numpy(float)
     lengths = (counts["max"] - counts["min"] + 1).to_numpy()
+    uneven = {clip: fps[clip] for clip in counts.index if isinstance(fps[clip], UnevenRate)}
+    is_even = ~counts.index.isin(list(uneven))
     while True:
         steps = np.maximum(1, np.round(rates / rate)).astype(int)
-        total = int(np.ceil(lengths / steps).sum())
+        by_time = {clip: _by_time(own, *counts.loc[clip, ["min", "max"]], rate) for clip, own in uneven.items()}
+        total = int(np.ceil(lengths / steps)[is_even].sum()) + sum(len(frames) for frames in by_time.values())
         if max_frames is None or total <= max_frames:
             break
         rate /= max(1.02, total / max_frames)  # rounding may leave it a little over: then once more
@@ -200,7 +206,19 @@ def sample_by_time(
     frames = table["frame"].to_numpy()
     kept = (frames - of_row["first"].to_numpy()) % of_row["step"].to_numpy() == 0
     last = np.minimum(frames + of_row["step"].to_numpy() - 1, of_row["end"].to_numpy())
+    for clip, chosen in by_time.items():
+        rows = np.flatnonzero(table["clip"] == clip)
+        interval = np.searchsorted(chosen, frames[rows], side="right") - 1
+        kept[rows] = frames[rows] == chosen[interval]
+        last[rows] = np.append(chosen[1:] - 1, counts.loc[clip, "max"])[interval]
     return table[kept].assign(last=last[kept]), float(rate)
+
+
+def _by_time(own: UnevenRate, first: int, last: int, rate: float) -> np.ndarray:
+    """The first of a clip's frames first..last in each interval of 1 / `rate` seconds that has any."""
+    frames = np.arange(first, last + 1)
+    interval = np.floor((seconds(own, frames) - seconds(own, first)) * rate + ROUNDING)
+    return frames[np.append(True, np.diff(interval) > 0)]
 
 
 def _whole_clips(lengths: pd.Series, share: float, rng: np.random.Generator) -> list[str] | None:

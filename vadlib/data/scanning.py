@@ -14,14 +14,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vadlib.data.decoding import REWRITE, VideoDecoder
+from vadlib.data.decoding import VideoDecoder
 from vadlib.data.files import require_file
 from vadlib.errors import UnreadableError
 from vadlib.frame_times import UnevenRate
 
 MAX_FPS = 1000.0
 TOLERATED_FRAMES = 1.5  # by which a frame may be earlier or later than at an even rate: time stamps are rounded
-TOLERATED_END_S = 1.0  # by which sound may go on behind the last picture
+TOLERATED_END_FRAMES = 3  # that the pictures may end early: cuts made without encoding lose some
+TOLERATED_END_S = 1.0  # the same where the container's duration is that of its sound, too
 MIN_STILL_S, MIN_STILL_FRAMES = 5.0, 10  # of the very same picture, from which on it is worth a word
 
 
@@ -37,14 +38,17 @@ class VideoScan(NamedTuple):
         they come unevenly; 0 where nothing says.
     height, width : int
         Of the first frame, pixels, upright.
+    damage : tuple of str
+        What is wrong with the file, a few words each: an early end, pictures that cannot be decoded.
     notes : tuple of str
-        What a person should know of the file, a few words each: an early end, damage, a picture that stands still.
+        What else a person should know of it: a clock that starts anew, a picture that stands still.
     """
 
     n_frames: int
     rate: float
     height: int
     width: int
+    damage: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -63,54 +67,67 @@ def scan_video(path: Path) -> VideoScan:
 
 @lru_cache(maxsize=2**16)
 def _scan(path: Path, n_bytes: int, changed_ns: int) -> VideoScan:
-    times, pictures = [], []
+    times, pictures = [], []  # of each frame: when it is shown and when its packet came; a checksum of its brightness
     with VideoDecoder(path) as video:
         for frame in video:
             if not times:
                 height, width = video.picture(frame).shape[:2]
-            times.append(np.nan if frame.time is None else frame.time)
+            times.append([np.nan if stamp is None else stamp * frame.time_base for stamp in (frame.pts, frame.dts)])
             pictures.append(zlib.crc32(frame.planes[0]))
             last = frame.duration * float(frame.time_base) if frame.duration and frame.time_base else 0.0
         stream = video.stream
-        codec, stated_end, damage = stream.codec_context.name, video.stated_end, Counter(video.damage)
+        codec, (stated_end, with_sound) = stream.codec_context.name, video.stated_end
+        found = Counter(video.damage)
         header_rates = [float(rate) for rate in (stream.average_rate, stream.guessed_rate) if rate]
     if not times:
         raise UnreadableError(
             f"{path}: not one of its {codec} pictures can be decoded. If it was cut short in copying or is still being "
             "recorded, copy it again."
         )
-    starts, n_jumps = _rising(np.array(times))
+    starts, n_jumps = _rising(*np.array(times, np.float64).T)
     rate = _rate(starts, last, [rate for rate in header_rates if 0 < rate <= MAX_FPS])
-    notes = [f"{what}, {n} times" if n > 1 else what for what, n in damage.items()]
+    damage = [f"{what}, {n} times" if n > 1 else what for what, n in found.items()]
+    notes = _still(np.array(pictures), starts, rate)
     if n_jumps:
         notes.append(f"its clock jumps back {n_jumps} times; there the usual time to the next frame is taken")
     elif starts is not None and stated_end is not None:
-        step = max(last, float(np.median(np.diff(starts))) if len(starts) > 1 else 0.0)
-        if stated_end - (times[-1] + step) > max(TOLERATED_END_S, 2 * step):
-            notes.append(
-                f"its pictures end after {times[-1] + step - times[0]:.1f} of the {stated_end - times[0]:.1f} seconds "
-                f"that it states; if it was cut short, copy it again"
+        step = max(last, float(np.quantile(np.diff(starts), 0.9)) if len(starts) > 1 else 0.0)
+        begin = np.nan_to_num(times[0][0])
+        end = begin + starts[-1] + step
+        if stated_end - end > max(TOLERATED_END_FRAMES * step, TOLERATED_END_S if with_sound else 0.0):
+            damage.append(
+                f"its pictures end after {end - begin:.1f} of the {stated_end - begin:.1f} seconds that it states; if "
+                "it was cut short, copy it again"
             )
-    notes += _still(np.array(pictures), starts, rate)
-    return VideoScan(len(times), rate, height, width, tuple(notes))
+    return VideoScan(len(times), rate, height, width, tuple(damage), tuple(notes))
 
 
-def _rising(times: np.ndarray) -> tuple[np.ndarray | None, int]:
-    """Times from 0 on, and how often they had to be mended: recorders' clocks start anew. None where there are none."""
-    if not np.isfinite(times).all():
-        return None, 0
+def _rising(shown: np.ndarray, decoded: np.ndarray) -> tuple[np.ndarray | None, int]:
+    """Times from 0 on, and how often they had to be mended: recorders' clocks start anew. None where there are none.
+
+    AVI files state no time of showing; what is guessed there may go back and forth, and that of decoding does not.
+    """
+    n_jumps, starts = min((_mended(times) for times in (shown, decoded)), key=lambda found: found[0])
+    return starts, n_jumps if starts is not None else 0
+
+
+def _mended(times: np.ndarray) -> tuple[float, np.ndarray | None]:
+    """How many steps do not go forward, and the times with the usual step in their place."""
+    if np.isnan(times[:-1]).any() or (len(times) == 1 and np.isnan(times[0])):
+        return np.inf, None
     steps = np.diff(times)
     forward = steps[steps > 0]
-    if not len(forward):
-        return (None if len(times) > 1 else np.zeros(1)), 0
-    wrong = steps <= 0
-    return np.append(0.0, np.cumsum(np.where(wrong, np.median(forward), steps))), int(wrong.sum())
+    if len(times) > 1 and not len(forward):
+        return np.inf, None
+    wrong = ~(steps > 0)  # the last time may be unknown
+    mended = np.where(wrong, np.median(forward) if len(forward) else 0.0, steps)
+    return int((steps <= 0).sum()), np.append(0.0, np.cumsum(mended))
 
 
 def _rate(starts: np.ndarray | None, last: float, header_rates: list[float]) -> float:
     if starts is None or len(starts) < 2:
         return header_rates[0] if header_rates else 0.0
-    mean = (len(starts) - 1) / starts[-1]
+    mean = float((len(starts) - 1) / starts[-1])
     for rate in (*header_rates, mean):
         if _departure(starts, rate) * rate <= TOLERATED_FRAMES:
             return rate

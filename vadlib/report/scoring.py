@@ -25,6 +25,7 @@ from vadlib.data.folder import UNKNOWN_SCENE, open_videos
 from vadlib.data.frames import resize
 from vadlib.errors import ParameterError, ResultsError, UnreadableError
 from vadlib.figures import timeline
+from vadlib.frame_times import seconds
 from vadlib.report import provenance
 from vadlib.report.fitted import FittedRun, open_fitted_run
 from vadlib.report.overlay import OverlayWriter, Scale
@@ -164,7 +165,9 @@ def _score_clip(
     if not len(frames):
         place.rmdir()
         return pd.DataFrame()
-    table = pd.DataFrame({"clip": clip.id, "frame": frames, "second": np.round(frames / clip.fps, 6), **columns})
+    table = pd.DataFrame(
+        {"clip": clip.id, "frame": frames, "second": np.round(seconds(clip.fps, frames), 6), **columns}
+    )
     _check_finite(table, list(columns))
     _save_timeline(place, clip, table, options)
     return table
