@@ -332,7 +332,11 @@ glue("n_viewed", viewed["clip"].nunique(), display=False)
 glue("n_fitted", f"{len(fitted_on):,}", display=False)
 glue("held_minutes", hours_and_minutes(normal, fps), display=False)
 glue("held_how", normal_footage.how, display=False)
-told = {name: value for name, value in videos.facts.items() if name.startswith(("times", "camera", "not looked at"))}
+told = {
+    name: value
+    for name, value in videos.facts.items()
+    if name.startswith(("times", "damage", "videos", "camera", "not looked at"))
+}
 glue("facts_sentence", " ".join(f"{name}: {value}." for name, value in told.items()), display=False)
 glue("rate_sentence", rate_sentence(normal, scores, rate, frames_a_second, fps), display=False)
 glue("low_share", f"{low_share:.0%}", display=False)

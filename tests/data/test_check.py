@@ -301,3 +301,24 @@ class TestRealCopies:
     def test_ped1_is_not_there(self, shared_data):
         with pytest.raises(LayoutError, match="is not ucsd-ped1"):
             check_datasets(shared_data, "ucsd-ped1")
+
+
+class TestOnesOwnFolderBesideADataSet:
+    @pytest.fixture
+    def data(self, tmp_path, ucsd_root, write):
+        shutil.copytree(ucsd_root / "UCSD_Anomaly_Dataset.v1p2", tmp_path / "UCSD_Anomaly_Dataset.v1p2")
+        write.video(tmp_path / "my_videos/normal/a.avi", 3)
+        write.video(tmp_path / "my_videos/b.avi", 3)
+        return tmp_path
+
+    def test_the_folder_itself_comes_first(self, data):
+        assert guess_names(data / "my_videos") == ["folder"]
+        assert [check.name for check in check_datasets(data / "my_videos", progress=False)] == ["folder"]
+
+    def test_also_where_there_is_no_normal_footage_yet(self, data):
+        shutil.rmtree(data / "my_videos/normal")
+        assert guess_names(data / "my_videos") == ["folder"]
+
+    def test_a_folder_inside_a_data_set_is_still_told_where_it_is(self, data):
+        with pytest.raises(LayoutError, match="Test001 is not a data set's folder, but ucsd-ped2 is in .*UCSDped2"):
+            guess_names(data / "UCSD_Anomaly_Dataset.v1p2/UCSDped2/Test/Test001")

@@ -1,6 +1,7 @@
 import os
 import shutil
 import struct
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -435,3 +436,126 @@ def test_find_clips_is_sorted(root):
     found = find_clips(root)
     assert found == sorted(found)
     assert len(found) == 6
+
+
+class TestClipsThatDoNotOpen:
+    BROKEN = ("gate/cut.mp4", "gate/empty.avi", "normal/gate/cut.mkv")
+
+    @pytest.fixture
+    def broken(self, root):
+        for name in self.BROKEN:
+            (root / name).write_bytes(b"" if "empty" in name else b"\0\0\0\x18ftypmp42" + bytes(300))
+        (root / "pond/deep/hole").mkdir()
+        (root / "pond/deep/hole/frames.txt").write_text("none")
+        return root
+
+    def test_stop_by_default(self, broken):
+        with pytest.raises(UnreadableError):
+            open_dataset("folder", broken)
+
+    def test_are_left_out_and_named(self, broken):
+        dataset = open_dataset("folder", broken, skip_unreadable=True)
+        assert len(dataset.clips) == 6
+        assert [(clip.clip, clip.split) for clip in sorted(dataset.left_out)] == [
+            (name, "train" if name.startswith("normal") else "test") for name in self.BROKEN
+        ]
+        for clip in dataset.left_out:
+            assert clip.why.startswith(clip.clip)
+            assert str(broken) not in clip.why
+        assert dataset.facts["left out"].startswith("3 clips that do not open: ")
+        assert dataset.missing == ()
+
+    def test_check_lists_all_of_them(self, broken):
+        (check,) = check_datasets(broken, "folder", progress=False)
+        assert len([problem for problem in check.problems if problem.startswith("does not open: ")]) == 3
+        assert check.counts.loc["test clips", "found"] == 4
+
+    def test_a_folder_without_rights(self, root, monkeypatch):
+        real = Path.iterdir
+
+        def refuse(path):
+            if path.name == "deep":
+                raise PermissionError(13, "Permission denied", str(path))
+            return real(path)
+
+        monkeypatch.setattr(Path, "iterdir", refuse)
+        with pytest.raises(UnreadableError, match=r"deep cannot be listed: Permission denied"):
+            open_dataset("folder", root)
+        dataset = open_dataset("folder", root, skip_unreadable=True)
+        assert [clip.why for clip in dataset.left_out] == ["pond/deep cannot be listed: Permission denied"]
+        assert "pond_deep_e" not in [clip.id for clip in dataset.clips]
+
+    def test_a_file_without_rights(self, root, monkeypatch):
+        real = videos.probe_video
+
+        def refuse(path):
+            if path.name == "top.avi":
+                raise PermissionError(13, "Permission denied", str(path))
+            return real(path)
+
+        monkeypatch.setattr(videos, "probe_video", refuse)
+        with pytest.raises(UnreadableError, match=r"top.avi cannot be read: Permission denied.*SKIP_UNREADABLE=1"):
+            open_dataset("folder", root)
+        dataset = open_dataset("folder", root, skip_unreadable=True)
+        assert [clip.why for clip in dataset.left_out] == ["top.avi cannot be read: Permission denied"]
+
+    def test_a_folder_of_frames_with_a_gap(self, root, write):
+        write.frames(root / "gaps", 5)
+        (root / "gaps/002.jpg").unlink()
+        dataset = open_dataset("folder", root, skip_unreadable=True)
+        assert [(clip.clip, clip.split) for clip in dataset.left_out] == [("gaps", "test")]
+
+    @pytest.mark.parametrize(("part", "words"), [("normal", "the footage to fit on"), ("", "the clips to score")])
+    def test_everything_is_too_much(self, tmp_path, write, part, words):
+        write.video(tmp_path / "normal/a.avi", 4)
+        write.video(tmp_path / "b.avi", 4)
+        (tmp_path / ("normal/a.avi" if part else "b.avi")).write_bytes(b"")
+        with pytest.raises(UnreadableError, match=f"all of {words} was left out, since none of it can be read: "):
+            open_dataset("folder", tmp_path, skip_unreadable=True)
+
+    def test_labels_of_a_clip_left_out_are_passed_over(self, root):
+        (root / "gone.mp4").write_bytes(b"")
+        (root / "labels.csv").write_text("clip,first,last\ngone.mp4,3,5\ngone,7,7\ntop,0,1\n")
+        with pytest.raises(UnreadableError):
+            open_dataset("folder", root)
+        dataset = open_dataset("folder", root, skip_unreadable=True)
+        assert dataset.labels["top"].tolist() == [1, 1, 0, 0]
+        assert dataset.events["clip"].tolist() == ["top"]
+
+    def test_videos_to_score(self, root, tmp_path):
+        (root / "gone.mp4").write_bytes(b"")
+        dataset = open_videos([root / "gone.mp4", root / "top.avi"], skip_unreadable=True)
+        assert [clip.id for clip in dataset.clips] == ["top"]
+        assert dataset.left_out[0].clip == "gone.mp4"
+        with pytest.raises(UnreadableError, match="all of the clips to score was left out"):
+            open_videos([root / "gone.mp4"], skip_unreadable=True)
+        with pytest.raises(LayoutError, match="typo.mp4 does not exist"):
+            open_videos([root / "typo.mp4", root / "top.avi"], skip_unreadable=True)
+
+
+def test_dates_and_hours_are_no_cameras(tmp_path, write):
+    for hour in ("06", "07"):
+        for camera in ("gate", "yard"):
+            write.video(tmp_path / f"normal/2024-01-01/{hour}/{camera}/00.10.avi", 2)
+            write.video(tmp_path / f"2024-01-02/{hour}/{camera}/00.10.avi", 2)
+    write.video(tmp_path / "2024-01-02/06/pond/00.10.avi", 2)
+    dataset = open_dataset("folder", tmp_path)
+    assert {clip.scene for clip in dataset.clips if clip.split == "train"} == {"gate", "yard"}
+    assert dataset.facts["clips of each camera"] == (
+        "gate (2 normal, 2 to score), pond (0 normal, 1 to score), yard (2 normal, 2 to score)"
+    )
+    assert [name for name in dataset.facts if name.startswith("camera ")] == ["camera pond"]
+
+
+def test_names_in_any_script(tmp_path, write):
+    composed, apart = "Gart\u00e9", "Garte\u0301"
+    write.video(tmp_path / f"normal/{composed}/\u0938\u0941\u092c\u0939.avi", 2)
+    write.video(tmp_path / "normal/\u9580/\u671d.avi", 2)
+    write.video(tmp_path / f"{apart}/\U0001f6b2.avi", 2)
+    write.video(tmp_path / "\u9580/\u0627\u0644\u0645\u0633\u0627\u0621.avi", 2)
+    dataset = open_dataset("folder", tmp_path)
+    assert len(dataset.clips) == 4
+    assert {clip.scene for clip in dataset.clips} == {composed, "\u9580"}
+    write.video(tmp_path / f"{composed}/\U0001f6b2.avi", 2)
+    with pytest.raises(LayoutError, match="are both called"):  # some file systems take them for one
+        open_dataset("folder", tmp_path)

@@ -20,6 +20,53 @@ from av.video.reformatter import VideoReformatter
 from vadlib.data.files import require_file
 from vadlib.errors import UnreadableError
 
+VIDEO_SUFFIXES = frozenset(  # a file called so is meant as a video, and an error if it is none
+    [
+        ".3g2",
+        ".3gp",
+        ".264",
+        ".265",
+        ".amv",
+        ".asf",
+        ".avi",
+        ".dav",
+        ".divx",
+        ".dv",
+        ".f4v",
+        ".flv",
+        ".h264",
+        ".h265",
+        ".hevc",
+        ".m2t",
+        ".m2ts",
+        ".m2v",
+        ".m4v",
+        ".mjpeg",
+        ".mjpg",
+        ".mkv",
+        ".mod",
+        ".mov",
+        ".mp4",
+        ".mpe",
+        ".mpeg",
+        ".mpg",
+        ".mts",
+        ".mxf",
+        ".ogv",
+        ".qt",
+        ".rm",
+        ".rmvb",
+        ".trp",
+        ".ts",
+        ".vob",
+        ".webm",
+        ".wmv",
+        ".y4m",
+    ]
+)
+PICTURE_SUFFIXES = frozenset(
+    [".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".heic", ".heif", ".avif", ".ico"]
+)
 TEXT_BYTES = 4096  # at a file's beginning, by which text is told from video
 CONTROL_CHARACTERS = bytes(set(range(32)) - set(b"\t\n\r\f")) + b"\x7f"
 REWRITE = "`ffmpeg -i IN OUT.mp4` writes what can be decoded into a new file"
@@ -63,6 +110,8 @@ class VideoDecoder:
                 "until it is finished; if it was cut short in copying, copy it again."
             ) from error
         try:
+            if self.format.startswith("image2") or self.format.endswith("_pipe"):
+                raise UnreadableError(f"{path} is a picture, and no video. Give the folder of frames that it is in.")
             self.stream = self._video_stream()
             self.stream.codec_context.thread_count = n_threads
         except BaseException:
@@ -147,6 +196,19 @@ class VideoDecoder:
         finally:
             av.logging.set_level(level)
         return found[1].removeprefix("none ").strip("()") if found else "something unknown"
+
+
+def is_video(path: Path) -> bool:
+    """Whether a file is, or is meant as, a video: by its name's ending, or else by what is in it."""
+    if path.is_dir() or path.suffix.lower() in PICTURE_SUFFIXES:
+        return False
+    if path.suffix.lower() in VIDEO_SUFFIXES:
+        return True
+    try:
+        with VideoDecoder(path) as video:
+            return next(iter(video), None) is not None
+    except UnreadableError:
+        return False
 
 
 def is_text(path: Path) -> bool:

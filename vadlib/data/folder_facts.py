@@ -6,34 +6,20 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from vadlib.data.clip_search import MASK_ENDING
 from vadlib.data.dataset import Clip
 from vadlib.data.scanning import VideoScan
 from vadlib.frame_times import UnevenRate
 
-UNKNOWN_SCENE = "unknown"
-UNREAD_SUFFIXES = (
-    ".m2ts", ".mts", ".m2t", ".3gp", ".3g2", ".flv", ".f4v", ".asf", ".vob", ".ogv", ".mxf", ".rm", ".rmvb", ".divx",
-    ".m2v", ".h264", ".264", ".h265", ".265", ".hevc", ".dav",
-)  # fmt: skip
 MAX_CAMERAS, MAX_VIDEOS = 10, 5  # to be named one by one
 
 
-def left_out_facts(paths: Sequence[Path]) -> dict[str, str]:
-    """Say which videos are of a kind that is not read; other files are nobody's loss.
-
-    Parameters
-    ----------
-    paths : sequence of Path
-        Files that were not looked at.
-    """
-    suffixes = Counter(path.suffix.lower() for path in paths if path.suffix.lower() in UNREAD_SUFFIXES)
-    if not suffixes:
+def mask_facts(masks: Sequence[Path]) -> dict[str, str]:
+    """Say which folders were taken for masks, and are no clips."""
+    if not masks:
         return {}
-    n_files = suffixes.total()
-    return {
-        "not looked at": f"{n_files} {'file' if n_files == 1 else 'files'} ({' '.join(sorted(suffixes))}): "
-        "videos of such names are not read. Rewrite them with `ffmpeg -i IN OUT.mp4`"
-    }
+    folders = f"{len(masks)} {'folder' if len(masks) == 1 else 'folders'} of masks"
+    return {"not looked at": f"{folders} ({masks[0].name} beside {masks[0].name.removesuffix(MASK_ENDING)})"}
 
 
 def camera_facts(clips: Sequence[Clip]) -> dict[str, str]:

@@ -21,7 +21,8 @@ import torch
 
 import vadlib
 from vadlib.data import Clip, FrameReader, VideoDataset, videos
-from vadlib.data.folder import UNKNOWN_SCENE, open_videos
+from vadlib.data.cameras import UNKNOWN_SCENE
+from vadlib.data.folder import open_videos
 from vadlib.data.frames import resize
 from vadlib.errors import ParameterError, ResultsError, UnreadableError
 from vadlib.figures import timeline
