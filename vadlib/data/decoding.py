@@ -20,53 +20,12 @@ from av.video.reformatter import VideoReformatter
 from vadlib.data.files import require_file
 from vadlib.errors import UnreadableError
 
-VIDEO_SUFFIXES = frozenset(  # a file called so is meant as a video, and an error if it is none
-    [
-        ".3g2",
-        ".3gp",
-        ".264",
-        ".265",
-        ".amv",
-        ".asf",
-        ".avi",
-        ".dav",
-        ".divx",
-        ".dv",
-        ".f4v",
-        ".flv",
-        ".h264",
-        ".h265",
-        ".hevc",
-        ".m2t",
-        ".m2ts",
-        ".m2v",
-        ".m4v",
-        ".mjpeg",
-        ".mjpg",
-        ".mkv",
-        ".mod",
-        ".mov",
-        ".mp4",
-        ".mpe",
-        ".mpeg",
-        ".mpg",
-        ".mts",
-        ".mxf",
-        ".ogv",
-        ".qt",
-        ".rm",
-        ".rmvb",
-        ".trp",
-        ".ts",
-        ".vob",
-        ".webm",
-        ".wmv",
-        ".y4m",
-    ]
-)
-PICTURE_SUFFIXES = frozenset(
-    [".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".heic", ".heif", ".avif", ".ico"]
-)
+VIDEO_SUFFIXES = (  # a file called so is meant as a video, and an error if it is none
+    ".3g2", ".3gp", ".264", ".265", ".amv", ".asf", ".avi", ".dav", ".divx", ".dv", ".f4v", ".flv", ".h264", ".h265",
+    ".hevc", ".m2t", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mod", ".mov", ".mp4", ".mpe", ".mpeg",
+    ".mpg", ".mts", ".mxf", ".ogv", ".qt", ".rm", ".rmvb", ".trp", ".ts", ".vob", ".webm", ".wmv", ".y4m",
+)  # fmt: skip
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".heic", ".heif", ".avif", ".ico")
 TEXT_BYTES = 4096  # at a file's beginning, by which text is told from video
 CONTROL_CHARACTERS = bytes(set(range(32)) - set(b"\t\n\r\f")) + b"\x7f"
 REWRITE = "`ffmpeg -i IN OUT.mp4` writes what can be decoded into a new file"
@@ -110,10 +69,14 @@ class VideoDecoder:
                 "until it is finished; if it was cut short in copying, copy it again."
             ) from error
         try:
-            if self.format.startswith("image2") or self.format.endswith("_pipe"):
+            is_picture = self.format.startswith("image2") or self.format.endswith("_pipe")
+            if is_picture and path.suffix.lower() not in VIDEO_SUFFIXES:  # .mjpeg is JPEG after JPEG
                 raise UnreadableError(f"{path} is a picture, and no video. Give the folder of frames that it is in.")
             self.stream = self._video_stream()
             self.stream.codec_context.thread_count = n_threads
+            if self.stream.codec_context.codec.intra_only:
+                # Such decoders give memory that nobody wrote for a damaged picture, and no other picture needs it.
+                self.stream.codec_context.options = {"err_detect": "explode"}
         except BaseException:
             self._container.close()
             raise
@@ -167,7 +130,10 @@ class VideoDecoder:
             except av.FFmpegError:
                 self.damage.append("a picture that cannot be decoded")
                 continue
-            yield from frames
+            for frame in frames:
+                if frame.is_corrupt:
+                    self.damage.append("a picture that is guessed in part")
+                yield frame
 
     def picture(self, frame: av.VideoFrame) -> np.ndarray:
         """A frame as people see it: uint8 (H, W, 3) RGB, turned upright where the camera was held sideways."""
