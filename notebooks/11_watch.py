@@ -51,7 +51,8 @@ n_timelines = 10  # clips shown, those with the strangest moments
 n_examples = 3  # frames shown of each kind
 n_in_viewer = 10  # clips in the interactive viewer, those with the strangest moments
 n_resamples = 1000  # of the bootstrap over clips
-skip_unreadable = False  # leave out frames that cannot be read, and count them, instead of stopping
+allow_missing = False  # use an incomplete copy of the data set as far as it goes, instead of stopping
+skip_unreadable = False  # leave out clips and frames that cannot be read, and name or count them, instead of stopping
 device = "auto"  # cpu, cuda, or auto
 results_dir = "_build/manual/11_watch"  # folder to write the results to
 
@@ -95,7 +96,9 @@ use_house_style()
 run = Experiment.from_notebook("11_watch", globals())
 
 # %% tags=["hide-input", "remove-output"]
-videos = open_dataset(dataset, project_path(dataset_root))
+videos = open_dataset(
+    dataset, project_path(dataset_root), allow_missing=allow_missing, skip_unreadable=skip_unreadable
+).with_pictures()
 table = videos.frame_table()
 fps = {clip.id: clip.fps for clip in videos.clips}
 training, tested = table[table["split"] == "train"], table[table["split"] == "test"]
@@ -345,7 +348,7 @@ for name, sentence in words_for(scores, moments, listed, events, n_timelines).it
 glue("roc_sentence", why_no_roc(known), display=False)
 glue("kept_sentence", kept_sentence(kept, promise), display=False)
 glue("unchecked", unchecked, display=False)
-glue("data_note", data_note(dataset, network.record), display=False)
+glue("data_note", data_note(dataset, network.record, copy=videos), display=False)
 glue(
     "chapter_line",
     chapter_line(
