@@ -196,7 +196,7 @@ def score(
     batch_size: Annotated[int, typer.Option(min=1)] = 32,
     skip_unreadable: Annotated[
         bool,
-        typer.Option("--skip-unreadable", help="leave out pictures, or videos, that cannot be read, and name them"),
+        typer.Option("--skip-unreadable", help="leave out pictures or videos that cannot be read, and name them"),
     ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",
 ) -> None:
