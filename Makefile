@@ -5,6 +5,7 @@ ROOT    ?=
 WEIGHTS ?=
 CORES   ?= all
 SKIP_UNREADABLE ?=
+ALLOW_MISSING ?=
 PED2    ?=
 SHANGHAITECH ?=
 
@@ -21,12 +22,13 @@ INSTALLED := .venv/.installed
 
 help:  ## list the targets
 	@echo "make TARGET [PROFILE=demo] [ROOT=data set's folder] [WEIGHTS=file] [CORES=all] [PYTHON=python3]"
-	@echo "  SKIP_UNREADABLE=1 leaves frames that cannot be read out of the book, and counts them, instead of stopping"
+	@echo "  SKIP_UNREADABLE=1 leaves clips and frames that cannot be read out of the book, and names them, instead of stopping"
+	@echo "  ALLOW_MISSING=1 makes the book of an incomplete copy of a data set, and says what is missing"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "profiles:$(patsubst notebooks/profiles/%.yml, %,$(wildcard notebooks/profiles/*.yml))"
 
 book: $(INSTALLED)  ## run the notebooks that are out of date and build the report
-	@$(BIN)/vadlib book --profile "$(PROFILE)" --root "$(ROOT)" --weights "$(WEIGHTS)" --cores "$(CORES)" $(if $(filter-out 0,$(SKIP_UNREADABLE)),--skip-unreadable)
+	@$(BIN)/vadlib book --profile "$(PROFILE)" --root "$(ROOT)" --weights "$(WEIGHTS)" --cores "$(CORES)" $(if $(filter-out 0,$(SKIP_UNREADABLE)),--skip-unreadable) $(if $(filter-out 0,$(ALLOW_MISSING)),--allow-missing)
 
 test: $(INSTALLED) lint  ## lint, then every test that takes seconds
 	@$(BIN)/pytest

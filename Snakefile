@@ -16,7 +16,7 @@ with open(PROFILE_FILE) as file:
     PARAMETERS = yaml.safe_load(file)
 
 # What the command line changes of the profile: another folder for the data set, another file of weights.
-OVERRIDES = {name: config[name] for name in ("dataset_root", "weights", "skip_unreadable") if config.get(name)}
+OVERRIDES = {name: config[name] for name in ("dataset_root", "weights", "skip_unreadable", "allow_missing") if config.get(name)}
 WEIGHTS_FILE = [name for name in (OVERRIDES.get("weights", PARAMETERS["weights"]),) if os.path.isfile(name)]
 BUNDLED = [path for path in glob("vadlib/networks/bundled/**", recursive=True) if os.path.isfile(path)]
 PAGES = [f"book/{path}" for path in glob_wildcards("book/{path,.*[^~]}").path]

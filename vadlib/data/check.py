@@ -159,7 +159,8 @@ def _check(name: str, root: Path, decode: bool, progress: bool) -> Check:
                 f"pixel masks of {counts['clips with pixel masks']} of {official.mask_clips} clips: where in the "
                 "picture an anomaly is cannot be measured on the others"
             )
-    notes += [f"{what}: {value}" for what, value in dataset.facts.items() if what != "left out"]  # a problem, above
+    problems += [f"damage: {value}" for what, value in dataset.facts.items() if what == "damage"]
+    notes += [f"{what}: {value}" for what, value in dataset.facts.items() if what not in ("left out", "damage")]
     if decode:
         problems += _decode(dataset, progress)
     table = {name: (found, _official(name, official, found)) for name, found in counts.items()}

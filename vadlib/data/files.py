@@ -17,9 +17,10 @@ SKIPPING = (  # what a message offers where a file, or a part of it, cannot be r
 )
 
 
-def visible(path: Path) -> bool:
+def visible(path: Path | str) -> bool:
     """Whether a file is meant: not `.DS_Store`, `._001.tif`, `Thumbs.db` or an editor's copy."""
-    return not path.name.startswith(".") and not path.name.endswith("~") and path.name != "Thumbs.db"
+    name = path if isinstance(path, str) else path.name
+    return not name.startswith(".") and not name.endswith("~") and name != "Thumbs.db"
 
 
 def require_file(path: Path) -> int:

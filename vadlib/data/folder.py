@@ -14,7 +14,8 @@ Scenes: the first folder under `normal/` that is no date or hour is the camera (
 `normal/2024-01-01/06/gate/30.00.mp4`). Clips to score belong to a camera where one of their folders is called like
 it, whatever its case (`gate/b.mp4`, `march/Gate/b.mp4`), else to the scene called as their first folder (see
 `assign_cameras`). Where `normal/` has no such folders, everything is one scene. Frame rate: videos carry their own;
-folders of frames get the median of the set's videos, or 25 where there are none.
+folders of frames that of the times in their pictures' names, where those are even, else the median of the set's
+videos, or 25 where there are none.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from vadlib.data.dataset import UNLABELLED, Clip, VideoDataset, some
 from vadlib.data.decoding import is_video
 from vadlib.data.folder_facts import camera_facts, mask_facts, scan_facts
 from vadlib.data.interval_labels import label_clips, read_intervals
+from vadlib.data.numbered import list_numbered, seconds_between
 from vadlib.data.opening import LeftOut, Opening, below, check_some_left, first_sentence, left_out_facts, open_each
 from vadlib.data.scanning import MAX_FPS, VideoScan, scan_video
 from vadlib.errors import LayoutError, ParameterError, UnreadableError
@@ -219,12 +221,18 @@ def _open_clips(
     clips, scans = [], {}
     for split, path in paths:
         clip, scan = opened[path]
-        rate = clip.fps if math.isfinite(clip.fps) else fps
+        rate = clip.fps if math.isfinite(clip.fps) else _dated_rate(path) or fps
         clip_id = "_".join((*parts[path][:-1], clip.id))
         clips.append(replace(clip, id=clip_id, split=split, scene=scenes[path], fps=rate))
         if scan:
             scans[path.relative_to(home).as_posix()] = scan
     return clips, scans, left_out
+
+
+def _dated_rate(path: Path) -> float | None:
+    """Pictures a second of a folder of frames that are called by when they were taken; None of others."""
+    step = seconds_between(list_numbered(path)) if path.is_dir() else None
+    return 1 / step if step else None
 
 
 def _names(path: Path) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ def build_book(
     root: str | None = None,
     weights: str | None = None,
     skip_unreadable: bool = False,
+    allow_missing: bool = False,
     cores: str = "all",
 ) -> tuple[Path, bool]:
     """Run what is out of date and build the pages.
@@ -45,7 +46,9 @@ def build_book(
     weights : str, optional
         Network weights, instead of the profile's.
     skip_unreadable : bool
-        Leave out frames that cannot be read, and count them in the run's record, instead of stopping.
+        Leave out clips and frames that cannot be read, and name them in the run's record, instead of stopping.
+    allow_missing : bool
+        Use an incomplete copy of the data set.
     cores : str
         How many cores Snakemake may use; ``"all"`` or a number.
 
@@ -70,7 +73,8 @@ def build_book(
     project = _project()
     index = project / "_build" / profile / "html" / "index.html"
     before = index.stat().st_mtime_ns if index.is_file() else None
-    bring_up_to_date(profile, root=root, weights=weights, skip_unreadable=skip_unreadable, cores=cores)
+    options = {"skip_unreadable": skip_unreadable, "allow_missing": allow_missing}
+    bring_up_to_date(profile, root=root, weights=weights, cores=cores, **options)
     return index, index.stat().st_mtime_ns != before
 
 
@@ -82,13 +86,14 @@ def bring_up_to_date(
     root: str | None = None,
     weights: str | None = None,
     skip_unreadable: bool = False,
+    allow_missing: bool = False,
     cores: str = "all",
 ) -> None:
     """Have Snakemake make what is out of date.
 
     Parameters
     ----------
-    profile, root, weights, skip_unreadable, cores
+    profile, root, weights, skip_unreadable, allow_missing, cores
         As for `build_book`.
     targets : sequence of str
         Files or folders of the Snakefile's rules, relative to the project; none: the whole book.
@@ -111,6 +116,8 @@ def bring_up_to_date(
         overrides["weights"] = _weights(weights)
     if skip_unreadable:
         overrides["skip_unreadable"] = "True"
+    if allow_missing:
+        overrides["allow_missing"] = "True"
     _check_own_folder(project, profile, overrides)
     command = _snakemake_command(project, overrides, cores, targets, again)
     with RunLock(project / "_build" / profile / "book") as lock:
@@ -318,7 +325,10 @@ def _check_own_folder(project: Path, profile: str, overrides: dict[str, str]) ->
         )
     from vadlib.data import open_dataset
 
-    open_dataset("folder", root)
+    options = {
+        name: bool(overrides.get(name, parameters.get(name, False))) for name in ("allow_missing", "skip_unreadable")
+    }
+    open_dataset("folder", root, **options)
 
 
 def _existing(path: str, name: str) -> str:

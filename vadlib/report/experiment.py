@@ -201,7 +201,8 @@ class Experiment:
         Parameters
         ----------
         **facts
-            As in `metrics`. A `VideoDataset` becomes its name, fingerprint, number of clips and facts.
+            As in `metrics`. A `VideoDataset` becomes its name, fingerprint, number of clips and facts, and
+            what it lacks and what was left out of it, if anything.
 
         Raises
         ------
@@ -214,6 +215,10 @@ class Experiment:
         for key, value in facts.items():
             if hasattr(value, "fingerprint") and hasattr(value, "clips"):
                 known = {"facts": dict(value.facts)} if getattr(value, "facts", None) else {}
+                if getattr(value, "missing", None):
+                    known["missing"] = list(value.missing)
+                if getattr(value, "left_out", None):
+                    known["left_out"] = [clip._asdict() for clip in value.left_out]
                 value = {"name": value.name, "fingerprint": value.fingerprint, "n_clips": len(value.clips)} | known
             self._facts[key] = plain(value, key)
 

@@ -85,7 +85,7 @@ def score_videos(
         Frames a second of folders of frames.
     batch_size : int
     skip_unreadable : bool
-        Leave out what cannot be read: single pictures of a folder, whole videos.
+        Leave out what cannot be read: single pictures of a folder, whole videos. `summary.json` names them.
     device : str
     progress : bool
         Show a bar for each video.
@@ -107,7 +107,7 @@ def score_videos(
     started, clock = datetime.now(UTC), perf_counter()
     out = Path(os.path.abspath(user_path(out)))
     _check_replaceable(out)  # before anything slow
-    dataset = open_videos(paths, fps=fps, scene=scene or UNKNOWN_SCENE)
+    dataset = open_videos(paths, fps=fps, scene=scene or UNKNOWN_SCENE, skip_unreadable=skip_unreadable)
     run = open_fitted_run(detector, size=size, weights=weights, device=device)
     run.check_scene(scene)
     name = score or run.detector.main_score
@@ -118,7 +118,8 @@ def score_videos(
         tables = [_score_clip(run, dataset, clip, folder, scale, options) for clip in dataset.clips]
         table = pd.concat([table for table in tables if len(table)] or [pd.DataFrame()], ignore_index=True)
         if not len(table):
-            raise UnreadableError(f"Not one frame of {len(dataset.clips)} video(s) could be read; nothing is written.")
+            n_videos = len(dataset.clips) + len(dataset.left_out)
+            raise UnreadableError(f"Not one frame of {n_videos} video(s) could be read; nothing is written.")
         table.to_parquet(folder / "scores.parquet", index=False, compression="zstd")
         table.to_csv(folder / "scores.csv", index=False)
         summary = {
@@ -133,6 +134,7 @@ def score_videos(
             else {**options.threshold._asdict(), "is": str(options.threshold)},
             "overlay_scale": None if scale is None else {**scale._asdict(), "is": scale_source},
             "videos": [_describe(*pair, options) for pair in zip(dataset.clips, tables, strict=True)],
+            "left_out": [{"video": clip.clip, "why": clip.why} for clip in dataset.left_out],
             **_code(),
         }
         files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
@@ -146,6 +148,15 @@ def score_videos(
     except OSError as error:
         raise ResultsError(f"The scores could not be written to {out}: {error}.") from error
     return out
+
+
+def left_out_lines(folder: Path) -> list[str]:
+    """What was left out of a folder of scores as unreadable, a line for each video."""
+    summary = read_json(folder / SUMMARY)
+    skipped = [video for video in summary["videos"] if video["skipped"]]
+    return [video["why"] for video in summary["left_out"]] + [
+        f"{video['skipped']:,} of the {video['frames']:,} frames of {video['clip']}" for video in skipped
+    ]
 
 
 def _score_clip(
