@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -110,7 +111,7 @@ def check(network, expected, file):
     assert OPENAI.look() == (network.record.sha256, "")
     assert at_hand("clip_vision", "openai")
     listed = CliRunner().invoke(app, ["weights"]).output
-    assert f"clip_vision, weights='openai': there\n  605.2 MB" in listed
+    assert "clip_vision, weights='openai': there\n  605.2 MB" in listed
     assert f"sha256 {network.record.sha256}\n  {OPENAI.place()}" in listed
 
 
@@ -238,8 +239,12 @@ class TestCache:
         with pytest.raises(WeightsError, match=rf"copy the folder {cache} from a machine .*config.json.*bundled"):
             clip_vision("openai")
 
-    def test_no_network(self, server):
-        server.server_close()
+    def test_no_network(self, server, monkeypatch):
+        from huggingface_hub import constants
+
+        with socket.create_server(("127.0.0.1", 0)) as closed:
+            url = f"http://127.0.0.1:{closed.getsockname()[1]}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url)
         with pytest.raises(WeightsError, match=r"could not be had \(.*refused\)"):
             clip_vision("openai")
 
@@ -262,33 +267,33 @@ def test_a_torch_file_never_runs_code(repository, tmp_path):
         clip_vision(tmp_path)
 
 
-SCRIPT = """
-import sys, torch
+OURS = """
+import torch
 from vadlib.networks import clip_vision, hub
 hub.PUBLISHED = {}
 network = clip_vision("openai", precision="float32")
 print(network.record.sha256, network.embed(torch.arange(3072, dtype=torch.uint8).view(1, 3, 32, 32)).sum().item())
 """
-TRANSFORMERS = """
+THEIRS = """
 from transformers import AutoTokenizer, CLIPModel
 CLIPModel.from_pretrained("openai/clip-vit-base-patch32")
 AutoTokenizer.from_pretrained("openai/clip-vit-base-patch32")
+import huggingface_hub.constants
+huggingface_hub.constants.HF_HUB_OFFLINE = True
 """
 
 
-def test_by_the_environment_alone_and_after_transformers_own_use(server, repository, tmp_path, python):
-    """HF_ENDPOINT, HF_HOME and HF_HUB_OFFLINE, read by the client as it starts; then a cache of transformers' own."""
-
-    def run(script, home, **variables):
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "TRANSFORMERS_"))}
-        environment = kept | {"HF_HOME": str(tmp_path / home), "HF_ENDPOINT": server.url, "NO_PROXY": "*"} | variables
-        return subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
-
-    fetched = run(SCRIPT, "ours")
-    digest = file_sha256(repository / "model.safetensors")
-    assert fetched.stdout.startswith(digest), fetched.stderr
-    theirs = run(TRANSFORMERS, "theirs", DISABLE_SAFETENSORS_CONVERSION="1")
-    assert theirs.returncode == 0, theirs.stderr
-    after = run(SCRIPT, "theirs", HF_HUB_OFFLINE="1")
-    assert after.stdout.split()[0] == file_sha256(repository / "pytorch_model.bin"), after.stderr
-    assert after.stdout.split()[1] == fetched.stdout.split()[1]
+def test_by_the_environment_alone_and_after_transformers_own_use(server, repository, tmp_path):
+    """HF_ENDPOINT and HF_HOME, read by the client as it starts; then, without a hub, a cache of transformers' own."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "TRANSFORMERS_"))}
+    kept |= {"HF_ENDPOINT": server.url, "NO_PROXY": "*", "DISABLE_SAFETENSORS_CONVERSION": "1"}
+    results = []
+    for home, script in (("ours", OURS), ("theirs", THEIRS + OURS)):
+        environment = kept | {"HF_HOME": str(tmp_path / home)}
+        run = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+        assert run.returncode == 0, run.stderr
+        results.append(run.stdout.split())
+    (first, embedded), (second, embedded_again) = results
+    assert embedded == embedded_again
+    assert first == file_sha256(repository / "model.safetensors")
+    assert second == file_sha256(repository / "pytorch_model.bin")

@@ -180,7 +180,8 @@ def clip_vision(weights: str | Path = "openai", *, seed: int = 0, precision: str
             raise unavailable("clip_vision", "bundled", f"no {folder / 'config.json'}")
         files = _files_in(folder)
     sha256 = checked_sha256("clip_vision", str(weights), files.weights)
-    state = read_weights(files.weights)
+    # Copied to where torch would put them: how they lie in a file decides the last bits of what is computed with them.
+    state = {name: value.clone() for name, value in read_weights(files.weights).items()}
     check_finite(state, str(files.weights))
     try:
         config = CLIPConfig.from_json_file(files.config)
