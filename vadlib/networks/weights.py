@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import pickle
+import sys
 from dataclasses import asdict, dataclass
+from http.client import HTTPException
 from pathlib import Path
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 
 import torch
 from safetensors import SafetensorError
@@ -66,12 +68,17 @@ class KnownWeights:
             place, problem = self.place(), "MISSING"
         if place is None or not place.is_file():
             return None, problem
+        found = None
         try:
-            return checked_sha256(self.architecture, self.name, place), ""
+            found = file_sha256(place)
+            _check_digest(self, place, found)
         except OSError as error:
-            return None, f"UNREADABLE: {error.strerror or error}"
+            problem = f"UNREADABLE: {error.strerror or error}"
         except WeightsError as error:
-            return file_sha256(place), f"DAMAGED: {error}"
+            problem = f"DAMAGED: {error}"
+        else:
+            problem = ""
+        return found, problem
 
 
 KNOWN = (
@@ -103,9 +110,10 @@ def unavailable(architecture: str, name: str, reason: str) -> WeightsError:
     known = next(entry for entry in KNOWN if (entry.architecture, entry.name) == (architecture, name))
     place = known.place()
     if (architecture, name) == ("clip_vision", "openai"):
+        parts = f"config.json, {', '.join(hub.TOKENIZERS[0])} and {hub.SAFETENSORS} or {hub.TORCH_FILE}"
         put = (
-            f"copy the folder {hub.cache_folder()} from a machine that has these weights, or give as weights a folder "
-            f"with config.json, {', '.join(hub.TOKENIZERS[0])} and {hub.SAFETENSORS} or {hub.TORCH_FILE}"
+            f"copy the folder {hub.cache_folder()} from a machine that has these weights, or give, as weights or a "
+            f"profile's embedder_weights, a folder with {parts}"
         )
     elif place:
         put = f"copy the file to {place}, or give the path of a copy as weights"
@@ -134,15 +142,26 @@ def checked_sha256(architecture: str, name: str, path: Path) -> str:
     WeightsError
         If it is another file than the one published under that name.
     """
-    known = [entry for entry in KNOWN if (entry.architecture, entry.name) == (architecture, name)]
-    found = file_sha256(path)
-    expected = hub.expected_sha256(path) if known and known[0].sha256 is None else known[0].sha256 if known else None
+    try:
+        found = file_sha256(path)
+    except OSError as error:
+        raise WeightsError(
+            f"weights: {path} cannot be read ({error.strerror or error}); see to its rights, or copy it again"
+        ) from error
+    for known in KNOWN:
+        if (known.architecture, known.name) == (architecture, name):
+            _check_digest(known, path, found)
+    return found
+
+
+def _check_digest(known: KnownWeights, path: Path, found: str) -> None:
+    expected = known.sha256 or hub.expected_sha256(path)
     if expected in (None, found):
-        return found
-    entry = path.resolve()  # a link into the cache stays, and would lead to the same file again
+        return
+    entry = path.resolve()  # a link into the hub's cache stays, and would lead to the same file again
     raise WeightsError(
-        f"weights: {path} is not {architecture}'s {name!r}: expected SHA-256 {expected}, found {found}; remove {entry} "
-        f"and fetch it again from {known[0].source}, or give its path as weights if it is meant"
+        f"weights: {path} is not {known.architecture}'s {known.name!r}: expected SHA-256 {expected}, found {found}; "
+        f"remove {entry} and fetch it again from {known.source}, or give its path as weights if it is meant"
     )
 
 
@@ -254,10 +273,19 @@ def fetch_imagenet_resnet18() -> tuple[dict[str, torch.Tensor], str]:
     """
     cached, known = _place(KNOWN[0]), KNOWN[0]
     if not cached.is_file():
-        cached.parent.mkdir(parents=True, exist_ok=True)
+        reason = ""
         try:
-            torch.hub.download_url_to_file(known.source, str(cached), hash_prefix=known.sha256, progress=True)
-        except (URLError, OSError, RuntimeError) as error:
-            raise unavailable("resnet18", "imagenet", str(getattr(error, "reason", error))) from error
+            cached.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(
+                known.source, str(cached), hash_prefix=known.sha256, progress=sys.stderr.isatty()
+            )
+        except HTTPError as error:
+            reason = f"the server answers {error.code} {error.reason}"
+        except RuntimeError as error:  # torch's word for a digest that differs
+            reason = f"what arrived is another file, cut short, or a page of the network's own: {error}"
+        except (URLError, HTTPException, OSError) as error:
+            reason = str(getattr(error, "reason", "") or error)
+        if reason:
+            raise unavailable("resnet18", "imagenet", reason)
     sha256 = checked_sha256("resnet18", "imagenet", cached)
     return read_weights(cached), sha256
