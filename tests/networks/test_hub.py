@@ -245,8 +245,40 @@ class TestCache:
         with socket.create_server(("127.0.0.1", 0)) as closed:
             url = f"http://127.0.0.1:{closed.getsockname()[1]}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
         monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url)
-        with pytest.raises(WeightsError, match=r"could not be had \(.*refused\)"):
+        with pytest.raises(WeightsError, match=r"could not be had \(.*refused; HF_ENDPOINT is http"):
             clip_vision("openai")
+
+    def test_the_way_to_the_hub_is_told_without_the_proxy_s_password(self, server, monkeypatch):
+        server.portal = True
+        assert hub.way() == f"; HF_ENDPOINT is {server.url}"
+        monkeypatch.setenv("https_proxy", "http://me:secret@127.0.0.1:9")
+        with pytest.raises(WeightsError, match=r"; through the proxy that the environment sets\)") as caught:
+            clip_vision("openai")
+        assert "secret" not in str(caught.value)
+
+    def test_a_cache_that_cannot_be_written(self, server, tmp_path):
+        (tmp_path / "cache").write_text("a file")
+        with pytest.raises(WeightsError, match=r"could not be had \(.*(Not a directory|File exists)"):
+            clip_vision("openai")
+
+    def test_a_cache_that_may_not_be_read(self, cache, monkeypatch):
+        def refuse(*_, **__):
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", refuse)
+        assert OPENAI.look()[1].startswith("MISSING: config.json")
+        assert OPENAI.place() == cache
+
+    def test_its_own_folder_given_as_weights(self, cache, repository, monkeypatch, expected):
+        from huggingface_hub import constants
+
+        leave(cache, repository, {hub.MAIN: SMALL, hub.CONVERTED: ["model.safetensors"]})
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", "elsewhere")
+        with pytest.raises(WeightsError, match="give 'openai', with HF_HUB_CACHE=") as caught:
+            clip_vision(cache)
+        named = str(caught.value).split("HF_HUB_CACHE=")[1].split(" in the")[0]
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", named)
+        check(clip_vision("openai", precision="float32"), expected, "model.safetensors")
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", "pytorch_model.bin"])
@@ -264,6 +296,37 @@ def test_a_torch_file_never_runs_code(repository, tmp_path):
         shutil.copy(repository / name, tmp_path)
     torch.save({"logit_scale": Path("/")}, tmp_path / "pytorch_model.bin")
     with pytest.raises(WeightsError, match="not a readable weights file"):
+        clip_vision(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+        (b"<!DOCTYPE html>", "a web page, not weights"),
+        (b"", "not a readable weights file"),
+    ],
+)
+@pytest.mark.parametrize("file", ["model.safetensors", "pytorch_model.bin"])
+def test_what_lies_in_the_place_of_weights_is_named(repository, tmp_path, file, content, named):
+    for name in SMALL:
+        shutil.copy(repository / name, tmp_path)
+    (tmp_path / file).write_bytes(content)
+    with pytest.raises(WeightsError, match=named):
+        clip_vision(tmp_path)
+    shutil.copy(repository / file, tmp_path)
+    assert clip_vision(tmp_path).has_text
+    with pytest.raises(WeightsError, match="is a file; give the folder that has it"):
+        clip_vision(tmp_path / file)
+
+
+@pytest.mark.parametrize(
+    "config", ["", "[]", '{"text_config": 5}', '{"vision_config": {"patch_size": "x"}}', '{"projection_dim": -1}']
+)
+def test_a_configuration_that_makes_no_sense(repository, tmp_path, config):
+    shutil.copytree(repository, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "config.json").write_text(config)
+    with pytest.raises(WeightsError, match="config.json"):
         clip_vision(tmp_path)
 
 

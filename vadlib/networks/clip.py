@@ -193,11 +193,13 @@ def clip_vision(weights: str | Path = "openai", *, seed: int = 0, precision: str
             ignore_mismatched_sizes=True,
             output_loading_info=True,
         )
-        tokenizer = AutoTokenizer.from_pretrained(files.tokenizer, local_files_only=True) if files.tokenizer else None
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError) as error:
+        tokenizer = None
+        if files.tokenizer is not None:
+            tokenizer = AutoTokenizer.from_pretrained(files.tokenizer, local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # transformers raises many kinds; all mean that these are no CLIP's files
         raise WeightsError(
-            f"weights: {files.weights.parent} cannot be read as a CLIP ({str(error).splitlines()[0]}); fetch or copy "
-            "it again"
+            f"weights: {files.config} and what belongs to it cannot be read as a CLIP ({_first_line(error)}); fetch "
+            "or copy it again"
         ) from error
     _check_fit(report, model, tokenizer, files)
     record = WeightsRecord("clip_vision", str(weights), name, sha256)
@@ -222,6 +224,13 @@ def _check_fit(report: dict, model: nn.Module, tokenizer, files: hub.Files) -> N
 
 def _files_in(folder: Path) -> hub.Files:
     """The files of a folder as save_pretrained writes it, now or in its former layout."""
+    if (folder / "snapshots").is_dir():
+        raise WeightsError(
+            f"weights: {folder} is a folder of the hub's cache; give 'openai', with HF_HUB_CACHE={folder.parent} in "
+            "the environment"
+        )
+    if folder.is_file():
+        raise WeightsError(f"weights: {folder} is a file; give the folder that has it, with its config.json")
     found = [folder / name for name in (hub.SAFETENSORS, hub.TORCH_FILE) if (folder / name).is_file()]
     if not found or not (folder / "config.json").is_file():
         raise WeightsError(
@@ -237,9 +246,12 @@ def _openai_files() -> hub.Files:
     try:
         return hub.fetch_files()
     except Exception as error:  # the hub raises many kinds; all mean that the weights are not to be had
-        cause = error.__cause__ or error  # the client's own sentence is about its cache
-        reason = str(cause).splitlines()[0][:300] if str(cause) else repr(cause)
-        raise unavailable("clip_vision", "openai", reason) from error
+        reason = _first_line(error.__cause__ or error)  # the client's own sentence is about its cache
+        raise unavailable("clip_vision", "openai", reason + hub.way()) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
 
 
 _RANDOM = {

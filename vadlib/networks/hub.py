@@ -11,6 +11,7 @@ import os
 import re
 from pathlib import Path
 from typing import NamedTuple
+from urllib.request import getproxies
 
 REPOSITORY = "openai/clip-vit-base-patch32"
 MAIN = "3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268"
@@ -95,6 +96,17 @@ def fetch_files() -> Files:
     return files
 
 
+def way() -> str:
+    """What the environment says of the way to the hub, for an error; empty where it says nothing."""
+    from huggingface_hub import constants
+
+    said = "" if constants.ENDPOINT == "https://huggingface.co" else f"; HF_ENDPOINT is {constants.ENDPOINT}"
+    proxies = getproxies()  # without their addresses, which may hold passwords
+    if any(kind in proxies for kind in ("http", "https", "all")):
+        said += "; through the proxy that the environment sets"
+    return said
+
+
 def expected_sha256(path: Path) -> str | None:
     """The digest of a cached file: as published, or as the hub said with the file, whose entry it names.
 
@@ -110,17 +122,22 @@ def expected_sha256(path: Path) -> str | None:
 
 
 def _cached(name: str) -> Path | None:
-    from huggingface_hub import try_to_load_from_cache
-
-    found = (try_to_load_from_cache(REPOSITORY, name, revision=revision) for revision in REVISIONS)
-    return next((Path(path) for path in found if isinstance(path, str)), None)
+    return next((found for revision in REVISIONS if (found := _look_up(name, revision))), None)
 
 
 def _cached_together(names: tuple[str, ...]) -> Path | None:
+    for revision in REVISIONS:
+        found = [_look_up(name, revision) for name in names]
+        if all(found):
+            return found[0].parent
+    return None
+
+
+def _look_up(name: str, revision: str) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
 
-    for revision in REVISIONS:
-        found = [try_to_load_from_cache(REPOSITORY, name, revision=revision) for name in names]
-        if all(isinstance(path, str) for path in found):
-            return Path(found[0]).parent
-    return None
+    try:
+        found = try_to_load_from_cache(REPOSITORY, name, revision=revision)
+    except OSError:  # a cache that may not be read: as none
+        return None
+    return Path(found) if isinstance(found, str) else None

@@ -248,6 +248,8 @@ def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
             "the names that `vadlib weights` lists, or 'random'"
         )
     try:
+        if problem := _not_weights(path):
+            raise WeightsError(f"weights: {path} is {problem}")
         if path.suffix == ".safetensors":
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
@@ -261,6 +263,17 @@ def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
     if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise WeightsError(f"weights: {path} holds no state dict; save model.state_dict(), not the model")
     return state
+
+
+def _not_weights(path: Path) -> str:
+    """What lies in the place of weights that were not fetched themselves; empty where it may be weights."""
+    with path.open("rb") as file:
+        start = file.read(100).lstrip().lower()
+    if start.startswith(b"version https://git-lfs"):
+        return "what Git keeps in the place of a large file; run `git lfs pull` in its repository, or fetch the file"
+    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+        return "a web page, not weights; get the file from a browser"
+    return ""
 
 
 def fetch_imagenet_resnet18() -> tuple[dict[str, torch.Tensor], str]:
