@@ -235,6 +235,13 @@ class TestDownload:
             download(url, tmp_path / "x.zip", progress=False)
 
 
+def test_a_server_that_is_gone_is_told_of_at_each_try(server, tmp_path, capsys):
+    server.errors = [503, 503]
+    download(server.url(), tmp_path / "x.zip", wait_s=0)
+    said = capsys.readouterr().err
+    assert said.count(f"{server.url()}: the server answers 503 Service Unavailable; trying again\n") == 2
+
+
 class TestPages:
     """Captive portals, and clouds that ask whether one is sure, answer 200."""
 
@@ -388,6 +395,7 @@ class TestFetch:
         content, server.files["/a.zip"] = server.files["/a.zip"], TestPages.PAGE
         with pytest.raises(FetchError, match="or put there as ") as caught:
             fetch("set", tmp_path, progress=False)
+        assert "parts" not in str(caught.value)
         Path(str(caught.value).split("put there as ")[1].removesuffix(".")).write_bytes(content)
         assert len(fetch("set", tmp_path, progress=False)) == 2
 

@@ -116,7 +116,13 @@ class TestParts:
         run_commands(advice(tmp_path), tmp_path)
         assert guess_names(tmp_path) == ["shanghaitech"]
 
-    def test_fetch_names_them_rather_than_fetching(self, archive, tmp_path):
+    def test_fetch_leads_to_them_and_names_them_rather_than_fetching(self, archive, tmp_path, monkeypatch):
+        def gone(url, *_, **__):
+            raise FetchError(f"{url}: timed out, 5 times in a row.")
+
+        monkeypatch.setattr("vadlib.data.fetch.download", gone)
+        with pytest.raises(FetchError, match=r"passed around in 7 parts, too: put them beside it, and run this again"):
+            fetch("shanghaitech", tmp_path, progress=False)
         split(tmp_path, "shanghaitech.tar.gz", archive, 7)
         with pytest.raises(FetchError, match=r"has shanghaitech\.tar\.gz in parts: 7 part\(s\).* Or move them away"):
             fetch("shanghaitech", tmp_path, progress=False)

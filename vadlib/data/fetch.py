@@ -10,11 +10,13 @@ import http.client
 import json
 import os
 import shutil
+import sys
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -83,7 +85,7 @@ def fetch(
     if name not in PUBLICATIONS:
         raise ParameterError(f"name: one of {', '.join(PUBLICATIONS)} is expected, not {name!r}.")
     archives = [
-        Archive(archive.file, url, digest, archive.entry if digest == archive.sha256 else None)
+        replace(archive, url=url, sha256=digest, entry=archive.entry if digest == archive.sha256 else None)
         for archive, url, digest in zip(PUBLICATIONS[name].archives, *_sources(name, urls, sha256), strict=True)
     ]
     folder = Path(os.path.abspath(user_path(to)))
@@ -130,10 +132,13 @@ def _fetch_one(archive: Archive, folder: Path, name: str, keep: bool, progress: 
         try:
             download(archive.url, path, progress=progress)
         except FetchError as error:
-            page = PUBLICATIONS[name].page
-            raise FetchError(
-                f"{error} The authors' page is {page}; another copy can be given as --url, or put there as {path}."
-            ) from error
+            said = (
+                f"{error} The authors' page is {PUBLICATIONS[name].page}; another copy can be given as --url, or put "
+            )
+            said += f"there as {path}."
+            if archive.parts:
+                said += f" It is passed around in {archive.parts} parts, too: put them beside it, and run this again."
+            raise FetchError(said) from error
     with path.open("rb") as file:
         if looks_like_a_page(file.read(512)):
             raise FetchError(f"{path} is a web page, not an archive. Delete it, and get the file from a browser.")
@@ -223,6 +228,8 @@ def download(url: str, path: Path, *, progress: bool = True, wait_s: float = WAI
             raise FetchError(
                 f"{url}: {reason}, {MAX_TRIES} times in a row. {after:,} bytes stay; run it again to go on."
             )
+        if progress:
+            print(f"{url}: {reason}; trying again", file=sys.stderr)
         time.sleep(wait_s * 2 ** max(0, tries - 1))
     partial.replace(path)
     note.unlink(missing_ok=True)
