@@ -97,7 +97,16 @@ class TestParts:
         part = tmp_path / "shanghaitech.tar.gz.ac"
         part.write_bytes(part.read_bytes()[:-5])
         (said,) = advice(tmp_path)
-        assert "shanghaitech.tar.gz.ac ended early: smaller than the others. Get this one again." in said
+        assert "shanghaitech.tar.gz.ac ended early: smaller than the others. Get what ended early again." in said
+
+    def test_a_last_one_that_is_larger(self, archive, tmp_path):
+        """As `split -n` makes it."""
+        size = len(archive) // 7
+        for number, letter in enumerate("abcdefg"):
+            end = None if letter == "g" else (number + 1) * size
+            (tmp_path / f"shanghaitech.tar.gz.a{letter}").write_bytes(archive[number * size : end])
+        run_commands(advice(tmp_path), tmp_path)
+        assert guess_names(tmp_path) == ["shanghaitech"]
 
     def test_one_that_is_still_coming(self, archive, tmp_path):
         split(tmp_path, "shanghaitech.tar.gz", archive, 7)

@@ -90,7 +90,7 @@ def _parts_advice(folder: Path, whole: str, parts: Sequence[Path]) -> str:
     first = 1 if like.isdigit() and 0 not in here else 0
     last = max(here)
     sizes = {index: path.stat().st_size for index, path in here.items()}
-    full = max(sizes.values())
+    full = _full_size([size for index, size in sizes.items() if index != last] or list(sizes.values()))
     published = _published_parts(whole)
     if published and last + 1 < published and sizes[last] == full:  # the last of a split is the only smaller one
         last = published - 1
@@ -100,7 +100,7 @@ def _parts_advice(folder: Path, whole: str, parts: Sequence[Path]) -> str:
     if missing:
         return f"{what}, but not {_listed(f'{whole}.{suffix}' for suffix in missing)}. Get the missing part(s), too."
     if short:
-        return f"{what}, but {_listed(short)} ended early: smaller than the others. Get this one again."
+        return f"{what}, but {_listed(short)} ended early: smaller than the others. Get what ended early again."
     if problem := _problem(parts[0]):
         return f"{what}, but {problem}"
     matching = sorted(path.name for path in folder.glob(f"{whole}.*"))
@@ -109,6 +109,11 @@ def _parts_advice(folder: Path, whole: str, parts: Sequence[Path]) -> str:
         f"{what}. Join them in {folder}: `cat {names} > {shlex.quote(whole)}`; then unpack that: "
         f"`{_unpack_command(whole)}`. Should that end early, the last part is not whole, or others follow it."
     )
+
+
+def _full_size(sizes: Sequence[int]) -> int:
+    """The size of a whole part, as most have it: ``split`` makes all alike but the last, be that smaller or larger."""
+    return max(sizes, key=lambda size: (sizes.count(size), size))
 
 
 def _file_advice(path: Path) -> str | None:
