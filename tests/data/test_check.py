@@ -209,12 +209,14 @@ class TestGuess:
                 guess_names(root)
 
     def test_an_archive_not_unpacked(self, tmp_path):
-        (tmp_path / "Avenue_Dataset.zip").touch()
+        (tmp_path / "Avenue_Dataset.zip").write_bytes(b"PK\3\4")
         with pytest.raises(
             LayoutError, match=r"Avenue_Dataset\.zip is there\. Avenue_Dataset\.zip is not unpacked yet"
         ):
             guess_names(tmp_path)
-        with pytest.raises(LayoutError, match="is a file. Unpack it"):
+        with pytest.raises(
+            LayoutError, match=r"is a file\. Avenue_Dataset\.zip is not unpacked yet: `unzip.* Then give the folder"
+        ):
             guess_names(tmp_path / "Avenue_Dataset.zip")
 
     def test_nothing(self, tmp_path):

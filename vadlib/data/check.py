@@ -14,6 +14,7 @@ from vadlib.data.dataset import UNLABELLED, Clip, VideoDataset
 from vadlib.data.files import visible
 from vadlib.data.layouts import LAYOUTS, find_home, open_dataset, unreadable
 from vadlib.data.official import COUNTS, PUBLICATIONS, Archive, Counts
+from vadlib.data.packed import advice
 from vadlib.data.progress import progress_bar
 from vadlib.errors import LayoutError, ParameterError, UnreadableError, VadError
 from vadlib.storage import file_sha256, user_path
@@ -98,9 +99,11 @@ def guess_names(root: Path) -> list[str]:
     LayoutError
         None that is known.
     """
+    if root.is_file():
+        packed = " ".join(advice(root.absolute().parent, root.name)) or "Give the folder of a data set."
+        raise LayoutError(f"root: {root} is a file. {packed} Then give the folder.")
     if not root.is_dir():
-        unpack = "Unpack it, and give the folder." if root.is_file() else "Give the folder of a data set."
-        raise LayoutError(f"root: {root} is {'a file' if root.is_file() else 'not there'}. {unpack}")
+        raise LayoutError(f"root: {root} is not there. Give the folder of a data set.")
     found = {name: _home(name, root) for name in LAYOUTS if not LAYOUTS[name].any_folder}
     if found["synthcampus"] is not None:  # the same layout: only a world has a record of how it was drawn
         is_world = (found["synthcampus"] / "world.json").is_file()
@@ -122,9 +125,7 @@ def guess_names(root: Path) -> list[str]:
     if folder.find_clips(root):
         return ["folder"]
     there = sorted(path.name for path in root.iterdir() if visible(path))
-    archives = [archive.file for publication in PUBLICATIONS.values() for archive in publication.archives]
-    packed = [entry for entry in there if entry in archives]
-    hint = f" {packed[0]} is not unpacked yet." if packed else ""
+    hint = "".join(f" {said}" for said in advice(root))
     raise LayoutError(
         f"{root} holds no data set that is known: {', '.join(there[:8]) or 'nothing'} is there.{hint} "
         f"Known are {', '.join(LAYOUTS)}."
@@ -146,7 +147,8 @@ def _check(name: str, root: Path, decode: bool, progress: bool) -> Check:
         dataset = open_dataset(name, root, allow_missing=True, skip_unreadable=True)
     except VadError as error:
         if home is None:
-            raise
+            packed = advice(root) if root.is_dir() else []
+            raise LayoutError(" ".join((str(error), *packed))) if packed else error from None
         return Check(name, home, pd.DataFrame(columns=["found", "official"]), (str(error),), tuple(notes))
     official = COUNTS.get(name)
     counts = _count(dataset)

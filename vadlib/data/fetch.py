@@ -10,23 +10,26 @@ import http.client
 import json
 import os
 import shutil
+import sys
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import vadlib
 from vadlib.data.archives import check_free, unpack
 from vadlib.data.official import PUBLICATIONS, Archive
+from vadlib.data.packed import advice, looks_like_a_page
 from vadlib.data.progress import progress_bar
 from vadlib.errors import FetchError, ParameterError
 from vadlib.storage import RunLock, file_sha256, user_path, write_atomically
 
 CHUNK_BYTES = 2**18
-TIMEOUT_S = 60.0
+TIMEOUT_S = 30.0  # without a word; five times that, and a server that is gone is given up
 MAX_TRIES = 5  # in a row without a byte
 WAIT_S = 1.0  # before the second try; doubled each time
 SPARE_BYTES = 2**26  # left free on the disk
@@ -82,7 +85,7 @@ def fetch(
     if name not in PUBLICATIONS:
         raise ParameterError(f"name: one of {', '.join(PUBLICATIONS)} is expected, not {name!r}.")
     archives = [
-        Archive(archive.file, url, digest, archive.entry if digest == archive.sha256 else None)
+        replace(archive, url=url, sha256=digest, entry=archive.entry if digest == archive.sha256 else None)
         for archive, url, digest in zip(PUBLICATIONS[name].archives, *_sources(name, urls, sha256), strict=True)
     ]
     folder = Path(os.path.abspath(user_path(to)))
@@ -124,11 +127,21 @@ def _fetch_one(archive: Archive, folder: Path, name: str, keep: bool, progress: 
         check_free([archive.entry], folder, moved)  # rather than after hours of downloading
     path = folder / archive.file
     if not path.is_file():
+        if parts := [said for said in advice(folder, archive.file) if archive.file in said]:
+            raise FetchError(f"{folder} has {archive.file} in parts: {' '.join(parts)} Or move them away, to fetch it.")
         try:
             download(archive.url, path, progress=progress)
         except FetchError as error:
-            page = PUBLICATIONS[name].page
-            raise FetchError(f"{error} The authors' page is {page}; another copy can be given as --url.") from error
+            said = (
+                f"{error} The authors' page is {PUBLICATIONS[name].page}; another copy can be given as --url, or put "
+            )
+            said += f"there as {path}."
+            if archive.parts:
+                said += f" It is passed around in {archive.parts} parts, too: put them beside it, and run this again."
+            raise FetchError(said) from error
+    with path.open("rb") as file:
+        if looks_like_a_page(file.read(512)):
+            raise FetchError(f"{path} is a web page, not an archive. Delete it, and get the file from a browser.")
     digest = file_sha256(path)
     if archive.sha256 not in (UNCHECKED, digest):
         raise FetchError(
@@ -215,6 +228,8 @@ def download(url: str, path: Path, *, progress: bool = True, wait_s: float = WAI
             raise FetchError(
                 f"{url}: {reason}, {MAX_TRIES} times in a row. {after:,} bytes stay; run it again to go on."
             )
+        if progress:
+            print(f"{url}: {reason}; trying again", file=sys.stderr)
         time.sleep(wait_s * 2 ** max(0, tries - 1))
     partial.replace(path)
     note.unlink(missing_ok=True)
@@ -231,6 +246,12 @@ def _continue(url: str, partial: Path, note: Path, name: str, progress: bool) ->
     if answer is None:
         return True
     with answer.response as response:
+        chunk = response.read(CHUNK_BYTES)
+        if not answer.offset and (response.headers.get_content_type() == "text/html" or looks_like_a_page(chunk)):
+            raise FetchError(
+                f"{url}: a web page answers, not a file: the network asks for a login, or the download for a click. "
+                "Open it in a browser."
+            )
         _check_room(partial, answer)
         record = {"url": url, "validator": _validator(response)}
         write_atomically(note, json.dumps(record))
@@ -241,10 +262,11 @@ def _continue(url: str, partial: Path, note: Path, name: str, progress: bool) ->
         ):
             file.truncate(answer.offset)
             at = answer.offset
-            while chunk := response.read(CHUNK_BYTES):
+            while chunk:
                 file.write(chunk)
                 at += len(chunk)
                 bar.update(at // 2**20 - bar.n)
+                chunk = response.read(CHUNK_BYTES)
     return answer.total in (None, at)
 
 

@@ -19,12 +19,15 @@ class Archive:
         64 hex digits. As recorded by anomalib (openvinotoolkit/anomalib, src/anomalib/data/datamodules/video).
     entry : str, optional
         The folder in it that holds the data.
+    parts : int, optional
+        In how many parts it is passed around, too, as ``split`` names them: ``.aa``, ``.ab``, …
     """
 
     file: str
     url: str
     sha256: str
     entry: str | None = None
+    parts: int | None = None
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,7 @@ PUBLICATIONS = {
                 "http://101.32.75.151:8181/dataset/shanghaitech.tar.gz",
                 "c13a827043b259ccf8493c9d9130486872992153a9d714fe229e523cd4c94116",
                 "shanghaitech",
+                parts=7,  # the authors' page leads to these: .aa to .ag
             ),
         ),
         datasets=("shanghaitech",),

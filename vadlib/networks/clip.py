@@ -7,16 +7,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from torch import nn
 
 from vadlib.errors import ParameterError, WeightsError
+from vadlib.networks import hub
 from vadlib.networks.tapped import PRECISIONS, bfloat16_is_fast
-from vadlib.networks.weights import BUNDLED, WeightsRecord, check_finite, checked_sha256, unavailable
+from vadlib.networks.weights import (
+    BUNDLED,
+    WeightsRecord,
+    check_finite,
+    checked_sha256,
+    read_weights,
+    unavailable,
+)
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
-OPENAI = "openai/clip-vit-base-patch32"
 
 
 class ClipVision(nn.Module):
@@ -116,7 +122,12 @@ class ClipVision(nn.Module):
         """
         if not self.has_text:
             raise WeightsError(
-                f"embed_text: {self.record.name} has no tokenizer, so texts cannot be read; use trained weights"
+                f"embed_text: {self.record.name} has no tokenizer, so texts cannot be read; "
+                + (
+                    f"put its {' and '.join(hub.TOKENIZERS[0])} beside the weights"
+                    if self.record.trained
+                    else "use trained weights"
+                )
             )
         tokens = self.tokenizer(list(texts), padding=True, truncation=True, return_tensors="pt").to(self.device)
         with self._arithmetic():
@@ -135,9 +146,10 @@ def clip_vision(weights: str | Path = "openai", *, seed: int = 0, precision: str
     Parameters
     ----------
     weights : str or Path
-        ``"openai"``: ViT-B/32 as published, by transformers' own download and cache. ``"bundled"``: the small one that
-        comes with the project, trained on synthetic pictures. ``"random"``: a small one without a tokenizer, from
-        ``seed``. Anything else: a folder as `CLIPModel.save_pretrained` writes it.
+        ``"openai"``: ViT-B/32 as published, from the Hugging Face hub or from what its client's cache holds.
+        ``"bundled"``: the small one that comes with the project, trained on synthetic pictures. ``"random"``: a small
+        one without a tokenizer, from ``seed``. Anything else: a folder as `CLIPModel.save_pretrained` writes it, with
+        a safetensors or a torch file, and its tokenizer.
     seed : int
         Of random weights.
     precision : {"auto", "float32", "bfloat16"}
@@ -160,46 +172,86 @@ def clip_vision(weights: str | Path = "openai", *, seed: int = 0, precision: str
         record = WeightsRecord("clip_vision", "random", f"random, seed {seed}", None, seed, False)
         return ClipVision(model, None, record=record, precision=precision)
     if weights == "openai":
-        folder, name = _openai_folder(), OPENAI
+        files, name = _openai_files(), hub.REPOSITORY
     else:
         folder = BUNDLED / "clip" if weights == "bundled" else Path(weights)
         name = "bundled, trained on synthetic pictures" if weights == "bundled" else folder.name
-    if weights == "bundled" and not (folder / "config.json").is_file():
-        raise unavailable("clip_vision", "bundled", f"no {folder / 'config.json'}")
-    files = [folder / part for part in ("model.safetensors", "pytorch_model.bin") if (folder / part).is_file()]
-    if not files or not (folder / "config.json").is_file():
-        raise WeightsError(
-            f"weights: {folder} holds no CLIP; expected config.json and model.safetensors, as save_pretrained "
-            "writes them"
-        )
+        if weights == "bundled" and not (folder / "config.json").is_file():
+            raise unavailable("clip_vision", "bundled", f"no {folder / 'config.json'}")
+        files = _files_in(folder)
+    sha256 = checked_sha256("clip_vision", str(weights), files.weights)
+    # Copied to where torch would put them: how they lie in a file decides the last bits of what is computed with them.
+    state = {name: value.clone() for name, value in read_weights(files.weights).items()}
+    check_finite(state, str(files.weights))
     try:
-        model = CLIPModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
+        config = CLIPConfig.from_json_file(files.config)
+        model, report = CLIPModel.from_pretrained(
+            None,
+            config=config,
+            state_dict=state,
+            dtype=torch.float32,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+        )
+        tokenizer = None
+        if files.tokenizer is not None:
+            tokenizer = AutoTokenizer.from_pretrained(files.tokenizer, local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # transformers raises many kinds; all mean that these are no CLIP's files
         raise WeightsError(
-            f"weights: {folder} cannot be read as a CLIP ({str(error).splitlines()[0]}); fetch or copy it again"
+            f"weights: {files.config} and what belongs to it cannot be read as a CLIP ({_first_line(error)}); fetch "
+            "or copy it again"
         ) from error
-    check_finite(model.state_dict(), str(folder))
-    sha256 = checked_sha256("clip_vision", str(weights), files[0])
+    _check_fit(report, model, tokenizer, files)
     record = WeightsRecord("clip_vision", str(weights), name, sha256)
     return ClipVision(model, tokenizer, record=record, precision=precision)
 
 
-def _openai_folder() -> Path:
-    """The folder of OpenAI's weights in the cache; downloaded into it where they are not there yet."""
-    from huggingface_hub import snapshot_download
+def _check_fit(report: dict, model: nn.Module, tokenizer, files: hub.Files) -> None:
+    """Refuse what transformers would make up, or leave out: it fills what is missing with random numbers."""
+    strange = [*report["missing_keys"], *report["unexpected_keys"], *(key[0] for key in report["mismatched_keys"])]
+    if strange:
+        raise WeightsError(
+            f"weights: {files.weights} is not the CLIP that {files.config} describes: {len(strange)} parameters are "
+            f"missing, unknown or of another shape (such as {', '.join(sorted(strange)[:3])}); copy both from the "
+            "same place"
+        )
+    if tokenizer is not None and len(tokenizer) > model.config.text_config.vocab_size:
+        raise WeightsError(
+            f"weights: the tokenizer in {files.tokenizer} knows {len(tokenizer)} tokens, the network in "
+            f"{files.weights} {model.config.text_config.vocab_size}; copy both from the same place"
+        )
 
-    wanted = ["config.json", "model.safetensors", "*token*", "vocab.json", "merges.txt", "preprocessor_config.json"]
+
+def _files_in(folder: Path) -> hub.Files:
+    """The files of a folder as save_pretrained writes it, now or in its former layout."""
+    if (folder / "snapshots").is_dir():
+        raise WeightsError(
+            f"weights: {folder} is a folder of the hub's cache; give 'openai', with HF_HUB_CACHE={folder.parent} in "
+            "the environment"
+        )
+    if folder.is_file():
+        raise WeightsError(f"weights: {folder} is a file; give the folder that has it, with its config.json")
+    found = [folder / name for name in (hub.SAFETENSORS, hub.TORCH_FILE) if (folder / name).is_file()]
+    if not found or not (folder / "config.json").is_file():
+        raise WeightsError(
+            f"weights: {folder} holds no CLIP; expected config.json and {hub.SAFETENSORS} or {hub.TORCH_FILE}, as "
+            "save_pretrained writes them, and the tokenizer's files"
+        )
+    # Without its files, transformers makes a tokenizer that knows no word and says nothing.
+    whole = any(all((folder / name).is_file() for name in names) for names in hub.TOKENIZERS)
+    return hub.Files(folder / "config.json", folder if whole else None, found[0])
+
+
+def _openai_files() -> hub.Files:
     try:
-        return Path(snapshot_download(OPENAI, allow_patterns=wanted, local_files_only=True))
-    except Exception:
-        pass  # not in the cache
-    try:
-        return Path(snapshot_download(OPENAI, allow_patterns=wanted, etag_timeout=5))
+        return hub.fetch_files()
     except Exception as error:  # the hub raises many kinds; all mean that the weights are not to be had
-        raise unavailable(
-            "clip_vision", "openai", str(error).splitlines()[0][:120] if str(error) else repr(error)
-        ) from error
+        reason = _first_line(error.__cause__ or error)  # the client's own sentence is about its cache
+        raise unavailable("clip_vision", "openai", reason + hub.way()) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
 
 
 _RANDOM = {

