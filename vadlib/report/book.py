@@ -14,9 +14,11 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from vadlib.environment import clean_environment
 from vadlib.errors import ParameterError, ResultsError, VadError
 from vadlib.report.machine_paths import hide_paths, without_machine_paths
 from vadlib.report.results import read_json
+from vadlib.report.workflow import snakemake_command
 from vadlib.storage import RunLock, project_root, user_path
 
 MAX_LOG_LINES = 40
@@ -104,6 +106,8 @@ def bring_up_to_date(
     profiles = sorted(path.stem for path in (project / "notebooks" / "profiles").glob("*.yml"))
     if profile not in profiles:
         raise ParameterError(f"profile: expected one of {', '.join(profiles)}, found {profile!r}")
+    if not (cores == "all" or (cores.isdecimal() and int(cores))):
+        raise ParameterError(f"cores: expected a whole number from 1 on, or all; found {cores!r}")
     overrides = {"profile": profile}
     if root:
         overrides["dataset_root"] = _existing(root, "ROOT")
@@ -112,9 +116,10 @@ def bring_up_to_date(
     if skip_unreadable:
         overrides["skip_unreadable"] = "True"
     _check_own_folder(project, profile, overrides)
-    command = _snakemake_command(project, overrides, cores, targets, again)
+    command = snakemake_command(project, overrides, cores, targets, again)
     with RunLock(project / "_build" / profile / "book") as lock:
-        code = subprocess.run(command, cwd=project, pass_fds=lock.descriptors, check=False).returncode
+        options = {"cwd": project, "env": clean_environment(), "pass_fds": lock.descriptors}
+        code = subprocess.run(command, **options, check=False).returncode
     if code:
         raise ResultsError(
             f"the report of profile {profile} was not finished (see above); mend what is wrong and run the same "
@@ -245,7 +250,7 @@ def build_pages(out: Path, chapters: Collection[str] | None = None) -> Path:
     source, built, html = assemble(out, chapters), out / "jupyter-book", out / "html"
     shutil.rmtree(built, ignore_errors=True)
     command = [sys.executable, "-c", JUPYTER_BOOK, "build", str(source), "--path-output", str(built)]
-    environment = os.environ | {"PYTHONWARNINGS": "ignore", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    environment = clean_environment() | {"PYTHONWARNINGS": "ignore"}
     result = subprocess.run(
         [*command, "-W", "-n", "--keep-going", "-q"], capture_output=True, text=True, env=environment, check=False
     )
@@ -271,28 +276,6 @@ def _copy_viewers(source: Path, out: Path, pages: Path) -> None:
         viewer = out / "results" / results.name / VIEWER
         if viewer.is_dir():
             shutil.copytree(viewer, pages / "results" / results.name / VIEWER)
-
-
-def _snakemake_command(
-    project: Path, overrides: dict[str, str], cores: str, targets: Sequence[str] = (), again: Sequence[str] = ()
-) -> list[str]:
-    # Snakemake's own lock would survive a kill; ours does not, and is held around all of this.
-    return [
-        *(sys.executable, "-m", "snakemake", *targets),
-        *(("--forcerun", *again) if again else ()),
-        *("--snakefile", str(project / "Snakefile"), "--cores", cores),
-        *("--nolock", "--rerun-incomplete", "--quiet", "all", "--config"),
-        *(f"{name}={_yaml_text(value)}" for name, value in overrides.items()),
-    ]
-
-
-def _yaml_text(value: str) -> str:
-    """Text quoted for Snakemake, which reads values of ``--config`` as YAML: a colon or " #" in a name stays in it.
-
-    The spaces around keep the quotes: Snakemake would strip outer ones first.
-    """
-    plain = (char if " " <= char <= "~" and char not in '"\\' else f"\\U{ord(char):08X}" for char in value)
-    return f' "{"".join(plain)}" '
 
 
 def _project() -> Path:

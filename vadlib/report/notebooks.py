@@ -11,7 +11,6 @@ import time
 from collections.abc import Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import click
 
@@ -107,6 +106,8 @@ def run_notebook(
         A parameter is unknown or of the wrong type.
     NotebookError
         A cell raised, or the kernel died; the message has the cell and the error's last lines.
+    KernelError
+        The kernel did not start.
     BusyError
         Another process is writing `output`.
     ResultsError
@@ -114,16 +115,13 @@ def run_notebook(
     """
     import papermill
     from nbclient.exceptions import DeadKernelError
-    from traitlets.config import Config
 
     source, output = Path(source), Path(output)
     values = {**_read_profile(profile), **(parameters or {})}
     running = output.with_name(f".{output.stem}.running.ipynb")
     failed = output.with_name(f"{output.stem}.failed.ipynb")
-    with RunLock(output), _writing(output, running), TemporaryDirectory(prefix="kernel-") as sockets:
+    with RunLock(output), _writing(output, running):
         running.unlink(missing_ok=True)
-        # Sockets in a folder of this run's own: no port that others could reach, nothing that two runs share.
-        transport = Config({"KernelManager": {"transport": "ipc", "ip": os.path.join(sockets, "k")}})
         try:
             papermill.execute_notebook(
                 f"{SCHEME}{_literal(source)}",
@@ -131,7 +129,6 @@ def run_notebook(
                 values,
                 cwd=project_root(),
                 progress_bar=progress_bar,
-                config=transport,
             )
         except papermill.PapermillExecutionError as error:
             running.replace(failed)
@@ -221,7 +218,6 @@ def _parse(pair: str, declared: Mapping[str, Parameter]) -> tuple[str, object]:
 @click.option("--progress-bar", is_flag=True, help="Show one, on stderr.")
 def main(source, output, pairs, profile, results_root, progress_bar):
     """Run the notebook SOURCE (a percent script) and write the finished page to OUTPUT (.ipynb)."""
-    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # or the kernel warns of frozen modules
     try:
         declared = notebook_parameters(source)
         parameters = dict(_parse(pair, declared) for pair in pairs)
