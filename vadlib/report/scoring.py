@@ -24,7 +24,7 @@ from vadlib.data import Clip, FrameReader, VideoDataset, videos
 from vadlib.data.folder import UNKNOWN_SCENE, open_videos
 from vadlib.data.frames import resize
 from vadlib.errors import ParameterError, ResultsError, UnreadableError
-from vadlib.figures import timeline
+from vadlib.figures import make_readable, timeline
 from vadlib.report import provenance
 from vadlib.report.fitted import FittedRun, open_fitted_run
 from vadlib.report.overlay import OverlayWriter, Scale
@@ -271,6 +271,7 @@ def _save_timeline(place: Path, clip: Clip, table: pd.DataFrame, options: Option
         if threshold is None
         else f"Threshold: {threshold}.",
     )
+    make_readable(figure)
     with mpl.rc_context({"svg.hashsalt": clip.id}):  # the same figure, the same bytes
         figure.savefig(place / "timeline.svg", metadata={"Date": None})
         figure.savefig(place / "timeline.png", metadata={"Software": None}, dpi=150)
