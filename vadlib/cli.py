@@ -194,8 +194,8 @@ def score(
 
 def main() -> None:
     """Run the command; an error that vadlib raised on purpose is one line, not a traceback."""
-    enter_clean_environment()
     try:
+        enter_clean_environment()
         app()
     except VadError as error:
         sys.exit(f"error: {error}")

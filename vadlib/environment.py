@@ -10,11 +10,12 @@ import os
 import shutil
 import sys
 import tempfile
-from contextlib import chdir
+from contextlib import chdir, suppress
 from functools import cache
 from pathlib import Path
 
 import vadlib
+from vadlib.errors import ResultsError
 from vadlib.storage import project_root
 
 # What variables of the programs that the report runs begin with; none reaches them. A list of those that may stay
@@ -22,6 +23,13 @@ from vadlib.storage import project_root
 STEERING = ("PYTHON", "PYDEVD_", "MPL", "MATPLOTLIB", "SEABORN_", "IPYTHON", "JUPYTER", "JPY_", "PAPERMILL_", "TQDM_")
 STEERING += ("SNAKEMAKE", "SPHINX", "DOCUTILS", "BASH_")  # Snakemake runs bash, which would read $BASH_ENV
 LEFT = ("PYTHONNOUSERSITE",)  # keeps more outside, not less
+SET = {
+    "PYTHONUTF8": "1",  # names of files are read alike in every locale
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # or kernels warn of frozen modules
+    "DOCUTILSCONFIG": os.devnull,  # or Sphinx reads ~/.docutils
+}
+FOLDERS = {"XDG_CACHE_HOME": "cache", "MPLCONFIGDIR": "matplotlib", "IPYTHONDIR": "ipython"}  # in our own
+FOLDERS |= {f"JUPYTER_{kind}_DIR": f"jupyter_{kind.lower()}" for kind in ("CONFIG", "DATA", "RUNTIME")}
 
 
 def clean_environment() -> dict[str, str]:
@@ -31,25 +39,19 @@ def clean_environment() -> dict[str, str]:
     -------
     dict of str to str
         Also where this process has a part of it already: cleaned twice is cleaned once.
+
+    Raises
+    ------
+    ResultsError
+        Nothing can be written, neither in the project nor in the folder for temporary files.
     """
-    given = os.environ
-    kept = {name: value for name, value in given.items() if not _steers(name)}
-    place = _own_folder(project_root())
+    kept, place = _without_steering(), _own_folder(project_root())
     if os.path.expanduser("~") == "~":  # a user without a name, as containers have
         kept["HOME"] = str(place)
     caches = kept.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     kept.setdefault("HF_HOME", os.path.join(caches, "huggingface"))
     kept.setdefault("TORCH_HOME", os.path.join(caches, "torch"))
-    own = {"XDG_CACHE_HOME": "cache", "MPLCONFIGDIR": "matplotlib", "IPYTHONDIR": "ipython"}
-    own |= {f"JUPYTER_{kind}_DIR": f"jupyter/{kind.lower()}" for kind in ("CONFIG", "DATA", "RUNTIME")}
-    for name, folder in own.items():
-        (place / folder).mkdir(parents=True, exist_ok=True)
-        kept[name] = str(place / folder)
-    above = str(Path(vadlib.__file__).resolve().parents[1])
-    if above in map(os.path.realpath, given.get("PYTHONPATH", "").split(os.pathsep)):
-        kept["PYTHONPATH"] = above  # vadlib itself is imported from there
-    # Without the second, kernels warn of frozen modules.
-    return kept | {"PYTHONUTF8": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    return kept | {name: str(place / folder) for name, folder in FOLDERS.items()}
 
 
 def enter_clean_environment() -> None:
@@ -62,12 +64,12 @@ def enter_clean_environment() -> None:
     n_arguments = len(sys.argv) - 1
     if not n_arguments or sys.orig_argv[-n_arguments:] != sys.argv[1:]:
         return
-    clean = clean_environment()
-    differs = any(name.startswith("PYTHON") and clean.get(name) != value for name, value in os.environ.items())
+    kept = _without_steering()
+    differs = any(name.startswith("PYTHON") and kept.get(name) != value for name, value in os.environ.items())
     undecodable = sys.getfilesystemencoding() != "utf-8" and os.environ.get("PYTHONUTF8") != "1"
     if differs or undecodable:
-        sys.stdout.flush()
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], clean)
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], kept)
+    clean = clean_environment()
     os.environ.clear()
     os.environ.update(clean)
 
@@ -78,22 +80,35 @@ def import_matplotlib() -> None:
         import matplotlib.font_manager  # noqa: F401
 
 
-def _steers(name: str) -> bool:
-    return name.startswith(STEERING) and name not in LEFT
+def _without_steering() -> dict[str, str]:
+    given = os.environ
+    kept = {name: value for name, value in given.items() if name in LEFT or not name.startswith(STEERING)}
+    above = str(Path(vadlib.__file__).resolve().parents[1])
+    if above in map(os.path.realpath, filter(None, given.get("PYTHONPATH", "").split(os.pathsep))):
+        kept["PYTHONPATH"] = above  # vadlib itself is imported from there
+    return kept | SET
 
 
 @cache
 def _own_folder(root: Path | None) -> Path:
     """A folder that can be written: in the project, or else one that goes with this process."""
     if root is not None:
-        try:
-            folder = root / "_build" / ".environment"
-            folder.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=folder).close()
-        except OSError:
-            pass
-        else:
-            return folder
-    folder = Path(tempfile.mkdtemp(prefix="vadlib-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+        with suppress(OSError):
+            return _with_folders(root / "_build" / ".environment")
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="vadlib-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        return _with_folders(folder)
+    except OSError as error:
+        raise ResultsError(
+            f"no folder for passing files can be made: {error}. Make room, or name a folder that can be written in the "
+            "environment variable TMPDIR."
+        ) from error
+
+
+def _with_folders(place: Path) -> Path:
+    for folder in FOLDERS.values():
+        (place / folder).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=place) as file:
+        file.write(b"can be written")
+    return place
