@@ -22,6 +22,7 @@ from vadlib.report.workflow import snakemake_command
 from vadlib.storage import RunLock, project_root, user_path
 
 MAX_LOG_LINES = 40
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
 GLUED = re.compile(r"notebooks/(\w+)\.ipynb::|results/(\w+)/")  # what a page of prose takes from a notebook
 ROOTS = ("book/index", "book/index_watch")  # opening pages, the first whose notebooks are all there
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"  # of this very Python, wherever its scripts are
@@ -256,9 +257,7 @@ def build_pages(out: Path, chapters: Collection[str] | None = None) -> Path:
     )
     pages = built / "_build" / "html"
     if result.returncode or not (pages / "index.html").is_file():
-        lines = (result.stdout + result.stderr).strip().splitlines()
-        telling = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines
-        raise ResultsError("the pages have defects:\n" + "\n".join(telling[-MAX_LOG_LINES:]))
+        raise ResultsError(pages_error(result.stdout + result.stderr))
     _copy_viewers(source, out, pages)
     former = out / ".html-former"
     shutil.rmtree(former, ignore_errors=True)
@@ -268,6 +267,16 @@ def build_pages(out: Path, chapters: Collection[str] | None = None) -> Path:
     for leftover in (former, built):
         shutil.rmtree(leftover, ignore_errors=True)
     return html / "index.html"
+
+
+def pages_error(output: str) -> str:
+    """What went wrong, from what Jupyter Book printed: defects of the pages, or an error that stopped it."""
+    said, stopped, _ = ANSI.sub("", output).strip().partition("\n\nThe above exception was the direct cause")
+    lines = [line for line in said.splitlines() if line.strip()] or ["it said nothing"]
+    telling = [line for line in lines if "WARNING" in line or "ERROR" in line]
+    if telling and not stopped:
+        return "the pages have defects:\n" + "\n".join(telling[-MAX_LOG_LINES:])
+    return f"Jupyter Book, which builds the pages, stopped: {lines[-1].strip()}"
 
 
 def _copy_viewers(source: Path, out: Path, pages: Path) -> None:
@@ -323,4 +332,5 @@ if __name__ == "__main__":
     except VadError as error:
         sys.exit(f"error: {error}")
     except OSError as error:
-        sys.exit(f"error: the pages could not be written to {sys.argv[1]}: {error}. Make room, and run it again.")
+        reason = error.args[0][0][2] if isinstance(error, shutil.Error) else error  # of many files: the first one's
+        sys.exit(f"error: the pages could not be put together in {sys.argv[1]}: {reason}. Mend that, and run it again.")
