@@ -17,6 +17,7 @@ import yaml
 from vadlib.environment import clean_environment
 from vadlib.errors import ParameterError, ResultsError, VadError
 from vadlib.report.machine_paths import hide_paths, without_machine_paths
+from vadlib.report.notebooks import read_profile_file
 from vadlib.report.results import read_json
 from vadlib.report.workflow import snakemake_command
 from vadlib.storage import RunLock, project_root, user_path
@@ -299,10 +300,10 @@ def _project() -> Path:
 
 def _check_own_folder(project: Path, profile: str, overrides: dict[str, str]) -> None:
     """Open a folder of one's own before anything runs: what is wrong with it is said in a line, not in a notebook."""
-    parameters = yaml.safe_load((project / "notebooks" / "profiles" / f"{profile}.yml").read_text(encoding="utf-8"))
+    parameters = read_profile_file(project / "notebooks" / "profiles" / f"{profile}.yml")
     if parameters.get("dataset") != "folder":
         return
-    root = project / overrides.get("dataset_root", parameters["dataset_root"])
+    root = project / overrides.get("dataset_root", parameters.get("dataset_root", "my_videos"))
     if not root.exists():
         raise ParameterError(
             f"ROOT: profile {profile} needs the folder of your videos, and {root} does not exist; say "

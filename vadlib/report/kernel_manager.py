@@ -6,22 +6,13 @@ import sys
 import tempfile
 import weakref
 
-import click
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
 from vadlib.environment import clean_environment
-from vadlib.errors import VadError
+from vadlib.report.papermill_handler import KernelError
 
 MAX_FOLDER_BYTES = 80  # of the sockets' folder: the system takes names of sockets of some 100 bytes
-
-
-class KernelError(VadError, click.ClickException):
-    """A kernel that does not start; papermill's command line prints it as one message instead of a traceback."""
-
-    def __init__(self, message: str):
-        VadError.__init__(self, message)
-        click.ClickException.__init__(self, message)
 
 
 class OwnKernelManager(AsyncKernelManager):

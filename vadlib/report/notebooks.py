@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 from vadlib.errors import LayoutError, ParameterError, ResultsError, VadError
-from vadlib.report.papermill_handler import MARK, SCHEME, handler
+from vadlib.report.papermill_handler import MARK, SCHEME, KernelError, handler
 from vadlib.report.parameters import NotebookParameterError, Parameter, notebook_parameters
 from vadlib.storage import RunLock, project_root, write_atomically
 
@@ -117,7 +117,7 @@ def run_notebook(
     from nbclient.exceptions import DeadKernelError
 
     source, output = Path(source), Path(output)
-    values = {**_read_profile(profile), **(parameters or {})}
+    values = {**read_profile_file(profile), **(parameters or {})}
     running = output.with_name(f".{output.stem}.running.ipynb")
     failed = output.with_name(f"{output.stem}.failed.ipynb")
     with RunLock(output), _writing(output, running):
@@ -146,11 +146,16 @@ def run_notebook(
 
 @contextmanager
 def _writing(output: Path, running: Path):
-    """Say which page could not be written, where one could not, and leave no part of it."""
+    """Say which page could not be written, where one could not, and leave no part of one that was not run."""
     try:
         yield
+    except KernelError:
+        running.unlink(missing_ok=True)
+        raise
     except OSError as error:
         running.unlink(missing_ok=True)
+        if error.filename and not Path(error.filename).is_relative_to(output.parent.absolute()):
+            raise NotebookError(f"{output} could not be made: {error}. Mend that, and run it again.") from error
         raise ResultsError(
             f"{output} could not be written: {error.strerror or error}. Make room, or give another place."
         ) from error
@@ -161,7 +166,16 @@ def _literal(path: Path) -> str:
     return os.path.abspath(path).replace("{", "{{").replace("}", "}}")
 
 
-def _read_profile(path: str | os.PathLike | None) -> dict:
+def read_profile_file(path: str | os.PathLike | None) -> dict:
+    """Parameters in a YAML file; none where no file is given.
+
+    Raises
+    ------
+    LayoutError
+        There is no such file.
+    ParameterError
+        It is not YAML, or no mapping.
+    """
     import yaml
 
     if path is None:

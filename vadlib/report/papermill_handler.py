@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import click
 
-from vadlib.errors import LayoutError, ParameterError
+from vadlib.errors import LayoutError, ParameterError, VadError
 from vadlib.report.parameters import NotebookParameterError, check_parameters, notebook_parameters
 
 SCHEME = "jupytext://"
@@ -32,6 +32,14 @@ class RefusedError(NotebookParameterError, click.UsageError):
     def __str__(self) -> str:
         """The message."""
         return self.message
+
+
+class KernelError(VadError, click.ClickException):
+    """A kernel that does not start; papermill's command line prints it as one message instead of a traceback."""
+
+    def __init__(self, message: str):
+        VadError.__init__(self, message)
+        click.ClickException.__init__(self, message)
 
 
 class JupytextHandler:
@@ -141,7 +149,7 @@ def _checked(engine: type) -> type:
                 return super().execute_notebook(nb, kernel_name, **options)
             from nbclient.exceptions import DeadKernelError
 
-            from vadlib.report.kernel_manager import KernelError, OwnKernelManager
+            from vadlib.report.kernel_manager import OwnKernelManager
 
             try:
                 return super().execute_notebook(nb, kernel_name, **options, kernel_manager_class=OwnKernelManager)

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-TRACE = re.compile(r'^(Traceback|\s*File "| {4,}|\s*$)')  # lines of an error's text that say where, not what
+TRACE = re.compile(r'^Traceback .*$|^ *File ".*$(\n {4,}.*$)*', re.MULTILINE)  # says where, not what
 FOLLOWS = ("At least one job did not complete", "Exiting because a job execution failed")  # from an error said before
 EXIT_STATUS = re.compile(r"returned non-zero exit status (\d+)|died with <Signals\.(\w+)")
 
@@ -74,8 +74,7 @@ def own_error(kind: str, text: str) -> str | None:
             return None
         how = f"was stopped by {signal}" if signal else f"ended with status {status}"
         return f"a command of the Snakefile {how}, without a word. 137 and SIGKILL often mean too little memory."
-    lines = [line.strip() for line in text.splitlines() if not TRACE.match(line)]
-    return f"Snakemake, which runs the notebooks, stopped: {' '.join(lines[-8:]) or kind}"
+    return f"Snakemake, which runs the notebooks, stopped: {' '.join(TRACE.sub('', text).split()) or kind}"
 
 
 def main() -> None:
