@@ -1,5 +1,6 @@
 """Fixtures that every part of the tests shares."""
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -10,6 +11,8 @@ import pytest
 from vadlib.synth import write_world
 
 ROOT = Path(__file__).resolve().parents[1]
+
+os.environ["MPLBACKEND"] = "Agg"  # whatever the user draws with
 
 try:
     from hypothesis import settings
