@@ -14,6 +14,8 @@ RECORD_LABELS := shanghaitech-labels 12_labels
 RECORD_RESNET := ped2 02_padim 08_ablations
 RECORD_PED2 := ped2-offline 02_padim 03_gradcam_ssim 04_clip_prototypes 05_comparison 07_audit 08_ablations 09_networks 13_like_for_like
 
+unexport PYTHONHOME PYTHONPATH PYTHONWARNINGS  # of another Python: ours would not start with them
+
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 

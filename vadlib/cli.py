@@ -11,6 +11,7 @@ import typer
 import typer.core
 
 from vadlib import cli_data
+from vadlib.environment import enter_clean_environment
 from vadlib.errors import VadError
 
 
@@ -200,6 +201,9 @@ def score(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",
 ) -> None:
     """Score any video with a fitted detector: a table, a timeline and an overlay video. Unlabelled: no AUROC."""
+    from vadlib.environment import import_matplotlib
+
+    import_matplotlib()
     import matplotlib
 
     matplotlib.use("Agg")  # pictures go to files, with or without a screen
@@ -228,6 +232,7 @@ def score(
 def main() -> None:
     """Run the command; an error that vadlib raised on purpose is one line, not a traceback."""
     try:
+        enter_clean_environment()
         app()
     except VadError as error:
         sys.exit(f"error: {error}")

@@ -223,7 +223,7 @@ class Experiment:
             self._facts[key] = plain(value, key)
 
     def figure(self, name: str, figure, *, caption: str = "") -> None:
-        """Take a figure as it is now, as SVG and PNG.
+        """Take a figure as it is now, as SVG and PNG; letters that its font lacks are made readable in it.
 
         Parameters
         ----------
@@ -240,8 +240,11 @@ class Experiment:
         """
         import matplotlib
 
+        from vadlib.figures import make_readable
+
         if not _is_plain(name):
             raise ParameterError(f"figure: the name must be a plain file name without ending; got {name!r}.")
+        make_readable(figure)
         files = {}
         with matplotlib.rc_context({"svg.hashsalt": f"{self.name}/{name}"}):  # the same figure, the same bytes
             for ending, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):

@@ -25,7 +25,7 @@ from vadlib.data.cameras import UNKNOWN_SCENE
 from vadlib.data.folder import open_videos
 from vadlib.data.frames import resize
 from vadlib.errors import ParameterError, ResultsError, UnreadableError
-from vadlib.figures import timeline
+from vadlib.figures import make_readable, timeline
 from vadlib.frame_times import seconds
 from vadlib.report import provenance
 from vadlib.report.fitted import FittedRun, open_fitted_run
@@ -286,6 +286,7 @@ def _save_timeline(place: Path, clip: Clip, table: pd.DataFrame, options: Option
         if threshold is None
         else f"Threshold: {threshold}.",
     )
+    make_readable(figure)
     with mpl.rc_context({"svg.hashsalt": clip.id}):  # the same figure, the same bytes
         figure.savefig(place / "timeline.svg", metadata={"Date": None})
         figure.savefig(place / "timeline.png", metadata={"Software": None}, dpi=150)
