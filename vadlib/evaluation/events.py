@@ -190,9 +190,13 @@ def list_alarms(
     rule = rule or AlarmRule()
     found = []
     for clip, rows in table.sort_values(["clip", "frame"]).groupby("clip", sort=True):
+        values, lengths = rows[score].to_numpy(), rule.in_frames(fps[clip])
         spans = {"first": rows["frame"].to_numpy(), "last": rows["last"].to_numpy() if "last" in rows else None}
         try:
-            events = find_events(rows[score].to_numpy(), high, low=low, **spans, **rule.in_frames(fps[clip]))
+            if found and not (values >= high).any():  # most clips of a long recording: no table is made of nothing
+                _checked_series(values, **spans)
+                continue
+            events = find_events(values, high, low=low, **spans, **lengths)
         except ParameterError as error:
             raise ParameterError(f"clip {clip}: {error}") from None
         events.insert(0, "clip", clip)
