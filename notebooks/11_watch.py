@@ -85,6 +85,7 @@ from vadlib.report.watch import (
     timelines_of,
 )
 from vadlib.report.watch_left_out import check_enough_left, left_out_sentence, table_of_left_out
+from vadlib.report.watch_overview import overview_of_clips
 from vadlib.report.watch_tables import (
     costs_of_alarms,
     hours_and_minutes,
@@ -187,6 +188,13 @@ by_strangeness = strange["strangeness"].groupby(scores["clip"]).max().sort_value
 shown_clips = timelines_of(by_strangeness[:n_timelines], scores, strange, alarms, videos.labels, fps)
 timelines_figure = clip_timelines(shown_clips, DETECTOR_COLOURS, ylabel="standard deviations")
 run.figure("timelines", timelines_figure, caption="Scores of all detectors over time, and their alarms.")
+
+# %% [markdown]
+# {glue:text}`overview_sentence`
+
+# %% tags=["hide-input"]
+is_long = scores["clip"].nunique() > n_timelines
+overview_of_clips(videos, scores, strange["strangeness"].to_numpy(), moments, fps) if is_long else None
 
 # %% [markdown]
 # ## What was seen
@@ -346,6 +354,10 @@ run.metrics(
 run.save()
 scored_length = hours_and_minutes(scores, fps)
 glue("answer", answer_sentence(moments, events, scored_length), display=False)
+overview_sentence = "All clips are in this table, by the folders that they lie in, or by the hour." if is_long else ""
+if len(left_out):
+    overview_sentence = overview_sentence.replace("All clips", "All clips of which frames could be read")
+glue("overview_sentence", overview_sentence, display=False)
 glue("left_out", left_out_sentence(left_out), display=False)
 glue("n_viewed", viewed["clip"].nunique(), display=False)
 glue("n_fitted", f"{len(fitted_on):,}", display=False)

@@ -191,10 +191,13 @@ def list_alarms(
     rule = rule or AlarmRule()
     found = []
     for clip, rows in table.sort_values(["clip", "frame"]).groupby("clip", sort=True):
-        first = rows["frame"].to_numpy()
+        values, first = rows[score].to_numpy(), rows["frame"].to_numpy()
         last = rows["last"].to_numpy() if "last" in rows else first
         try:
-            events = _find_in_clip(rows[score].to_numpy(), high, low, first, last, fps[clip], rule)
+            if found and not (values >= high).any():  # most clips of a long recording: no table is made of nothing
+                _checked_series(values, first, last)
+                continue
+            events = _find_in_clip(values, high, low, first, last, fps[clip], rule)
         except ParameterError as error:
             raise ParameterError(f"clip {clip}: {error}") from None
         events.insert(0, "clip", clip)
