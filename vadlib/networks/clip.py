@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from torch import nn
 
 from vadlib.errors import ParameterError, WeightsError
-from vadlib.networks.tapped import PRECISIONS, bfloat16_is_fast
+from vadlib.networks.tapped import PRECISIONS, arithmetic, bfloat16_is_fast
 from vadlib.networks.weights import BUNDLED, WeightsRecord, check_finite, checked_sha256, unavailable
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -125,8 +125,8 @@ class ClipVision(nn.Module):
             ).pooler_output
             return self.model.text_projection(pooled).float()
 
-    def _arithmetic(self) -> torch.autocast:
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16")
+    def _arithmetic(self):
+        return arithmetic(self.device, self.precision)
 
 
 def clip_vision(weights: str | Path = "openai", *, seed: int = 0, precision: str = "auto") -> ClipVision:
