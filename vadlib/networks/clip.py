@@ -137,7 +137,8 @@ def clip_vision(weights: str | Path = "openai", *, seed: int = 0, precision: str
     weights : str or Path
         ``"openai"``: ViT-B/32 as published, by transformers' own download and cache. ``"bundled"``: the small one that
         comes with the project, trained on synthetic pictures. ``"random"``: a small one without a tokenizer, from
-        ``seed``. Anything else: a folder as `CLIPModel.save_pretrained` writes it.
+        ``seed``; ``"random-vit-b-32"``: likewise, of the size of OpenAI's. Anything else: a folder as
+        `CLIPModel.save_pretrained` writes it.
     seed : int
         Of random weights.
     precision : {"auto", "float32", "bfloat16"}
@@ -153,11 +154,11 @@ def clip_vision(weights: str | Path = "openai", *, seed: int = 0, precision: str
 
     logging.disable_progress_bar()  # a line for every network would stand in the report
 
-    if weights == "random":
+    if weights in _RANDOM:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model = CLIPModel(CLIPConfig(**_RANDOM))
-        record = WeightsRecord("clip_vision", "random", f"random, seed {seed}", None, seed, False)
+            model = CLIPModel(CLIPConfig(**_RANDOM[weights]))
+        record = WeightsRecord("clip_vision", weights, f"{weights}, seed {seed}", None, seed, False)
         return ClipVision(model, None, record=record, precision=precision)
     if weights == "openai":
         folder, name = _openai_folder(), OPENAI
@@ -202,7 +203,7 @@ def _openai_folder() -> Path:
         ) from error
 
 
-_RANDOM = {
+_SMALL = {
     "projection_dim": 128,
     "vision_config": {
         "hidden_size": 128,
@@ -225,3 +226,4 @@ _RANDOM = {
         "pad_token_id": 0,
     },
 }
+_RANDOM = {"random": _SMALL, "random-vit-b-32": {}}  # transformers' own default is ViT-B/32
