@@ -20,7 +20,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-long lint bench world record clean
+.PHONY: help book test test-long lint bench bench-gpu world record clean
 
 help:  ## list the targets
 	@echo "make TARGET [PROFILE=demo] [ROOT=data set's folder] [WEIGHTS=file] [CORES=all] [PYTHON=python3]"
@@ -44,6 +44,10 @@ lint: $(INSTALLED)
 bench: $(INSTALLED)  ## time the library beside what a user would pick instead (installs anomalib)
 	@$(BIN)/pip install --quiet -c constraints.txt -e '.[bench]'
 	@$(BIN)/pytest benchmarks -p no:cacheprovider -o addopts="-q -s"
+
+# Not installed first: a machine with a GPU may have no network, and a Python of its own.
+bench-gpu:  ## on a GPU: scores beside the CPU's, speed, memory; ARGS='--device cpu --quick' tries it without one
+	@$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) benchmarks/gpu.py $(ARGS)
 
 world: $(INSTALLED)  ## write the demo's videos alone, to _build/demo/data
 	@$(BIN)/vadlib synth _build/demo/data

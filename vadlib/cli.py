@@ -62,8 +62,10 @@ def book(
 
 @app.command()
 def record(
-    profile: Annotated[str, typer.Argument(help="a name in notebooks/profiles")],
-    notebooks: Annotated[list[str], typer.Argument(metavar="NOTEBOOK...", help="such as 02_padim")],
+    profile: Annotated[str, typer.Argument(help="a name in notebooks/profiles, or gpu")],
+    notebooks: Annotated[
+        list[str], typer.Argument(metavar="NOTEBOOK...", help="such as 02_padim; after gpu, a file of make bench-gpu")
+    ],
     root: Annotated[str, typer.Option(help="the data set's folder, instead of the profile's")] = "",
     weights: Annotated[str, typer.Option(help="network weights, instead of the profile's")] = "",
     cores: Annotated[str, typer.Option(help="how many cores to use, or all")] = "all",
@@ -77,7 +79,13 @@ def record(
         bool, typer.Option("--allow-dirty", help="record in spite of uncommitted changes; the record says so")
     ] = False,
 ) -> None:
-    """Run notebooks, with what they read, and keep their results in book/recorded."""
+    """Run notebooks, with what they read, and keep their results in book/recorded, or what make bench-gpu wrote."""
+    if profile == "gpu":
+        from vadlib.report.recorded_gpu import record_gpu
+
+        for file in notebooks:
+            typer.echo(f"recorded in {record_gpu(file, allow_dirty=allow_dirty)}")
+        return
     from vadlib.report.recording import record as record_runs
 
     options = {"root": root, "weights": weights, "allow_dirty": allow_dirty, "cores": cores}

@@ -72,7 +72,7 @@ def record(
     if not notebooks:
         raise ParameterError("notebooks: give the names of those to record, such as 02_padim")
     involved = sorted({name for notebook in notebooks for name in (notebook, *upstream_notebooks(notebook))})
-    _check_revision(allow_dirty)
+    check_revision(allow_dirty)
     targets = [_results_dir(profile, notebook) for notebook in notebooks]
     again = [_results_dir(profile, name) for name in involved if _needs_run(profile, name, allow_dirty)]
     options = {"skip_unreadable": skip_unreadable, "allow_missing": allow_missing}
@@ -196,7 +196,8 @@ def _results_dir(profile: str, notebook: str) -> str:
     return f"_build/{profile}/results/{notebook}"
 
 
-def _check_revision(allow_dirty: bool) -> None:
+def check_revision(allow_dirty: bool) -> None:
+    """Raise ParameterError unless a revision says which code makes the numbers, or that need not be so."""
     git = provenance.git_revision(project_root() or Path.cwd())
     if allow_dirty or (git and git["revision"] and not git["dirty"]):
         return
