@@ -28,7 +28,12 @@ SET = {
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # or kernels warn of frozen modules
     "DOCUTILSCONFIG": os.devnull,  # or Sphinx reads ~/.docutils
 }
-FOLDERS = {"XDG_CACHE_HOME": "cache", "MPLCONFIGDIR": "matplotlib", "IPYTHONDIR": "ipython"}  # in our own
+FOLDERS = {
+    "VADLIB_CACHE": "scans",
+    "XDG_CACHE_HOME": "cache",
+    "MPLCONFIGDIR": "matplotlib",
+    "IPYTHONDIR": "ipython",
+}  # in our own
 FOLDERS |= {f"JUPYTER_{kind}_DIR": f"jupyter_{kind.lower()}" for kind in ("CONFIG", "DATA", "RUNTIME")}
 
 

@@ -10,15 +10,16 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import av
-import av.logging
 import cv2
 import numpy as np
-from av.video.reformatter import VideoReformatter
 
 from vadlib.data.files import require_file
 from vadlib.errors import UnreadableError
+
+if TYPE_CHECKING:  # imported where a video is opened: folders of frames, and all that is fitted on them, do without
+    import av
 
 VIDEO_SUFFIXES = (  # a file called so is meant as a video, and an error if it is none
     ".3g2", ".3gp", ".264", ".265", ".amv", ".asf", ".avi", ".dav", ".divx", ".dv", ".f4v", ".flv", ".h264", ".h265",
@@ -26,6 +27,7 @@ VIDEO_SUFFIXES = (  # a file called so is meant as a video, and an error if it i
     ".mpg", ".mts", ".mxf", ".ogv", ".qt", ".rm", ".rmvb", ".trp", ".ts", ".vob", ".webm", ".wmv", ".y4m",
 )  # fmt: skip
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".heic", ".heif", ".avif", ".ico")
+MICROSECONDS = 1_000_000  # FFmpeg's unit of a container's times
 TEXT_BYTES = 4096  # at a file's beginning, by which text is told from video
 CONTROL_CHARACTERS = bytes(set(range(32)) - set(b"\t\n\r\f")) + b"\x7f"
 REWRITE = "`ffmpeg -i IN OUT.mp4` writes what can be decoded into a new file"
@@ -58,6 +60,10 @@ class VideoDecoder:
             raise UnreadableError(f"{path} is not a video that can be opened, but empty. Copy it again.")
         if is_text(path):  # a play list would open other files
             raise UnreadableError(f"{path} is not a video that can be opened, but text. Copy it again.")
+        import av
+        from av.video.reformatter import VideoReformatter
+
+        self._ffmpeg_error = av.FFmpegError
         self.path = path
         self.damage: list[str] = []
         try:
@@ -112,7 +118,7 @@ class VideoDecoder:
             return None, False
         # Matroska counts its duration from 0, whenever the first picture comes.
         start = 0 if self.format.startswith("matroska") else self._container.start_time or 0
-        return (start + duration) / av.time_base, True
+        return (start + duration) / MICROSECONDS, True
 
     def __iter__(self) -> Iterator[av.VideoFrame]:
         """Yield the frames in playing order."""
@@ -120,14 +126,14 @@ class VideoDecoder:
         while True:
             try:
                 packet = next(packets, None)
-            except av.FFmpegError as error:
+            except self._ffmpeg_error as error:
                 self.damage.append(f"the file breaks off ({error.strerror})")
                 packet = None
             if packet is None:
                 return
             try:
                 frames = packet.decode()
-            except av.FFmpegError:
+            except self._ffmpeg_error:
                 self.damage.append("a picture that cannot be decoded")
                 continue
             for frame in frames:
@@ -143,8 +149,10 @@ class VideoDecoder:
         return np.ascontiguousarray(np.rot90(image, quarter_turns)) if quarter_turns else image
 
     def _video_stream(self) -> av.VideoStream:
+        from av.stream import Disposition
+
         stream = self._container.streams.best("video")
-        if stream is None or stream.disposition & av.stream.Disposition.attached_pic:
+        if stream is None or stream.disposition & Disposition.attached_pic:
             raise UnreadableError(f"{self.path} has sound or data, but no video. Export it with its pictures.")
         if stream.codec_context is None:
             raise UnreadableError(
@@ -155,12 +163,14 @@ class VideoDecoder:
 
     def _codec_name(self, index: int) -> str:
         """What FFmpeg says of a stream that it has no decoder for: it is nowhere but in its log."""
-        level = av.logging.get_level()
-        av.logging.set_level(av.logging.INFO)
+        from av import logging
+
+        level = logging.get_level()
+        logging.set_level(logging.INFO)
         try:
             found = re.search(rf"Stream #0:{index}\b.*?Video: ([^,]+)", self._container.dumps_format())
         finally:
-            av.logging.set_level(level)
+            logging.set_level(level)
         return found[1].removeprefix("none ").strip("()") if found else "something unknown"
 
 

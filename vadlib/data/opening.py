@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from vadlib.data.files import SKIPPING, shown
+from vadlib.data.progress import progress_bar
 from vadlib.errors import LayoutError, UnreadableError
 
 MAX_NAMED = 5  # of the clips left out, in a sentence
@@ -75,8 +76,14 @@ def open_each(
             return refusal
 
     found = list(found)
-    with ThreadPoolExecutor(N_THREADS) as pool:
-        results = dict(zip(found, pool.map(attempt, found), strict=True))
+    results = {}
+    with (
+        ThreadPoolExecutor(N_THREADS) as pool,
+        progress_bar(len(found), "Opening", "clips", shown=True, delay_s=3) as bar,
+    ):
+        for pair, result in zip(found, pool.map(attempt, found), strict=True):
+            results[pair] = result
+            bar.update()
     left_out = [
         LeftOut(below(path, home), split, first_sentence(str(result), path, home))
         for (split, path), result in results.items()

@@ -6,8 +6,12 @@ that nothing can be decoded from; and they state rates that the frames' own time
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 import zlib
 from collections import Counter
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -16,9 +20,12 @@ import numpy as np
 
 from vadlib.data.decoding import VideoDecoder
 from vadlib.data.files import require_file
-from vadlib.errors import UnreadableError
+from vadlib.errors import ParameterError, UnreadableError
 from vadlib.frame_times import UnevenRate
+from vadlib.storage import write_atomically
 
+CACHE = "VADLIB_CACHE"  # the environment variable that names a folder to keep scans in; without it none is kept
+FORMAT = 1  # of what is kept
 MAX_FPS = 1000.0
 TOLERATED_FRAMES = 1.5  # by which a frame may be earlier or later than at an even rate: time stamps are rounded
 TOLERATED_END_FRAMES = 3  # that the pictures may end early: cuts made without encoding lose some
@@ -67,6 +74,24 @@ def scan_video(path: Path) -> VideoScan:
 
 @lru_cache(maxsize=2**16)
 def _scan(path: Path, n_bytes: int, changed_ns: int) -> VideoScan:
+    """A scan, from the folder that `CACHE` names where it is there: a day of footage takes minutes to decode."""
+    state = hashlib.sha256(repr((str(path.resolve()), n_bytes, changed_ns, FORMAT)).encode()).hexdigest()
+    kept = Path(os.environ[CACHE], f"{state}.json") if os.environ.get(CACHE) else None
+    if kept is not None:
+        with suppress(OSError, ValueError, KeyError, TypeError, ParameterError):
+            found = json.loads(kept.read_text(encoding="utf-8"))
+            rate = UnevenRate(found["times"]) if found["times"] else found["rate"]
+            return VideoScan(found["n_frames"], rate, *found["size"], tuple(found["damage"]), tuple(found["notes"]))
+    scan = _decode(path)
+    if kept is not None:
+        times = scan.rate.times.tolist() if isinstance(scan.rate, UnevenRate) else None
+        entry = {"n_frames": scan.n_frames, "rate": float(scan.rate), "times": times, "size": scan[2:4]}
+        with suppress(OSError):
+            write_atomically(kept, json.dumps(entry | {"damage": scan.damage, "notes": scan.notes}))
+    return scan
+
+
+def _decode(path: Path) -> VideoScan:
     times, pictures = [], []  # of each frame: when it is shown and when its packet came; a checksum of its brightness
     with VideoDecoder(path) as video:
         for frame in video:
