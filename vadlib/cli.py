@@ -215,7 +215,7 @@ def score(
     import matplotlib
 
     matplotlib.use("Agg")  # pictures go to files, with or without a screen
-    from vadlib.report.scoring import left_out_lines, score_videos
+    from vadlib.report.scoring import score_videos, summary_lines
 
     path = score_videos(
         videos,
@@ -232,8 +232,8 @@ def score(
         skip_unreadable=skip_unreadable,
         device=device,
     )
-    for line in left_out_lines(path):
-        typer.echo(f"left out: {line}", err=True)
+    for line in summary_lines(path):
+        typer.echo(line, err=True)
     typer.echo(f"the scores are at {path}")
 
 

@@ -134,6 +134,7 @@ def score_videos(
             else {**options.threshold._asdict(), "is": str(options.threshold)},
             "overlay_scale": None if scale is None else {**scale._asdict(), "is": scale_source},
             "videos": [_describe(*pair, options) for pair in zip(dataset.clips, tables, strict=True)],
+            "facts": {name: value for name, value in dataset.facts.items() if name != "left out"},
             "left_out": [{"video": clip.clip, "why": clip.why} for clip in dataset.left_out],
             **_code(),
         }
@@ -150,13 +151,16 @@ def score_videos(
     return out
 
 
-def left_out_lines(folder: Path) -> list[str]:
-    """What was left out of a folder of scores as unreadable, a line for each video."""
+def summary_lines(folder: Path) -> list[str]:
+    """What a person should know of a folder of scores: damage, uneven times, and what was left out as unreadable."""
     summary = read_json(folder / SUMMARY)
-    skipped = [video for video in summary["videos"] if video["skipped"]]
-    return [video["why"] for video in summary["left_out"]] + [
-        f"{video['skipped']:,} of the {video['frames']:,} frames of {video['clip']}" for video in skipped
+    skipped = [
+        f"{video['skipped']:,} of the {video['frames']:,} frames of {video['clip']}"
+        for video in summary["videos"]
+        if video["skipped"]
     ]
+    lines = [f"{name}: {value}" for name, value in summary["facts"].items()]
+    return lines + [f"left out: {what}" for what in [*(video["why"] for video in summary["left_out"]), *skipped]]
 
 
 def _score_clip(
