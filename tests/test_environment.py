@@ -337,3 +337,12 @@ def test_a_command_reads_names_in_any_locale_and_leaves_nothing(tmp_path, hostil
     assert "not text in UTF-8" not in said
     assert "vidéo" in said
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_a_command_that_draws_asks_for_nobody_s_settings(tmp_path, hostile):
+    (tmp_path / "matplotlibrc").write_bytes(b"figure.facecolor: blue\n\xff")
+    command = [sys.executable, "-m", "vadlib.cli", "score", "x.mp4", "--detector", "absent", "--out", "out"]
+    variables = os.environ | {"MPLBACKEND": "nonsense", "HOME": NO_HOME}
+    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert re.fullmatch("error: .*x.mp4 does not exist.*\n", done.stderr)
