@@ -5,6 +5,7 @@ ROOT    ?=
 WEIGHTS ?=
 CORES   ?= all
 SKIP_UNREADABLE ?=
+ALLOW_MISSING ?=
 PED2    ?=
 SHANGHAITECH ?=
 
@@ -13,20 +14,23 @@ RECORD_LABELS := shanghaitech-labels 12_labels
 RECORD_RESNET := ped2 02_padim 08_ablations
 RECORD_PED2 := ped2-offline 02_padim 03_gradcam_ssim 04_clip_prototypes 05_comparison 07_audit 08_ablations 09_networks 13_like_for_like
 
+unexport PYTHONHOME PYTHONPATH PYTHONWARNINGS  # of another Python: ours would not start with them
+
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-long lint bench world record clean
+.PHONY: help book test test-long lint bench bench-gpu world record clean
 
 help:  ## list the targets
 	@echo "make TARGET [PROFILE=demo] [ROOT=data set's folder] [WEIGHTS=file] [CORES=all] [PYTHON=python3]"
-	@echo "  SKIP_UNREADABLE=1 leaves frames that cannot be read out of the book, and counts them, instead of stopping"
+	@echo "  SKIP_UNREADABLE=1 leaves clips and frames that cannot be read out of the book, and names them, instead of stopping"
+	@echo "  ALLOW_MISSING=1 makes the book of an incomplete copy of a data set, and says what is missing"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "profiles:$(patsubst notebooks/profiles/%.yml, %,$(wildcard notebooks/profiles/*.yml))"
 
 book: $(INSTALLED)  ## run the notebooks that are out of date and build the report
-	@$(BIN)/vadlib book --profile "$(PROFILE)" --root "$(ROOT)" --weights "$(WEIGHTS)" --cores "$(CORES)" $(if $(filter-out 0,$(SKIP_UNREADABLE)),--skip-unreadable)
+	@$(BIN)/vadlib book --profile "$(PROFILE)" --root "$(ROOT)" --weights "$(WEIGHTS)" --cores "$(CORES)" $(if $(filter-out 0,$(SKIP_UNREADABLE)),--skip-unreadable) $(if $(filter-out 0,$(ALLOW_MISSING)),--allow-missing)
 
 test: $(INSTALLED) lint  ## lint, then every test that takes seconds
 	@$(BIN)/pytest
@@ -40,6 +44,10 @@ lint: $(INSTALLED)
 bench: $(INSTALLED)  ## time the library beside what a user would pick instead (installs anomalib)
 	@$(BIN)/pip install --quiet -c constraints.txt -e '.[bench]'
 	@$(BIN)/pytest benchmarks -p no:cacheprovider -o addopts="-q -s"
+
+# Not installed first: a machine with a GPU may have no network, and a Python of its own.
+bench-gpu:  ## on a GPU: scores beside the CPU's, speed, memory; ARGS='--device cpu --quick' tries it without one
+	@$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) benchmarks/gpu.py $(ARGS)
 
 world: $(INSTALLED)  ## write the demo's videos alone, to _build/demo/data
 	@$(BIN)/vadlib synth _build/demo/data

@@ -16,7 +16,7 @@ with open(PROFILE_FILE) as file:
     PARAMETERS = yaml.safe_load(file)
 
 # What the command line changes of the profile: another folder for the data set, another file of weights.
-OVERRIDES = {name: config[name] for name in ("dataset_root", "weights", "skip_unreadable") if config.get(name)}
+OVERRIDES = {name: config[name] for name in ("dataset_root", "weights", "skip_unreadable", "allow_missing") if config.get(name)}
 WEIGHTS_FILE = [name for name in (OVERRIDES.get("weights", PARAMETERS["weights"]),) if os.path.isfile(name)]
 BUNDLED = [path for path in glob("vadlib/networks/bundled/**", recursive=True) if os.path.isfile(path)]
 PAGES = [f"book/{path}" for path in glob_wildcards("book/{path,.*[^~]}").path]
@@ -53,7 +53,7 @@ READS_RECORDS = {"07_audit", "08_ablations", "14_recorded"}
 RECORDED = [path for path in glob("book/recorded/*/**", recursive=True) if os.path.isfile(path)]
 SOURCES = sorted(glob("notebooks/*.py") + glob("notebooks/profiles/*.yml"))  # a change in one may make a record stale
 LIBRARY = sorted(glob_wildcards("vadlib/{path,[^.]+}.py").path)
-AROUND = ("cli", "cli_data", "report/book", "report/machine_paths", "report/recording")  # what no notebook uses
+AROUND = ("cli", "cli_data", "report/book", "report/machine_paths", "report/recording", "report/workflow")  # what no notebook uses
 LIBRARY = [f"vadlib/{path}.py" for path in LIBRARY if path not in AROUND]
 LIBRARY += sorted(glob("vadlib/report/viewer_assets/*"))
 PYTHON = sys.executable

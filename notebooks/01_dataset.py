@@ -31,6 +31,8 @@ n_fit_frames_gradcam = 100  # normal training frames of Grad-CAM + SSIM (paper: 
 n_fit_frames_clip = 300  # training frames of CLIP in each class (paper: 2,000)
 n_test_normal: int | None = 600  # normal test frames; None for all (paper: 4,000)
 n_test_abnormal: int | None = 600  # anomalous test frames; None for all (paper: 4,000)
+allow_missing = False  # use an incomplete copy of the data set as far as it goes, instead of stopping
+skip_unreadable = False  # leave out clips and frames that cannot be read, and name or count them, instead of stopping
 results_dir = "_build/manual/01_dataset"  # folder to write the results to
 
 # %% tags=["hide-input"]
@@ -46,7 +48,9 @@ from vadlib.report.pages import chapter_line, data_note
 use_house_style()
 run = Experiment.from_notebook("01_dataset", globals())
 paper = {name: entry.value for name, entry in load_paper_values().items()}
-videos = open_dataset(dataset, project_path(dataset_root))
+videos = open_dataset(
+    dataset, project_path(dataset_root), allow_missing=allow_missing, skip_unreadable=skip_unreadable
+).with_pictures()
 table = videos.frame_table()
 train, test = table[table["split"] == "train"], table[table["split"] == "test"]
 run.record(dataset=videos)
@@ -189,7 +193,7 @@ run.save()
 glue("n_train_clips", int(train["clip"].nunique()), display=False)
 glue("n_test_clips", int(test["clip"].nunique()), display=False)
 glue("anomalous_share", f"{test['label'].mean():.0%}", display=False)
-glue("data_note", data_note(dataset), display=False)
+glue("data_note", data_note(dataset, copy=videos), display=False)
 glue(
     "chapter_line",
     chapter_line(profile=profile, dataset=dataset, seconds=run.seconds, date=run.started),

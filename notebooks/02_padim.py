@@ -39,7 +39,8 @@ blur_sigma = 4.0  # pixels, of the heatmap's blur
 frame_score = "max"  # of the heatmap: max, mean or top1% (paper: not said)
 n_localised = 120  # anomalous frames whose heatmaps are held against their masks
 n_resamples = 1000  # of the bootstrap over clips
-skip_unreadable = False  # leave out frames that cannot be read, and count them, instead of stopping
+allow_missing = False  # use an incomplete copy of the data set as far as it goes, instead of stopping
+skip_unreadable = False  # leave out clips and frames that cannot be read, and name or count them, instead of stopping
 device = "auto"  # cpu, cuda, or auto
 save_detector = True  # keep the fitted detector beside the results, for `vadlib score`
 results_dir = "_build/manual/02_padim"  # folder to write the results to
@@ -104,7 +105,9 @@ run = Experiment.from_notebook("02_padim", globals())
 # score.
 
 # %% tags=["hide-input", "remove-output"]
-videos = open_dataset(dataset, project_path(dataset_root))
+videos = open_dataset(
+    dataset, project_path(dataset_root), allow_missing=allow_missing, skip_unreadable=skip_unreadable
+).with_pictures()
 split = draw(
     videos.frame_table(),
     "official-split",
@@ -261,7 +264,7 @@ glue("milliseconds", f"{1000 * run.stages['score']['seconds'] / len(scores):.0f}
 glue("pointing", interval_or_none(located and located["pointing"]), display=False)
 glue("pointing_chance", interval_or_none(located and located["mask_share"]), display=False)
 glue("n_channels", sum(network.channels[layer] for layer in detector.layers), display=False)
-glue("data_note", data_note(dataset, network.record), display=False)
+glue("data_note", data_note(dataset, network.record, copy=videos), display=False)
 glue(
     "chapter_line",
     chapter_line(

@@ -39,7 +39,8 @@ n_test_abnormal: int | None = 600  # anomalous test frames; None for all (paper:
 reference = "dataset"  # reference maps: one for the data set, or one for each scene (paper: one)
 n_localised = 120  # anomalous frames whose heatmaps are held against their masks
 n_resamples = 1000  # of the bootstrap over clips
-skip_unreadable = False  # leave out frames that cannot be read, and count them, instead of stopping
+allow_missing = False  # use an incomplete copy of the data set as far as it goes, instead of stopping
+skip_unreadable = False  # leave out clips and frames that cannot be read, and name or count them, instead of stopping
 device = "auto"  # cpu, cuda, or auto
 save_detector = True  # keep the fitted detector beside the results, for `vadlib score`
 results_dir = "_build/manual/03_gradcam_ssim"  # folder to write the results to
@@ -98,7 +99,9 @@ run = Experiment.from_notebook("03_gradcam_ssim", globals())
 # its {glue:text}`n_neighbours` nearest normal frames.
 
 # %% tags=["hide-input", "remove-output"]
-videos = open_dataset(dataset, project_path(dataset_root))
+videos = open_dataset(
+    dataset, project_path(dataset_root), allow_missing=allow_missing, skip_unreadable=skip_unreadable
+).with_pictures()
 table = videos.frame_table()
 drawing = {"fit_abnormal": 0, "test_normal": n_test_normal, "test_abnormal": n_test_abnormal, "seed": seed}
 split = draw(table, "official-split", fit_normal=n_fit_frames_gradcam, **drawing)
@@ -281,7 +284,7 @@ glue("best_kind", f"{by_kind.index[0]} ({by_kind['estimate'].iloc[0]:.3f})", dis
 glue("worst_kind", f"{by_kind.index[-1]} ({by_kind['estimate'].iloc[-1]:.3f})", display=False)
 glue("pointing", interval_or_none(located["ssim"] and located["ssim"]["pointing"]), display=False)
 glue("pointing_chance", interval_or_none(located["ssim"] and located["ssim"]["mask_share"]), display=False)
-glue("data_note", data_note(dataset, network.record), display=False)
+glue("data_note", data_note(dataset, network.record, copy=videos), display=False)
 glue(
     "chapter_line",
     chapter_line(

@@ -43,7 +43,8 @@ top_k = 5  # prototypes that the topk score averages (paper: not said)
 n_timed = 96  # test frames embedded without the cache, to measure what embedding costs
 n_folds = 5  # of the cross-fitted protocols
 n_resamples = 1000  # of the bootstrap over clips
-skip_unreadable = False  # leave out frames that cannot be read, and count them, instead of stopping
+allow_missing = False  # use an incomplete copy of the data set as far as it goes, instead of stopping
+skip_unreadable = False  # leave out clips and frames that cannot be read, and name or count them, instead of stopping
 device = "auto"  # cpu, cuda, or auto
 cache_dir = "_build/embeddings"  # folder that keeps embeddings from one run to the next
 save_detector = True  # keep a fitted detector beside the results, for `vadlib score`
@@ -95,7 +96,9 @@ run = Experiment.from_notebook("04_clip_prototypes", globals())
 # protocol, and it decides what the number means.
 
 # %% tags=["hide-input", "remove-output"]
-videos = open_dataset(dataset, project_path(dataset_root))
+videos = open_dataset(
+    dataset, project_path(dataset_root), allow_missing=allow_missing, skip_unreadable=skip_unreadable
+).with_pictures()
 table = videos.frame_table()
 testing = {"test_normal": n_test_normal, "test_abnormal": n_test_abnormal, "seed": seed, "n_folds": n_folds}
 protocols = list(dict.fromkeys([protocol, "disjoint-clips", "same-clips", "reused-frames"]))
@@ -292,7 +295,7 @@ glue("ensemble_gain", f"{ensemble_gain:+.3f}", display=False)
 glue("ensemble_verdict", difference_in_words("the ensemble", best_single, ensemble_gain), display=False)
 glue("best_kind", f"{by_kind.index[0]} ({by_kind['estimate'].iloc[0]:.3f})", display=False)
 glue("worst_kind", f"{by_kind.index[-1]} ({by_kind['estimate'].iloc[-1]:.3f})", display=False)
-glue("data_note", data_note(dataset, network.record), display=False)
+glue("data_note", data_note(dataset, network.record, copy=videos), display=False)
 glue(
     "chapter_line",
     chapter_line(

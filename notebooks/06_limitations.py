@@ -26,7 +26,8 @@ dataset_root = "_build/demo/data"  # its folder
 upstream_dir = "_build/demo/results"  # folder of the other experiments' results
 n_resamples = 1000  # of the bootstrap over clips
 seed = 0  # of the bootstrap
-skip_unreadable = False  # leave out frames that cannot be read, and count them, instead of stopping
+allow_missing = False  # use an incomplete copy of the data set as far as it goes, instead of stopping
+skip_unreadable = False  # leave out clips and frames that cannot be read, and name or count them, instead of stopping
 results_dir = "_build/manual/06_limitations"  # folder to write the results to
 
 # %% tags=["hide-input"]
@@ -47,7 +48,9 @@ results = {
     name: load_results(f"{upstream_dir}/{name}") for name in ("02_padim", "03_gradcam_ssim", "04_clip_prototypes")
 }
 padim = results["02_padim"]
-videos = open_dataset(dataset, project_path(dataset_root))
+videos = open_dataset(
+    dataset, project_path(dataset_root), allow_missing=allow_missing, skip_unreadable=skip_unreadable
+).with_pictures()
 scores, detectors = frame_scores_of(results)
 run.record(dataset=videos, weights=padim.run["weights"])
 
@@ -181,7 +184,7 @@ glue("motion_sentence", motion_sentence, display=False)
 glue("scene_cost", cost_words or "not measured: no scene has both classes", display=False)
 glue("workload_minutes", f"{workload['minutes'].sum():.0f}", display=False)
 glue("device", str(padim.run["device"]), display=False)
-glue("data_note", data_note(dataset, padim.run["weights"]), display=False)
+glue("data_note", data_note(dataset, padim.run["weights"], copy=videos), display=False)
 glue(
     "chapter_line",
     chapter_line(profile=padim.run["parameters"]["profile"], dataset=dataset, seconds=run.seconds, date=run.started),

@@ -53,7 +53,8 @@ gap_s = 2.0  # seconds of silence between two alarms, or they are one
 seed = 0  # of the draws, reductions, K-Means, random weights and the bootstrap
 batch_size = 32  # frames
 n_resamples = 1000  # of the bootstrap over clips
-skip_unreadable = False  # leave out frames that cannot be read, and count them, instead of stopping
+allow_missing = False  # use an incomplete copy of the data set as far as it goes, instead of stopping
+skip_unreadable = False  # leave out clips and frames that cannot be read, and name or count them, instead of stopping
 device = "auto"  # cpu, cuda, or auto
 results_dir = "_build/manual/07_audit"  # folder to write the results to
 
@@ -105,7 +106,9 @@ labels_alone = {"this build's labels": upstream["12_labels"].metrics}
 stated = {name: value.value for name, value in load_paper_values().items()}
 
 # %% tags=["hide-input", "remove-output"]
-videos = open_dataset(dataset, project_path(dataset_root))
+videos = open_dataset(
+    dataset, project_path(dataset_root), allow_missing=allow_missing, skip_unreadable=skip_unreadable
+).with_pictures()
 table = videos.frame_table()
 fps = {clip.id: clip.fps for clip in videos.clips}
 draws = draw_protocols(
@@ -532,7 +535,7 @@ glue("prevalence", f"{prevalence:.0%}", display=False)
 glue("recall", f"{recall:.0%}", display=False)
 glue("gap_s", f"{gap_s:g}", display=False)
 glue("draw_note", draws.in_words, display=False)
-glue("data_note", data_note(dataset, trials.network(own).record), display=False)
+glue("data_note", data_note(dataset, trials.network(own).record, copy=videos), display=False)
 glue(
     "chapter_line",
     chapter_line(

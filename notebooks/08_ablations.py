@@ -63,7 +63,8 @@ prototype_modes = ["one-class"]  # prototypes of normal frames only, beside prot
 prototype_seeds = [1, 2, 3, 4]  # of K-Means alone: a yardstick for all the others
 n_folds = 3  # of clips, of the cross-fitted prototypes
 n_resamples = 1000  # of the bootstrap over clips
-skip_unreadable = False  # leave out frames that cannot be read, and count them, instead of stopping
+allow_missing = False  # use an incomplete copy of the data set as far as it goes, instead of stopping
+skip_unreadable = False  # leave out clips and frames that cannot be read, and name or count them, instead of stopping
 device = "auto"  # cpu, cuda, or auto
 results_dir = "_build/manual/08_ablations"  # folder to write the results to
 
@@ -95,7 +96,9 @@ use_house_style()
 run = Experiment.from_notebook("08_ablations", globals())
 
 # %% tags=["hide-input", "remove-output"]
-videos = open_dataset(dataset, project_path(dataset_root))
+videos = open_dataset(
+    dataset, project_path(dataset_root), allow_missing=allow_missing, skip_unreadable=skip_unreadable
+).with_pictures()
 table = videos.frame_table()
 testing = {"test_normal": n_test_ablated, "test_abnormal": n_test_ablated, "seed": seed, "n_folds": n_folds}
 trials = Trials(
@@ -263,7 +266,7 @@ glue(
     display=False,
 )
 glue("n_frames", f"{n_fit_ablated} frames fitted, {len(scores)} tested", display=False)
-glue("data_note", data_note(dataset, own.record), display=False)
+glue("data_note", data_note(dataset, own.record, copy=videos), display=False)
 glue(
     "chapter_line",
     chapter_line(

@@ -52,7 +52,8 @@ n_prototypes_compared = 20  # of each class
 n_neighbours_compared = 10  # normal frames that SPADE compares with
 n_folds = 3  # of clips, of the cross-fitted prototypes
 n_resamples = 1000  # of the bootstrap over clips
-skip_unreadable = False  # leave out frames that cannot be read, and count them, instead of stopping
+allow_missing = False  # use an incomplete copy of the data set as far as it goes, instead of stopping
+skip_unreadable = False  # leave out clips and frames that cannot be read, and name or count them, instead of stopping
 device = "auto"  # cpu, cuda, or auto
 results_dir = "_build/manual/09_networks"  # folder to write the results to
 
@@ -80,7 +81,9 @@ use_house_style()
 run = Experiment.from_notebook("09_networks", globals())
 
 # %% tags=["hide-input", "remove-output"]
-videos = open_dataset(dataset, project_path(dataset_root))
+videos = open_dataset(
+    dataset, project_path(dataset_root), allow_missing=allow_missing, skip_unreadable=skip_unreadable
+).with_pictures()
 table = videos.frame_table()
 testing = {"test_normal": n_test_compared, "test_abnormal": n_test_compared, "seed": seed, "n_folds": n_folds}
 trials = Trials(
@@ -218,7 +221,7 @@ glue("best_layers_auroc", f"{layer_merit.loc[best_layers, 'estimate']:.3f}", dis
 glue("best_size", best_size.removeprefix("PaDiM, "), display=False)
 glue("best_size_auroc", f"{size_merit.loc[best_size, 'estimate']:.3f}", display=False)
 glue("own_layers_auroc", f"{layer_merit['estimate'].iloc[-1]:.3f}", display=False)
-glue("data_note", data_note(dataset, trials.network(own).record), display=False)
+glue("data_note", data_note(dataset, trials.network(own).record, copy=videos), display=False)
 glue(
     "chapter_line",
     chapter_line(

@@ -52,6 +52,7 @@ runs = pd.DataFrame(
             "seconds": f"{record['seconds']:.1f}",
             "peak memory, GB": f"{record['peak_host_bytes'] / 1e9:.2f}",
             "frames left out as unreadable": record["skipped"]["count"] if record["skipped"] else 0,
+            "clips that do not open, left out": len(record.get("dataset", {}).get("left_out", [])),
             "revision": revision_name(record["git"]),
         }
         for name, record in records.items()
@@ -81,6 +82,7 @@ pd.Series(
         "data set": first["dataset"]["name"],
         "its fingerprint": first["dataset"]["fingerprint"][:16],
         "clips": first["dataset"]["n_clips"],
+        "missing from this copy": "; ".join(first["dataset"].get("missing", [])) or "nothing that is known of",
     },
     name="value",
 ).to_frame()

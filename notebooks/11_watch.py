@@ -16,7 +16,7 @@
 # {glue:text}`data_note`
 # :::
 #
-# **When would each detector have called somebody, and was there a reason?** {glue:text}`answer`
+# **When would each detector have called somebody, and was there a reason?** {glue:text}`answer` {glue:text}`left_out`
 
 # %% tags=["parameters"]
 profile = "demo"  # the row of notebooks/profiles that this run belongs to
@@ -51,7 +51,8 @@ n_timelines = 10  # clips shown, those with the strangest moments
 n_examples = 3  # frames shown of each kind
 n_in_viewer = 10  # clips in the interactive viewer, those with the strangest moments
 n_resamples = 1000  # of the bootstrap over clips
-skip_unreadable = False  # leave out frames that cannot be read, and count them, instead of stopping
+allow_missing = False  # use an incomplete copy of the data set as far as it goes, instead of stopping
+skip_unreadable = False  # leave out clips and frames that cannot be read, and name or count them, instead of stopping
 device = "auto"  # cpu, cuda, or auto
 results_dir = "_build/manual/11_watch"  # folder to write the results to
 
@@ -83,6 +84,8 @@ from vadlib.report.watch import (
     standardised,
     timelines_of,
 )
+from vadlib.report.watch_left_out import check_enough_left, left_out_sentence, table_of_left_out
+from vadlib.report.watch_overview import overview_of_clips
 from vadlib.report.watch_tables import (
     costs_of_alarms,
     hours_and_minutes,
@@ -95,7 +98,9 @@ use_house_style()
 run = Experiment.from_notebook("11_watch", globals())
 
 # %% tags=["hide-input", "remove-output"]
-videos = open_dataset(dataset, project_path(dataset_root))
+videos = open_dataset(
+    dataset, project_path(dataset_root), allow_missing=allow_missing, skip_unreadable=skip_unreadable
+).with_pictures()
 table = videos.frame_table()
 fps = {clip.id: clip.fps for clip in videos.clips}
 training, tested = table[table["split"] == "train"], table[table["split"] == "test"]
@@ -117,7 +122,9 @@ run.record(dataset=videos, weights=network.record.as_dict(), precision=network.p
 size = (image_size, image_size)
 reading = {"size": size, "batch_size": batch_size, "skip_unreadable": skip_unreadable}
 with run.stage("fit"):
-    frames = HeldFrames(FrameReader(videos, fitted_on, description="normal frames", **reading)).select(fitted_on)
+    fit_reader = FrameReader(videos, fitted_on, description="normal frames", **reading)
+    frames = HeldFrames(fit_reader).select(fitted_on)
+    check_enough_left(fit_reader, "train", "to fit on")
     fitted_on = fitted_on.drop(fitted_on.index[frames.skipped])
     detectors = fit_watchers(
         network_of,
@@ -132,6 +139,10 @@ with run.stage("fit"):
 reader = FrameReader(videos, to_score, description="scoring", **reading)
 with run.stage("score"):
     columns = score_together(detectors, reader)
+check_enough_left(reader, "train", "held out to choose thresholds on")
+check_enough_left(reader, "test", "to score")
+left_out = table_of_left_out(videos, [fit_reader, reader])
+run.record(left_out=left_out.to_dict("records"))
 is_watched = (to_score["split"] == "test").to_numpy()
 watching = {name: values[is_watched] for name, values in columns.items()}
 skipped = np.isin(np.flatnonzero(is_watched), reader.skipped).nonzero()[0]
@@ -177,6 +188,13 @@ by_strangeness = strange["strangeness"].groupby(scores["clip"]).max().sort_value
 shown_clips = timelines_of(by_strangeness[:n_timelines], scores, strange, alarms, videos.labels, fps)
 timelines_figure = clip_timelines(shown_clips, DETECTOR_COLOURS, ylabel="standard deviations")
 run.figure("timelines", timelines_figure, caption="Scores of all detectors over time, and their alarms.")
+
+# %% [markdown]
+# {glue:text}`overview_sentence`
+
+# %% tags=["hide-input"]
+is_long = scores["clip"].nunique() > n_timelines
+overview_of_clips(videos, scores, strange["strangeness"].to_numpy(), moments, fps) if is_long else None
 
 # %% [markdown]
 # ## What was seen
@@ -285,6 +303,14 @@ run.attach(
 )
 HTML(embed_viewer("11_watch"))
 
+# %% [markdown]
+# ## What could not be read
+#
+# {glue:text}`left_out_note`
+
+# %% tags=["hide-input"]
+left_out if len(left_out) else None
+
 # %% tags=["remove-cell"]
 clips_table = pd.DataFrame(
     [
@@ -328,11 +354,20 @@ run.metrics(
 run.save()
 scored_length = hours_and_minutes(scores, fps)
 glue("answer", answer_sentence(moments, events, scored_length), display=False)
+overview_sentence = "All clips are in this table, by the folders that they lie in, or by the hour." if is_long else ""
+if len(left_out):
+    overview_sentence = overview_sentence.replace("All clips", "All clips of which frames could be read")
+glue("overview_sentence", overview_sentence, display=False)
+glue("left_out", left_out_sentence(left_out), display=False)
 glue("n_viewed", viewed["clip"].nunique(), display=False)
 glue("n_fitted", f"{len(fitted_on):,}", display=False)
 glue("held_minutes", hours_and_minutes(normal, fps), display=False)
 glue("held_how", normal_footage.how, display=False)
-told = {name: value for name, value in videos.facts.items() if name.startswith(("times", "camera", "not looked at"))}
+told = {
+    name: value
+    for name, value in videos.facts.items()
+    if name.startswith(("times", "damage", "videos", "camera", "not looked at"))
+}
 glue("facts_sentence", " ".join(f"{name}: {value}." for name, value in told.items()), display=False)
 glue("rate_sentence", rate_sentence(normal, scores, rate, frames_a_second, fps), display=False)
 glue("low_share", f"{low_share:.0%}", display=False)
@@ -340,12 +375,14 @@ glue("max_gap_seconds", f"{max_gap_seconds:g}", display=False)
 glue("min_seconds", f"{min_seconds:g}", display=False)
 glue("max_seconds", f"{max_seconds:g}", display=False)
 glue("promise_note", promise_note, display=False)
-for name, sentence in words_for(scores, moments, listed, events, n_timelines).items():
+for name, sentence in words_for(scores, moments, listed, events, n_timelines, n_left_out=len(left_out)).items():
     glue(name, sentence, display=False)
+left_out_note = "These are in no number of this page." if len(left_out) else "Every frame that was drawn could be read."
+glue("left_out_note", left_out_note, display=False)
 glue("roc_sentence", why_no_roc(known), display=False)
 glue("kept_sentence", kept_sentence(kept, promise), display=False)
 glue("unchecked", unchecked, display=False)
-glue("data_note", data_note(dataset, network.record), display=False)
+glue("data_note", data_note(dataset, network.record, copy=videos), display=False)
 glue(
     "chapter_line",
     chapter_line(

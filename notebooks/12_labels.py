@@ -43,6 +43,8 @@ n_shuffles = 50  # of the scenes over the clips, to see what the scenes' rates g
 simulated_aurocs = [0.6, 0.8]  # true AUROCs of the simulated scores
 simulated_clips = [None, 12]  # clips in a simulated data set; None: as many as there are test clips
 shown_clip: str | None = None  # clip in the first figure; None: one of typical length
+allow_missing = False  # keep to the clips that have pictures, as other chapters do; by default labels alone will do
+skip_unreadable = False  # leave out clips and frames that cannot be read, and name or count them, instead of stopping
 results_dir = "_build/manual/12_labels"  # folder to write the results to
 
 # %% tags=["hide-input"]
@@ -69,7 +71,8 @@ from vadlib.report.protocols import against_stated, draw_protocols, frames_of_cl
 
 use_house_style()
 run = Experiment.from_notebook("12_labels", globals())
-videos = open_dataset(dataset, project_path(dataset_root), allow_missing=True)
+videos = open_dataset(dataset, project_path(dataset_root), allow_missing=True, skip_unreadable=skip_unreadable)
+videos = videos.with_pictures() if allow_missing else videos
 table = videos.frame_table()
 test_frames = table[table["split"] == "test"]
 fps = {clip.id: clip.fps for clip in videos.clips}
@@ -316,7 +319,7 @@ glue("position_auroc", f"{intervals['position']:.3f}", display=False)
 glue("position_standing", against_stated(intervals["position"], stated["Grad-CAM + SSIM"]), display=False)
 glue("middle_standing", against_stated(intervals["middle"], stated["Prototypes"]), display=False)
 glue("memory_sentence", memory_sentence, display=False)
-glue("data_note", data_note(dataset), display=False)
+glue("data_note", data_note(dataset, copy=videos), display=False)
 glue(
     "chapter_line",
     chapter_line(profile=profile, dataset=dataset, seconds=run.seconds, date=run.started),

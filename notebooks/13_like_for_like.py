@@ -45,7 +45,8 @@ head_grid = 4  # cells along each side of a heatmap that the head sees
 head_inverse_regularisation = 0.1  # scikit-learn's C; not tuned
 n_folds = 3  # of clips, cross-fitted
 n_resamples = 1000  # of the bootstrap over clips
-skip_unreadable = False  # leave out frames that cannot be read, and count them, instead of stopping
+allow_missing = False  # use an incomplete copy of the data set as far as it goes, instead of stopping
+skip_unreadable = False  # leave out clips and frames that cannot be read, and name or count them, instead of stopping
 device = "auto"  # cpu, cuda, or auto
 results_dir = "_build/manual/13_like_for_like"  # folder to write the results to
 
@@ -86,7 +87,9 @@ run = Experiment.from_notebook("13_like_for_like", globals())
 # what sees the labels. So that the classifier is not what is compared, the same regression also gets the prototypes' own embeddings.
 
 # %% tags=["hide-input", "remove-output"]
-videos = open_dataset(dataset, project_path(dataset_root))
+videos = open_dataset(
+    dataset, project_path(dataset_root), allow_missing=allow_missing, skip_unreadable=skip_unreadable
+).with_pictures()
 table = videos.frame_table()
 testing = {"test_normal": n_test_informed, "test_abnormal": n_test_informed, "seed": seed, "n_folds": n_folds}
 trials = Trials(
@@ -207,7 +210,7 @@ glue("largest", f"{largest} ({worth[largest]:+.3f})", display=False)
 glue("n_labelled", f"{n_fit_informed_clip} + {n_fit_informed_clip}", display=False)
 glue("n_features", 3 + 2 * head_grid**2, display=False)
 glue("head_grid", f"{head_grid}x{head_grid}", display=False)
-glue("data_note", data_note(dataset, trials.network(own).record), display=False)
+glue("data_note", data_note(dataset, trials.network(own).record, copy=videos), display=False)
 glue(
     "chapter_line",
     chapter_line(

@@ -1,5 +1,6 @@
 """Fixtures that every part of the tests shares."""
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -10,6 +11,16 @@ import pytest
 from vadlib.synth import write_world
 
 ROOT = Path(__file__).resolve().parents[1]
+
+os.environ["MPLBACKEND"] = "Agg"  # whatever the user draws with
+
+try:
+    from hypothesis import settings
+except ImportError:  # some tests run on machines that have the library's own dependencies alone
+    pass
+else:  # how long an example takes says more about the machine than about the code
+    settings.register_profile("vadlib", deadline=None)
+    settings.load_profile("vadlib")
 
 
 def _shared(name: str) -> Path:

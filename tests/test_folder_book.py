@@ -176,3 +176,28 @@ def test_two_real_videos_build_a_whole_book(shared_data, tmp_path, labelled):
     scores = load_results(out / "results" / "11_watch").scores
     expected = mask[scores["frame"]] if labelled else np.full(len(scores), -1)
     np.testing.assert_array_equal(scores["label"], expected)
+
+
+def test_what_was_left_out_stands_beside_the_answer(folder, tmp_path):
+    root = tmp_path / "videos"
+    shutil.copytree(folder, root)
+    (root / "normal" / "cut.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(300))
+    (root / "empty.mp4").write_bytes(b"")
+    damaged = sorted(path for path in root.iterdir() if path.is_dir() and path.name != "normal")[0]
+    pictures = sorted(damaged.iterdir())
+    for picture in pictures:
+        picture.write_bytes(picture.read_bytes()[:40])
+    out = make_book(root, tmp_path / "out", UNTRAINED | {"skip_unreadable": True})
+    text = check_pages(out)
+    assert (
+        "Not seen, since it could not be read: of the footage to fit on, 1 clip: normal/cut.mp4 (the whole clip)"
+        in text
+    )
+    n_drawn = int(text.split(f"{damaged.name} (all ")[1].split()[0])
+    assert 0 < n_drawn <= len(pictures)
+    assert "empty.mp4 (the whole clip)" in text
+    assert "all clips" not in text
+    assert "It shows the 1 clip(s) of which frames could be read." in text
+    run = load_results(out / "results" / "11_watch").run
+    assert sorted(row["clip"] for row in run["left_out"]) == sorted(["normal/cut.mp4", "empty.mp4", damaged.name])
+    assert sorted(row["clip"] for row in run["dataset"]["left_out"]) == ["empty.mp4", "normal/cut.mp4"]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from snakemake.cli import parse_config
 
-from vadlib.report.book import _snakemake_command
+from vadlib.report.workflow import snakemake_command
 
 DETECTORS = {"02_padim", "03_gradcam_ssim", "04_clip_prototypes"}
 CHAPTERS = {path.stem for path in (Path(__file__).parents[1] / "notebooks").glob("*.py")}
@@ -174,7 +174,7 @@ def test_a_file_that_vanishes_while_it_is_looked_at_is_no_error(note_state, tmp_
 )
 def test_names_reach_snakemake_as_they_are(name):
     values = {"profile": "folder", "dataset_root": f"/data/{name}", "weights": name}
-    command = _snakemake_command(Path("/project"), values, "1")
+    command = snakemake_command(Path("/project"), values, "1")
     assert parse_config(command[command.index("--config") + 1 :]) == values
 
 
@@ -182,7 +182,7 @@ def test_a_folder_with_braces_and_colons_in_its_name_can_be_planned(finished, tm
     videos = tmp_path / "cam: {gate} #1"
     videos.mkdir()
     (videos / "a.mp4").write_text("a")
-    command = _snakemake_command(finished, {"profile": "folder", "dataset_root": str(videos)}, "1")
+    command = snakemake_command(finished, {"profile": "folder", "dataset_root": str(videos)}, "1")
     done = snakemake(finished, "--dry-run", "--printshellcmds", config=command[command.index("--config") + 1 :])
     assert done.returncode == 0, done.stderr
     assert f"'dataset_root={videos}'" in done.stdout + done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 import typer.core
 
 from vadlib import cli_data
+from vadlib.environment import enter_clean_environment
 from vadlib.errors import VadError
 
 
@@ -44,31 +46,50 @@ def book(
     weights: Annotated[str, typer.Option(help="network weights, instead of the profile's")] = "",
     cores: Annotated[str, typer.Option(help="how many cores to use, or all")] = "all",
     skip_unreadable: Annotated[
-        bool, typer.Option("--skip-unreadable", help="leave out frames that cannot be read, and count them")
+        bool, typer.Option("--skip-unreadable", help="leave out clips and frames that cannot be read, and name them")
+    ] = False,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="use an incomplete copy of the data set, and say what is missing")
     ] = False,
 ) -> None:
     """Run the notebooks that are out of date, and build the report."""
     from vadlib.report.book import build_book
 
-    index, changed = build_book(profile, root=root, weights=weights, skip_unreadable=skip_unreadable, cores=cores)
+    options = {"skip_unreadable": skip_unreadable, "allow_missing": allow_missing}
+    index, changed = build_book(profile, root=root, weights=weights, cores=cores, **options)
     typer.echo(f"{'the report is at' if changed else 'nothing changed; the report is still at'} {index}")
 
 
 @app.command()
 def record(
-    profile: Annotated[str, typer.Argument(help="a name in notebooks/profiles")],
-    notebooks: Annotated[list[str], typer.Argument(metavar="NOTEBOOK...", help="such as 02_padim")],
+    profile: Annotated[str, typer.Argument(help="a name in notebooks/profiles, or gpu")],
+    notebooks: Annotated[
+        list[str], typer.Argument(metavar="NOTEBOOK...", help="such as 02_padim; after gpu, a file of make bench-gpu")
+    ],
     root: Annotated[str, typer.Option(help="the data set's folder, instead of the profile's")] = "",
     weights: Annotated[str, typer.Option(help="network weights, instead of the profile's")] = "",
     cores: Annotated[str, typer.Option(help="how many cores to use, or all")] = "all",
+    skip_unreadable: Annotated[
+        bool, typer.Option("--skip-unreadable", help="leave out clips and frames that cannot be read, and name them")
+    ] = False,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="use an incomplete copy of the data set, and say what is missing")
+    ] = False,
     allow_dirty: Annotated[
         bool, typer.Option("--allow-dirty", help="record in spite of uncommitted changes; the record says so")
     ] = False,
 ) -> None:
-    """Run notebooks, with what they read, and keep their results in book/recorded."""
+    """Run notebooks, with what they read, and keep their results in book/recorded, or what make bench-gpu wrote."""
+    if profile == "gpu":
+        from vadlib.report.recorded_gpu import record_gpu
+
+        for file in notebooks:
+            typer.echo(f"recorded in {record_gpu(file, allow_dirty=allow_dirty)}")
+        return
     from vadlib.report.recording import record as record_runs
 
     options = {"root": root, "weights": weights, "allow_dirty": allow_dirty, "cores": cores}
+    options |= {"skip_unreadable": skip_unreadable, "allow_missing": allow_missing}
     for path in record_runs(profile, notebooks, **options):
         typer.echo(f"recorded in {path}")
 
@@ -77,12 +98,19 @@ def record(
 def plan(
     profile: Annotated[str, typer.Option(help="a name in notebooks/profiles")] = "demo",
     root: Annotated[str, typer.Option(help="the data set's folder, instead of the profile's")] = "",
+    skip_unreadable: Annotated[
+        bool, typer.Option("--skip-unreadable", help="leave out clips that do not open, and name them")
+    ] = False,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="draw from the clips that have pictures only, as the book then does")
+    ] = False,
 ) -> None:
     """Say how many frames a profile draws for each detector, and what the data set lacks; no frame is read."""
     from vadlib.report.plan import plan, read_profile
 
     parameters = read_profile(profile)
-    dataset, counts = plan(parameters, root or None)
+    options = {"skip_unreadable": skip_unreadable, "allow_missing": allow_missing}
+    dataset, counts = plan(parameters, root or None, **options)
     typer.echo(f"profile {profile} on {dataset.name} in {dataset.root}: frames drawn with seed {parameters['seed']}")
     typer.echo(counts.drop(columns="problem").to_string())
     for detector, problem in counts["problem"].items():
@@ -90,6 +118,8 @@ def plan(
             typer.echo(f"{detector}: {problem}")
     for lack in dataset.missing:
         typer.echo(f"missing: {lack}")
+    for clip in dataset.left_out:
+        typer.echo(f"left out: {clip.why}")
     lacking = [clip.id for clip in dataset.clips if clip.path is None]
     if lacking:
         typer.echo(f"clips without a video ({len(lacking)}): {' '.join(lacking)}")
@@ -133,11 +163,25 @@ def extract(
     ] = None,
     split: Annotated[str | None, typer.Option(help="train or test, instead of both")] = None,
     image_format: Annotated[str, typer.Option(help="jpg or png")] = "jpg",
+    skip_unreadable: Annotated[
+        bool, typer.Option("--skip-unreadable", help="leave out clips that cannot be read whole, and name them")
+    ] = False,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="use an incomplete copy of the data set, and say what is missing")
+    ] = False,
 ) -> None:
     """Write every frame as an image, sorted by label: the paper's Algorithm 1. The report itself needs no such copy."""
     from vadlib.data import extract_frames, open_dataset
 
-    path = extract_frames(open_dataset(dataset, root), out, size=size, split=split, image_format=image_format)
+    found = open_dataset(dataset, root, skip_unreadable=skip_unreadable, allow_missing=allow_missing).with_pictures()
+    options = {"size": size, "split": split, "image_format": image_format, "skip_unreadable": skip_unreadable}
+    with warnings.catch_warnings(record=True) as left_out:
+        warnings.simplefilter("always", UserWarning)
+        path = extract_frames(found, out, **options)
+    for lack in found.missing:
+        typer.echo(f"missing: {lack}", err=True)
+    for why in [*(clip.why for clip in found.left_out), *(warning.message for warning in left_out)]:
+        typer.echo(f"left out: {why}", err=True)
     typer.echo(f"the frames are at {path}")
 
 
@@ -159,15 +203,19 @@ def score(
     fps: Annotated[float, typer.Option(help="frames a second of folders of frames")] = 25.0,
     batch_size: Annotated[int, typer.Option(min=1)] = 32,
     skip_unreadable: Annotated[
-        bool, typer.Option("--skip-unreadable", help="leave out pictures, or whole videos, that cannot be read")
+        bool,
+        typer.Option("--skip-unreadable", help="leave out pictures or videos that cannot be read, and name them"),
     ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",
 ) -> None:
     """Score any video with a fitted detector: a table, a timeline and an overlay video. Unlabelled: no AUROC."""
+    from vadlib.environment import import_matplotlib
+
+    import_matplotlib()
     import matplotlib
 
     matplotlib.use("Agg")  # pictures go to files, with or without a screen
-    from vadlib.report.scoring import score_videos
+    from vadlib.report.scoring import score_videos, summary_lines
 
     path = score_videos(
         videos,
@@ -184,12 +232,15 @@ def score(
         skip_unreadable=skip_unreadable,
         device=device,
     )
+    for line in summary_lines(path):
+        typer.echo(line, err=True)
     typer.echo(f"the scores are at {path}")
 
 
 def main() -> None:
     """Run the command; an error that vadlib raised on purpose is one line, not a traceback."""
     try:
+        enter_clean_environment()
         app()
     except VadError as error:
         sys.exit(f"error: {error}")

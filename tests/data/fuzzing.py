@@ -6,6 +6,7 @@ vadlib, what must come out. A mutation is a function ``(rng, root) -> touched pa
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
 import re
@@ -17,6 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+import av
 import cv2
 import numpy as np
 
@@ -161,12 +163,14 @@ def reference_frames(path: Path) -> list[np.ndarray]:
     """Every frame of a clip, RGB."""
     if path.is_dir():
         return [reference_image(picture) for picture in reference_pictures(path)]
-    capture, frames = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1]), []
-    while True:
-        there, frame = capture.read()
-        if not there:
-            return frames
-        frames.append(frame[..., ::-1])
+    frames = []
+    with av.open(str(path)) as container:
+        if container.streams.video[0].codec_context.codec.intra_only:  # damaged pictures are errors
+            container.streams.video[0].codec_context.options = {"err_detect": "explode"}
+        for packet in container.demux(video=0):
+            with contextlib.suppress(av.FFmpegError):  # decoders go on behind damage
+                frames += [frame.to_ndarray(format="rgb24") for frame in packet.decode()]
+    return frames
 
 
 def reference_array(path: Path) -> np.ndarray:

@@ -6,7 +6,8 @@ import scipy.io
 
 from vadlib.data import FrameReader, avenue, open_dataset, read_frame
 from vadlib.data.mat_intervals import read_intervals
-from vadlib.errors import LabelError, LayoutError
+from vadlib.data.opening import Opening
+from vadlib.errors import LabelError, LayoutError, UnreadableError
 
 
 @pytest.fixture(scope="module")
@@ -155,8 +156,9 @@ def test_intervals_that_do_not_fit(frames, write, spans, message):
 
 def test_intervals_of_fewer_clips(frames, write):
     scipy.io.savemat(frames / "avenue.mat", {"gt": write.cells([np.zeros((2, 0))] * 9)})
-    with pytest.raises(LabelError, match="has intervals of 9 clips, none of clip 10"):
+    with pytest.raises(LayoutError, match=r"incomplete: 1 clip \(test_10\) without labels in avenue\.mat"):
         open_dataset("avenue", frames)
+    assert "test_10" not in open_dataset("avenue", frames, allow_missing=True).labels
 
 
 def test_intervals_of_one_clip_may_be_no_cell(tmp_path):
@@ -222,3 +224,91 @@ def test_other_sets_are_not_avenue(shanghaitech_root, ucsd_root, published, fram
     for home in (published, frames):
         with pytest.raises(LayoutError, match="It looks like avenue"):
             open_dataset("ucsd-ped2", home)
+
+
+class TestOneArrayForEachClip:
+    """`avenue.mat` as talreiss/Accurate-Interpretable-VAD has it."""
+
+    def write(self, path, labels):
+        scipy.io.savemat(path, {f"{number:02d}": values[None].astype(np.int32) for number, values in labels.items()})
+
+    @pytest.mark.parametrize("transposed", [False, True])
+    def test_labels(self, frames, write, transposed):
+        labels = write.avenue_labels
+        arrays = {
+            f"{number:02d}": (values[None].T if transposed else values[None]) for number, values in labels.items()
+        }
+        scipy.io.savemat(frames / "avenue.mat", arrays, do_compression=transposed)
+        dataset = open_dataset("avenue", frames)
+        check(dataset, write)
+        assert dataset.facts == {"labels": "avenue.mat: an array of labels for each clip, no masks"}
+
+    def test_another_number_of_labels_than_frames(self, frames, write):
+        self.write(frames / "avenue.mat", write.avenue_labels | {2: np.zeros(7)})
+        with pytest.raises(LabelError, match=r"Clip test_02 has 6 frames .*avenue\.mat has an array \(1, 7\) of it"):
+            open_dataset("avenue", frames)
+
+    def test_values_that_are_no_labels(self, frames, write):
+        self.write(frames / "avenue.mat", write.avenue_labels | {2: np.arange(6)})
+        with pytest.raises(LabelError, match="Clip test_02: labels are 0 or 1, found"):
+            open_dataset("avenue", frames)
+
+    def test_neither_kind(self, frames):
+        scipy.io.savemat(frames / "avenue.mat", {"labels": np.zeros((1, 9))})
+        with pytest.raises(LabelError, match=r"avenue\.mat has no variable 'gt'; there is labels"):
+            open_dataset("avenue", frames)
+
+    def test_a_clip_without_an_array(self, frames, write):
+        self.write(frames / "avenue.mat", {1: write.avenue_labels[1], 2: write.avenue_labels[2]})
+        with pytest.raises(LayoutError, match=r"1 clip \(test_10\) without labels in avenue\.mat"):
+            open_dataset("avenue", frames)
+
+
+class TestPartialCopies:
+    def test_some_of_the_videos(self, home):
+        (home / "testing_videos/02.avi").unlink()
+        (home / "training_videos/01.avi").unlink()
+        with pytest.raises(LayoutError, match=r"1 clip \(test_02\) with masks .*ALLOW_MISSING=1 with make"):
+            open_dataset("avenue", home)
+        dataset = open_dataset("avenue", home, allow_missing=True)
+        assert [clip.id for clip in dataset.clips if clip.path is None] == ["test_02"]
+        usable = dataset.with_pictures()
+        assert [clip.id for clip in usable.clips] == ["test_01", "test_10", "train_02"]
+        assert usable.missing == dataset.missing
+        assert usable.labels["test_01"].tolist() == dataset.labels["test_01"].tolist()
+        table = usable.frame_table()
+        batches = FrameReader(usable, table, (24, 32), progress=False)
+        assert sum(len(batch.rows) for batch in batches) == len(table)
+
+    def test_some_of_the_masks(self, home):
+        (home.parent / "ground_truth_demo/testing_label_mask/1_label.mat").unlink()
+        with pytest.raises(LayoutError, match=r"1 clip \(test_01\) without masks"):
+            open_dataset("avenue", home)
+        dataset = open_dataset("avenue", home, allow_missing=True)
+        assert sorted(clip.id for clip in dataset.clips if clip.split == "test") == ["test_02", "test_10"]
+
+    def test_videos_that_intervals_name_and_that_are_not_there(self, frames):
+        shutil.rmtree(frames / "testing/frames/01")
+        with pytest.raises(LayoutError, match=r"1 clip \(test_01\) with labels in avenue\.mat but neither video"):
+            open_dataset("avenue", frames)
+
+    def test_labels_alone_have_nothing_to_read(self, home):
+        for split in ("training_videos", "testing_videos"):
+            shutil.rmtree(home / split)
+        (home / "testing_videos").mkdir()
+        dataset = avenue.open_home("avenue", home, Opening(allow_missing=True))
+        with pytest.raises(LayoutError, match="has frames, only labels"):
+            dataset.with_pictures()
+
+
+def test_a_video_that_does_not_open_is_left_out_with_its_labels(home):
+    (home / "testing_videos/02.avi").write_bytes(b"")
+    with pytest.raises(UnreadableError, match=r"02\.avi"):
+        open_dataset("avenue", home)
+    dataset = open_dataset("avenue", home, skip_unreadable=True)
+    assert [clip.id for clip in dataset.clips] == ["test_01", "test_10", "train_01", "train_02"]
+    assert [clip.clip for clip in dataset.left_out] == ["testing_videos/02.avi"]
+    for number in (1, 10):
+        (home / f"testing_videos/{number:02d}.avi").write_bytes(b"")
+    with pytest.raises(UnreadableError, match="all of the clips to score was left out, since none of it can be read"):
+        open_dataset("avenue", home, skip_unreadable=True)

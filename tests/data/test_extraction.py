@@ -61,7 +61,7 @@ def test_an_interrupted_run_goes_on(dataset, tmp_path, monkeypatch):
 
     def interrupted(image, image_format, encode=extraction._encode):
         written.append(1)
-        if len(written) == 25:
+        if 25 <= len(written) < 100:  # a clip begun before the interruption is heard of ends as well
             raise KeyboardInterrupt
         return encode(image, image_format)
 
@@ -71,9 +71,9 @@ def test_an_interrupted_run_goes_on(dataset, tmp_path, monkeypatch):
     clips = {path.name for path in (tmp_path / "out").glob("*/*")}
     assert clips == {"01_001", "01_0014"}  # of 10 and 12 frames; the third was begun
     assert not (tmp_path / "out/index.csv").exists()
-    written[:] = [1] * 25
+    written[:] = [1] * 100
     extract(dataset, tmp_path / "out")
-    assert len(written) - 25 == 60 - 22  # finished clips are not done again
+    assert len(written) - 100 == 60 - 22  # finished clips are not done again
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 

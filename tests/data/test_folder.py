@@ -1,12 +1,11 @@
 import os
 import shutil
-import struct
+from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
-from vadlib.data import FrameReader, draw, extract_frames, open_dataset, read_frame, videos
+from vadlib.data import FrameReader, draw, extract_frames, folder, open_dataset, read_frame
 from vadlib.data.check import check_datasets
 from vadlib.data.folder import find_clips, open_videos
 from vadlib.errors import LabelError, LayoutError, ParameterError, UnreadableError
@@ -38,17 +37,6 @@ def test_a_video_of_one_frame(write, tmp_path):
     assert batch.images.shape == (1, 3, *write.size)
 
 
-def test_headers_that_only_estimate_are_not_believed(write, tmp_path, monkeypatch):
-    film = write.video(tmp_path / "film.mkv", 8)
-    real = videos.probe_video
-    monkeypatch.setattr(videos, "probe_video", lambda path: real(path)._replace(n_frames=9, fps=90_000.0))
-    clip = open_videos([film], fps=30).clips[0]
-    assert (clip.n_frames, clip.fps) == (8, 30.0)
-    counting = tmp_path / "film.avi"
-    shutil.copy(film, counting)
-    assert open_videos([counting]).clips[0].n_frames == 9, "a header that counts is compared while reading"
-
-
 def test_same_videos_same_fingerprint(write, tmp_path):
     first, second = (write.video(tmp_path / folder / "x.avi", 4) for folder in ("p", "q"))
     assert open_videos([first]).fingerprint == open_videos([second]).fingerprint
@@ -61,9 +49,9 @@ class TestBadInput:
             open_videos([tmp_path / "gone.mp4"])
 
     @pytest.mark.parametrize("name", ["notes.txt", "still.jpg", "noending"])
-    def test_not_a_video_by_its_ending(self, tmp_path, name):
-        (tmp_path / name).write_text("hello\n" * 300)  # the decoder would draw a .txt as a film of text
-        with pytest.raises(UnreadableError, match=f"{name} is no video: .avi"):
+    def test_text(self, tmp_path, name):
+        (tmp_path / name).write_text("hello\n" * 300)  # the decoder would draw it as a film of text
+        with pytest.raises(UnreadableError, match=f"{name} is not a video that can be opened, but text"):
             open_videos([tmp_path / name])
 
     @pytest.mark.parametrize("content", [b"", b"hello" * 100])
@@ -96,12 +84,14 @@ class TestBadInput:
         with pytest.raises(ParameterError, match="none given"):
             open_videos([])
 
-    def test_truncated_is_found_while_reading(self, write, tmp_path):
+    def test_truncated_has_the_frames_that_are_left(self, write, tmp_path):
         film = write.video(tmp_path / "cut.avi", 12)
         write.cut(film, 7)
         dataset = open_videos([film])
-        with pytest.raises(UnreadableError, match=r"cut.avi"):
-            np.concatenate([b.rows for b in FrameReader(dataset, dataset.frame_table(), (24, 32), progress=False)])
+        reader = FrameReader(dataset, dataset.frame_table(), (24, 32), progress=False)
+        assert sum(len(batch.rows) for batch in reader) == dataset.clips[0].n_frames
+        assert 5 <= dataset.clips[0].n_frames <= 7
+        assert dataset.facts["damage"].startswith("cut.avi: ")
 
     def test_a_name_that_would_write_elsewhere(self, write, tmp_path):
         film = write.video(tmp_path / "...avi", 3)  # without its ending: two dots
@@ -204,31 +194,20 @@ def test_what_is_no_clip_is_left_out(root, write):
 
 
 def test_folders_of_systems_are_left_out(root, write):
-    for number, folder in enumerate(
+    for number, name in enumerate(
         ("@eaDir", "#recycle", "gate/#snapshot", "$RECYCLE.BIN", "System Volume Information", "normal/lost+found")
     ):
-        write.video(root / folder / f"{number}.avi", 3)
+        write.video(root / name / f"{number}.avi", 3)
     assert len(open_dataset("folder", root).clips) == 6
 
 
-def test_videos_of_kinds_that_are_not_read_are_named(root):
-    assert "not looked at" not in open_dataset("folder", root).facts
-    for name in ("a.MTS", "gate/b.mts", "pond/deep/c.m2ts", "normal/gate/d.h264", "#recycle/e.dav", ".f.flv", "g.txt"):
+def test_a_file_that_is_meant_as_a_video_and_is_none(root):
+    for name in ("#recycle/e.dav", ".f.flv", "g.txt", "folder.vob/h.txt"):  # no videos, and none expected
         (root / name).parent.mkdir(exist_ok=True)
-        (root / name).write_bytes(b"stream")
-    (root / "folder.vob").mkdir()
-    dataset = open_dataset("folder", root)
-    assert len(dataset.clips) == 6
-    assert dataset.facts["not looked at"].startswith("4 files (.h264 .m2ts .mts): videos of such names are not read.")
-    (check,) = check_datasets(root, "folder", progress=False)
-    assert any(note.startswith("not looked at: 4 files (.h264 .m2ts .mts)") for note in check.notes)
-
-
-def test_normal_footage_that_is_not_read_is_named(root):
-    shutil.rmtree(root / "normal")
-    (root / "normal").mkdir()
-    (root / "normal/a.3gp").write_bytes(b"stream")
-    with pytest.raises(LayoutError, match=r"no footage to fit on.* Not looked at: 1 file \(\.3gp\): videos of such"):
+        (root / name).write_bytes(b"\0stream")
+    assert len(open_dataset("folder", root).clips) == 6
+    (root / "normal/gate/d.h264").write_bytes(b"\0stream")
+    with pytest.raises(UnreadableError, match=r"d\.h264 is not a video that can be opened"):
         open_dataset("folder", root)
 
 
@@ -271,54 +250,6 @@ def test_cameras_are_known_whatever_their_case(root):
     (root / "march/yard").rename(root / "march/YARD")
     dataset = open_dataset("folder", root)
     assert [dataset.clip(name).scene for name in ("Gate_Mittag größer", "march_YARD_day.1")] == ["gate", "yard"]
-
-
-def write_mp4(path, n_frames, n_first=None):
-    """As OpenCV writes it, 20 frames a second; those after the first `n_first` are shown three times as long."""
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 20, (64, 48))
-    for _ in range(n_frames):
-        writer.write(np.zeros((48, 64, 3), np.uint8))
-    writer.release()
-    if n_first is None:
-        return path
-    content = bytearray(path.read_bytes())
-    at = content.index(b"stts")
-    _, _, _, delta = struct.unpack_from(">4I", content, at + 4)
-    content[at + 4 : at + 20] = struct.pack(">6I", 0, 2, n_first, delta, n_frames - n_first, 3 * delta)
-    for box in (b"stts", b"stbl", b"minf", b"mdia", b"trak", b"moov"):
-        start = content.rindex(box, 0, at + 4) - 4
-        struct.pack_into(">I", content, start, struct.unpack_from(">I", content, start)[0] + 8)
-    path.write_bytes(content)
-    return path
-
-
-def write_mkv(write, path, n_frames, n_first=None):
-    """The same, by the times of the blocks (track 1, then int16 milliseconds, then flags) before each JPEG picture."""
-    write.video(path, n_frames, fps=20)
-    content, at = bytearray(path.read_bytes()), 0
-    for frame in range(n_frames):
-        at = content.index(b"\xff\xd8\xff", at + 1)
-        assert content[at - 4] == 0x81
-        if n_first is not None and frame > n_first:
-            struct.pack_into(">h", content, at - 3, 50 * n_first + 150 * (frame - n_first))
-    path.write_bytes(content)
-    return path
-
-
-@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
-def test_a_variable_rate_is_named(root, write, suffix):
-    def film(name, *arguments):
-        path = root / f"{name}{suffix}"
-        return write_mkv(write, path, *arguments) if suffix == ".mkv" else write_mp4(path, *arguments)
-
-    film("gate/even", 40)
-    assert "times" not in open_dataset("folder", root).facts
-    uneven = film("gate/uneven", 40, 20)
-    facts = open_dataset("folder", root).facts
-    assert facts["times"].startswith(f"approximate in gate/uneven{suffix} (up to ")
-    assert "gate/even" not in facts["times"]
-    assert open_videos([uneven]).facts["times"].startswith(f"approximate in uneven{suffix} (up to ")
-    assert open_videos([uneven]).clips[0].n_frames == 40
 
 
 def test_same_content_same_fingerprint(root, tmp_path):
@@ -435,3 +366,126 @@ def test_find_clips_is_sorted(root):
     found = find_clips(root)
     assert found == sorted(found)
     assert len(found) == 6
+
+
+class TestClipsThatDoNotOpen:
+    BROKEN = ("gate/cut.mp4", "gate/empty.avi", "normal/gate/cut.mkv")
+
+    @pytest.fixture
+    def broken(self, root):
+        for name in self.BROKEN:
+            (root / name).write_bytes(b"" if "empty" in name else b"\0\0\0\x18ftypmp42" + bytes(300))
+        (root / "pond/deep/hole").mkdir()
+        (root / "pond/deep/hole/frames.txt").write_text("none")
+        return root
+
+    def test_stop_by_default(self, broken):
+        with pytest.raises(UnreadableError):
+            open_dataset("folder", broken)
+
+    def test_are_left_out_and_named(self, broken):
+        dataset = open_dataset("folder", broken, skip_unreadable=True)
+        assert len(dataset.clips) == 6
+        assert [(clip.clip, clip.split) for clip in sorted(dataset.left_out)] == [
+            (name, "train" if name.startswith("normal") else "test") for name in self.BROKEN
+        ]
+        for clip in dataset.left_out:
+            assert clip.why.startswith(clip.clip)
+            assert str(broken) not in clip.why
+        assert dataset.facts["left out"].startswith("3 clips that do not open: ")
+        assert dataset.missing == ()
+
+    def test_check_lists_all_of_them(self, broken):
+        (check,) = check_datasets(broken, "folder", progress=False)
+        assert len([problem for problem in check.problems if problem.startswith("does not open: ")]) == 3
+        assert check.counts.loc["test clips", "found"] == 4
+
+    def test_a_folder_without_rights(self, root, monkeypatch):
+        real = Path.iterdir
+
+        def refuse(path):
+            if path.name == "deep":
+                raise PermissionError(13, "Permission denied", str(path))
+            return real(path)
+
+        monkeypatch.setattr(Path, "iterdir", refuse)
+        with pytest.raises(UnreadableError, match=r"deep cannot be listed: Permission denied"):
+            open_dataset("folder", root)
+        dataset = open_dataset("folder", root, skip_unreadable=True)
+        assert [clip.why for clip in dataset.left_out] == ["pond/deep cannot be listed: Permission denied"]
+        assert "pond_deep_e" not in [clip.id for clip in dataset.clips]
+
+    def test_a_file_without_rights(self, root, monkeypatch):
+        real = folder.scan_video
+
+        def refuse(path):
+            if path.name == "top.avi":
+                raise PermissionError(13, "Permission denied", str(path))
+            return real(path)
+
+        monkeypatch.setattr(folder, "scan_video", refuse)
+        with pytest.raises(UnreadableError, match=r"top.avi cannot be read: Permission denied.*SKIP_UNREADABLE=1"):
+            open_dataset("folder", root)
+        dataset = open_dataset("folder", root, skip_unreadable=True)
+        assert [clip.why for clip in dataset.left_out] == ["top.avi cannot be read: Permission denied"]
+
+    def test_a_folder_of_frames_with_a_gap(self, root, write):
+        write.frames(root / "gaps", 5)
+        (root / "gaps/002.jpg").unlink()
+        dataset = open_dataset("folder", root, skip_unreadable=True)
+        assert [(clip.clip, clip.split) for clip in dataset.left_out] == [("gaps", "test")]
+
+    @pytest.mark.parametrize(("part", "words"), [("normal", "the footage to fit on"), ("", "the clips to score")])
+    def test_everything_is_too_much(self, tmp_path, write, part, words):
+        write.video(tmp_path / "normal/a.avi", 4)
+        write.video(tmp_path / "b.avi", 4)
+        (tmp_path / ("normal/a.avi" if part else "b.avi")).write_bytes(b"")
+        with pytest.raises(UnreadableError, match=f"all of {words} was left out, since none of it can be read: "):
+            open_dataset("folder", tmp_path, skip_unreadable=True)
+
+    def test_labels_of_a_clip_left_out_are_passed_over(self, root):
+        (root / "gone.mp4").write_bytes(b"")
+        (root / "labels.csv").write_text("clip,first,last\ngone.mp4,3,5\ngone,7,7\ntop,0,1\n")
+        with pytest.raises(UnreadableError):
+            open_dataset("folder", root)
+        dataset = open_dataset("folder", root, skip_unreadable=True)
+        assert dataset.labels["top"].tolist() == [1, 1, 0, 0]
+        assert dataset.events["clip"].tolist() == ["top"]
+
+    def test_videos_to_score(self, root, tmp_path):
+        (root / "gone.mp4").write_bytes(b"")
+        dataset = open_videos([root / "gone.mp4", root / "top.avi"], skip_unreadable=True)
+        assert [clip.id for clip in dataset.clips] == ["top"]
+        assert dataset.left_out[0].clip == "gone.mp4"
+        with pytest.raises(UnreadableError, match="all of the clips to score was left out"):
+            open_videos([root / "gone.mp4"], skip_unreadable=True)
+        with pytest.raises(LayoutError, match="typo.mp4 does not exist"):
+            open_videos([root / "typo.mp4", root / "top.avi"], skip_unreadable=True)
+
+
+def test_dates_and_hours_are_no_cameras(tmp_path, write):
+    for hour in ("06", "07"):
+        for camera in ("gate", "yard"):
+            write.video(tmp_path / f"normal/2024-01-01/{hour}/{camera}/00.10.avi", 2)
+            write.video(tmp_path / f"2024-01-02/{hour}/{camera}/00.10.avi", 2)
+    write.video(tmp_path / "2024-01-02/06/pond/00.10.avi", 2)
+    dataset = open_dataset("folder", tmp_path)
+    assert {clip.scene for clip in dataset.clips if clip.split == "train"} == {"gate", "yard"}
+    assert dataset.facts["clips of each camera"] == (
+        "gate (2 normal, 2 to score), pond (0 normal, 1 to score), yard (2 normal, 2 to score)"
+    )
+    assert [name for name in dataset.facts if name.startswith("camera ")] == ["camera pond"]
+
+
+def test_names_in_any_script(tmp_path, write):
+    composed, apart = "Gart\u00e9", "Garte\u0301"
+    write.video(tmp_path / f"normal/{composed}/\u0938\u0941\u092c\u0939.avi", 2)
+    write.video(tmp_path / "normal/\u9580/\u671d.avi", 2)
+    write.video(tmp_path / f"{apart}/\U0001f6b2.avi", 2)
+    write.video(tmp_path / "\u9580/\u0627\u0644\u0645\u0633\u0627\u0621.avi", 2)
+    dataset = open_dataset("folder", tmp_path)
+    assert len(dataset.clips) == 4
+    assert {clip.scene for clip in dataset.clips} == {composed, "\u9580"}
+    write.video(tmp_path / f"{composed}/\U0001f6b2.avi", 2)
+    with pytest.raises(LayoutError, match="are both called"):  # some file systems take them for one
+        open_dataset("folder", tmp_path)

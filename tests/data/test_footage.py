@@ -1,5 +1,7 @@
 """Held-out footage and frames by the clock: nothing shared, nothing left out, and shares that are kept."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -69,6 +71,27 @@ def test_blocks_are_clips_or_quarters():
     assert quarters.tolist() == [f"c0, part {n}" for n in (1, 1, 2, 2, 3, 3, 4, 4)]
 
 
+def test_many_clips_are_checked_in_blocks_of_neighbours():
+    table = make_table([2] * 120)
+    blocks = blocks_of(table)
+    by_clip = pd.Series(blocks).groupby(table["clip"].to_numpy()).nunique()
+    assert (by_clip == 1).all(), "a clip lies in one block"
+    sizes = pd.Series(blocks).value_counts()
+    assert len(sizes) == 50
+    assert set(sizes) == {4, 6}
+    clips = sorted(table["clip"].unique())
+    of_clip = dict(zip(table["clip"], blocks, strict=True))
+    assert len([clip for before, clip in pairwise(clips) if of_clip[clip] != of_clip[before]]) == 49
+
+
+def test_more_clips_than_frames_give_one_each():
+    sampled, rate = sample_by_time(make_table([250] * 30), Always(), rate=5.0, max_frames=20)
+    assert sampled["clip"].is_unique
+    assert len(sampled) == 30
+    assert (sampled["last"] - sampled["frame"] + 1 == 250).all()
+    assert rate <= 25 / 250
+
+
 def test_frames_are_spread_evenly_over_scenes_and_time():
     table = make_table([100, 100, 4], ["a", "a", "b"])
     found = spread_over(table, 24)
@@ -109,7 +132,10 @@ def test_bad_input():
         (lambda: hold_out(table.iloc[:0], Always()), "no normal footage"),
         (lambda: hold_out(make_table([1]), Always()), r"clip c0 has 1 frame\(s\), too few to fit on some"),
         (lambda: sample_by_time(table, Always(), rate=0), "rate: expected frames a second"),
-        (lambda: sample_by_time(make_table([5, 5]), Always(), rate=1, max_frames=1), "each of 2 clips, found 1"),
+        (
+            lambda: sample_by_time(table, Always(), rate=1, max_frames=0),
+            "max_frames: expected at least 1 frame, found 0",
+        ),
     ):
         with pytest.raises(ParameterError, match=message):
             call()

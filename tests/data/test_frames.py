@@ -84,7 +84,7 @@ def test_every_image_is_its_row(dataset, table, write):
         assert write.identify(image.transpose(1, 2, 0)) == (row.frame, CLIP_NUMBERS[row.clip])
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_same_as_one_by_one(dataset, table, monkeypatch, data):
     """Whatever the rows, their order, the batches and the threads."""

@@ -50,7 +50,7 @@ def all_tests(split) -> pd.DataFrame:
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 class TestEveryProtocol:
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=20)
     @given(seed=st.integers(0, 2**40), counts=st.tuples(*[st.integers(1, 50)] * 4))
     def test_counts_are_exact_and_rows_are_the_tables(self, protocol, seed, counts):
         fit_normal, fit_abnormal, test_normal, test_abnormal = counts
@@ -71,7 +71,7 @@ class TestEveryProtocol:
             assert set(fold.test["split"]) == {"test"}
             assert set(fold.fit["split"]) == {"train" if protocol == "official-split" else "test"}
 
-    @settings(max_examples=10, deadline=None)
+    @settings(max_examples=10)
     @given(seed=st.integers(0, 2**40))
     def test_what_fit_and_test_frames_share(self, protocol, seed):
         for fold in drawn(protocol, seed=seed, n_folds=3).folds:

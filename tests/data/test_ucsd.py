@@ -1,9 +1,11 @@
 import shutil
 
+import cv2
 import numpy as np
 import pytest
 
 from vadlib.data import open_dataset, read_frame, ucsd
+from vadlib.data.check import check_datasets, guess_names, report
 from vadlib.errors import LabelError, LayoutError
 
 
@@ -107,8 +109,112 @@ def test_missing_test_clip(home):
 def test_missing_training_clips_and_labels(home):
     shutil.rmtree(home / "Train")
     (home / "Test/UCSDped2.m").unlink()
-    with pytest.raises(LayoutError, match=r"no training clips .*; no labels \(Test/UCSDped2\.m\)"):
+    shutil.rmtree(home / "Test/Test001_gt")
+    shutil.rmtree(home / "Test/Test002_gt")
+    with pytest.raises(LayoutError, match=r"no training clips .*; no labels \(Test/UCSDped2\.m, or masks in Test"):
         open_dataset("ucsd-ped2", home)
+
+
+class TestWithoutTheFileOfLabels:
+    def test_masks_say_which_frames_are_anomalous(self, home):
+        (home / "Test/UCSDped2.m").unlink()
+        with pytest.raises(LayoutError, match=r"1 clip \(Test003\) without labels: neither UCSDped2\.m nor masks of"):
+            open_dataset("ucsd-ped2", home)
+        dataset = open_dataset("ucsd-ped2", home, allow_missing=True)
+        assert {clip.id: dataset.labels[clip.id].tolist() for clip in dataset.clips if clip.split == "test"} == {
+            "Test001": [1] * 10,
+            "Test002": [1] * 12,
+        }
+        assert dataset.facts == {
+            "labels": "masks beside the clips: frames with any pixel of their mask set (UCSDped2.m is not there)"
+        }
+
+    def test_all_clips_with_masks_make_a_whole_copy(self, home):
+        (home / "Test/UCSDped2.m").unlink()
+        shutil.rmtree(home / "Test/Test003")
+        path = home / "Test/Test001_gt/004.bmp"
+        cv2.imwrite(str(path), np.zeros_like(cv2.imread(str(path))))
+        dataset = open_dataset("ucsd-ped2", home)
+        assert dataset.labels["Test001"].tolist() == [1] * 3 + [0] + [1] * 6
+        (found,) = check_datasets(home, "ucsd-ped2", progress=False)
+        text = report(found)
+        assert "no labels" not in text
+        assert text.count("UCSDped2.m") == 1
+
+    def test_no_labels_at_all_is_said_once(self, home):
+        (home / "Test/UCSDped2.m").unlink()
+        for number in (1, 2):
+            shutil.rmtree(home / f"Test/Test00{number}_gt")
+        (found,) = check_datasets(home, "ucsd-ped2", progress=False)
+        text = report(found)
+        assert "missing: no labels (Test/UCSDped2.m, or masks in Test/Test001_gt ...)" in text
+        assert text.count("UCSDped2.m") == 1
+
+
+class TestPartialCopies:
+    def test_test_clips_alone(self, home):
+        shutil.rmtree(home / "Train")
+        with pytest.raises(LayoutError, match=r"ALLOW_MISSING=1 with make, --allow-missing, allow_missing=True"):
+            open_dataset("ucsd-ped2", home)
+        dataset = open_dataset("ucsd-ped2", home, allow_missing=True)
+        assert [clip.id for clip in dataset.clips] == ["Test001", "Test002", "Test003"]
+        assert dataset.missing == ("no training clips (Train/Train001 ...)",)
+
+    def test_training_clips_alone(self, home):
+        shutil.rmtree(home / "Test")
+        dataset = open_dataset("ucsd-ped2", home, allow_missing=True)
+        assert [clip.id for clip in dataset.clips] == ["Train001", "Train002"]
+        assert dataset.missing == ("no test clips (Test/Test001 ...)",)
+
+
+def in_lower_case(home, called):
+    """The same copy as some archivers unpack it."""
+    home = home.rename(home.with_name(called))
+    for path in sorted(home.rglob("*"), key=lambda path: -len(path.parts)):
+        path.rename(path.with_name(path.name.lower()))
+    return home
+
+
+def test_unpacked_in_lower_case(home, write):
+    expected = open_dataset("ucsd-ped2", home)
+    home = in_lower_case(home, "whatever")
+    assert guess_names(home) == ["ucsd-ped2"]
+    dataset = open_dataset("ucsd-ped2", home)
+    assert [clip.id for clip in dataset.clips] == [clip.id for clip in expected.clips]
+    for clip in dataset.clips:
+        assert dataset.labels[clip.id].tolist() == expected.labels[clip.id].tolist()
+    assert dataset.pixel_mask("Test001", 3).any()
+
+
+@pytest.mark.parametrize(("size", "name"), [((158, 238), "ucsd-ped1"), ((240, 360), "ucsd-ped2")])
+def test_without_names_the_size_of_pictures_tells_the_sets_apart(tmp_path, size, name):
+    for folder in ("train/train001", "test/test001", "test/test001_gt"):
+        (tmp_path / folder).mkdir(parents=True)
+        for frame in (1, 2):
+            cv2.imwrite(str(tmp_path / folder / f"{frame:03d}.png"), np.full(size, 100, np.uint8))
+    assert guess_names(tmp_path) == [name]
+    assert len(open_dataset(name, tmp_path).clips) == 2
+
+
+def test_masks_are_no_clips_of_ones_own(tmp_path, write):
+    write.frames(tmp_path / "normal", 3)
+    write.frames(tmp_path / "Test001", 3)
+    write.frames(tmp_path / "Test001_gt", 3)
+    write.frames(tmp_path / "other_gt", 3)
+    dataset = open_dataset("folder", tmp_path)
+    assert [clip.id for clip in dataset.clips] == ["Test001", "normal", "other_gt"]
+    assert dataset.facts["not looked at"] == "1 folder of masks (Test001_gt beside Test001)"
+
+
+def test_a_clip_that_does_not_open_is_left_out(home):
+    for path in (home / "Test/Test002").glob("*.tif"):
+        path.unlink()
+    with pytest.raises(LayoutError, match="Test002 has no frames"):
+        open_dataset("ucsd-ped2", home)
+    dataset = open_dataset("ucsd-ped2", home, skip_unreadable=True)
+    assert [clip.id for clip in dataset.clips if clip.split == "test"] == ["Test001", "Test003"]
+    assert [(clip.clip, clip.split) for clip in dataset.left_out] == [("Test/Test002", "test")]
+    assert dataset.facts["left out"].startswith("1 clip that does not open: Test/Test002 has no frames")
 
 
 def test_a_folder_without_frames(home):

@@ -124,7 +124,7 @@ def test_exact_counts_to_the_end(tmp_path, write):
 def test_what_is_no_video_is_an_error(tmp_path, content):
     path = tmp_path / "01_001.avi"
     path.write_bytes(content)
-    with pytest.raises(UnreadableError, match=r"01_001\.avi is not a video that OpenCV can open"):
+    with pytest.raises(UnreadableError, match=r"01_001\.avi is not a video that can be opened"):
         videos.probe_video(path)
     assert all(isinstance(image, UnreadableError) for image in frames_of(path, [0, 3], 5))
 
@@ -176,14 +176,11 @@ def test_more_frames_than_a_file_can_hold(tmp_path, write):
     lie_about(path, n_frames=10)
     assert videos.probe_video(path).n_frames == 10  # not seen before the frames are read
     lie_about(path, n_frames=10**9)
-    with pytest.raises(
-        UnreadableError, match=r"01_001\.avi: its header gives 1000000000 frames, which its [\d,]+ bytes"
-    ):
-        videos.probe_video(path)
+    assert videos.probe_video(path).n_frames == 9
 
 
 def test_no_size_of_frames(tmp_path):
-    """An MP4 file of which nothing can be decoded: OpenCV gives its size as 0 x 0."""
+    """An MP4 file of which nothing can be decoded."""
     path = tmp_path / "film.mp4"
     writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*"mp4v"), 25, (64, 48))
     for _ in range(4):
@@ -193,7 +190,7 @@ def test_no_size_of_frames(tmp_path):
     sizes = content.index(b"stsz") + 4
     struct.pack_into(">II", content, sizes + 4, 1, 4)  # each frame of one byte
     path.write_bytes(content)
-    with pytest.raises(UnreadableError, match=r"film\.mp4: its header (gives no size|gives \d+ frames)"):
+    with pytest.raises(UnreadableError, match=r"film\.mp4: not one of its mpeg4 pictures can be decoded"):
         videos.probe_video(path)
 
 
@@ -208,7 +205,7 @@ def test_a_play_list_opens_no_other_file(tmp_path, write, content):
     write.video(tmp_path / "film.mkv", 4)
     path = tmp_path / "list.mkv"
     path.write_bytes(content)
-    with pytest.raises(UnreadableError, match=r"list\.mkv is not a video that OpenCV can open, but text"):
+    with pytest.raises(UnreadableError, match=r"list\.mkv is not a video that can be opened, but text"):
         videos.probe_video(path)
     assert all(isinstance(image, UnreadableError) for image in frames_of(path, [0, 3], 4))
 

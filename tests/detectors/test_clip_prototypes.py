@@ -162,7 +162,7 @@ def test_swapped_labels_negate_the_single_scores(network):
         np.testing.assert_allclose(swapped[name], -found[name], rtol=1e-5, atol=1e-6, err_msg=name)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(exponents=st.lists(st.integers(-30, 30), min_size=12, max_size=12), seed=st.integers(0, 99))
 def test_lengths_of_embeddings_do_not_matter(exponents, seed):
     fit, labels = labelled(20, 20)

@@ -93,7 +93,7 @@ def test_readers_without_a_data_set_serve_without_a_cache(array_reader, make_fra
 
 
 class TestCache:
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=15)
     @given(asked=st.lists(st.sets(st.integers(0, 17), min_size=1), min_size=1, max_size=4))
     def test_each_frame_is_embedded_once(self, asked, tmp_path_factory):
         root = tmp_path_factory.mktemp("cache")

@@ -78,7 +78,7 @@ def test_distance_at_the_mean_is_zero():
     assert field.finalize().mahalanobis(field.mean[None]).abs().max() < 1e-5
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     sizes=st.lists(st.integers(1, CHUNK_FRAMES + 40), min_size=2, max_size=5),
     cut=st.integers(0, 4),

@@ -100,7 +100,7 @@ def test_maps_are_scaled_and_then_resized(network, frames):
             np.testing.assert_allclose(found[layer, i], expected, atol=1e-3)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(1, 40), st.floats(1e-30, 1e30))
 def test_maps_stay_within_zero_and_one(seed, side, size, scale):
     raw = np.random.default_rng(seed).choice([0.0, 0.5, 1.0], (3, side, side)) * scale

@@ -67,7 +67,7 @@ def test_heatmap_is_the_distance_to_the_nearest_position_of_the_nearest_frames(n
         np.testing.assert_allclose(heatmap, expected, rtol=1e-4)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.integers(0, 2**32 - 1),
     st.tuples(st.integers(1, 3), st.integers(1, 3)),

@@ -77,7 +77,7 @@ def test_one_map_is_compared_with_every_other(size):
     np.testing.assert_allclose(ssim(many[2], many), ssim(many, many[2]), atol=1e-7)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([(12, 15), (66, 66)]))
 def test_a_map_is_like_itself_and_the_measure_is_symmetric(seed, size):
     a, b = (torch.from_numpy(maps(s, 4, size)) for s in (seed, seed + 1))

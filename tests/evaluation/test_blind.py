@@ -76,7 +76,7 @@ def test_shuffled_scenes_give_what_the_rates_give_by_construction():
         shuffled_scene_rates(table, n=0)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 2**31), clips_per_scene=st.integers(1, 4))
 def test_scores_equal_the_plain_loop_in_any_order(seed, clips_per_scene):
     table = make_table(seed, clips_per_scene=clips_per_scene)
@@ -87,7 +87,7 @@ def test_scores_equal_the_plain_loop_in_any_order(seed, clips_per_scene):
         np.testing.assert_allclose(scores[name], expected, rtol=1e-12, err_msg=name)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     seed=st.integers(0, 2**31),
     protocol=st.sampled_from(["same-clips", "reused-frames", "disjoint-clips", "disjoint-scenes"]),
@@ -102,7 +102,7 @@ def test_nearest_fit_label_equals_the_plain_loop(seed, protocol, n_fit):
     np.testing.assert_allclose(nearest_fit_label(split, tested), slow_nearest(folds, tested), rtol=1e-12)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2**31))
 def test_the_tested_labels_do_not_enter_what_is_no_oracle(seed):
     """Blind means blind: turning the labels of a clip round changes no score of its own frames but the oracles'."""

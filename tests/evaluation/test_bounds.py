@@ -74,7 +74,7 @@ def test_expanded_of_a_normal_spread_is_students_t():
 
 
 @pytest.mark.parametrize("method", METHODS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000), st.integers(2, 7), st.sampled_from([0.0, 1.0, 5.0, 30.0]))
 def test_inside_the_scale_and_around_the_estimate(method, seed, n_clips, shift):
     """Few clips, some of one class only, up to a perfect score: never an error, never out of range."""
@@ -91,7 +91,7 @@ def test_inside_the_scale_and_around_the_estimate(method, seed, n_clips, shift):
     assert -1 <= interval.low <= interval.estimate <= interval.high <= 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10_000), st.sampled_from([0.5, 0.8, 0.95]))
 def test_p_value_and_interval_say_the_same(make_clips, seed, level):
     labels, a, clips = make_clips(seed, n_clips=6, n_frames=6)

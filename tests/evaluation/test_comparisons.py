@@ -33,7 +33,7 @@ def test_holm_by_hand():
     assert holm([0.2])[0] == 0.2
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.integers(0, 1000), min_size=1, max_size=12), st.integers(1, 300))
 def test_holm_rejects_what_the_procedure_rejects(thousandths, alpha):
     p_values = [value / 1000 for value in thousandths]

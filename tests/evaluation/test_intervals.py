@@ -65,7 +65,7 @@ def test_band_equals_interpolated_curves_of_explicit_resamples(make_clips):
     np.testing.assert_allclose(band.tpr, interpolated(slice(None)), atol=1e-12)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 1000))
 def test_bootstrap_ignores_monotone_maps_row_order_and_clip_names(make_clips, seed):
     labels, scores, clips = make_clips(seed)

@@ -71,7 +71,7 @@ def drawn(table, protocol, seed=0, n_fit=2):
     return draw(table, protocol, n_fit, n_fit, 3, 3, seed, n_folds=2)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(world=worlds(), seed=st.integers(0, 99), protocol=st.sampled_from(["same-clips", "reused-frames", *DISJOINT]))
 def test_report_equals_the_plain_loop(world, seed, protocol):
     split = drawn(world, protocol, seed, n_fit=1)
@@ -97,7 +97,7 @@ class Witness:
         return {name: np.array(values, np.float32) for name, values in saw.items()}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(world=worlds(), seed=st.integers(0, 2**40), protocol=st.sampled_from(DISJOINT), everything=st.booleans())
 def test_disjoint_protocols_cannot_leak(world, seed, protocol, everything):
     """In no world, under no seed: and every frame's score comes from a model that has not seen its clip."""
@@ -119,7 +119,7 @@ def test_disjoint_protocols_cannot_leak(world, seed, protocol, everything):
         assert (saw["scene"] == 0).all()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(world=worlds(), seed=st.integers(0, 2**40), protocol=st.sampled_from(DISJOINT))
 def test_one_frame_of_a_tested_clip_among_those_fitted_is_found(world, seed, protocol):
     split = draw(world, protocol, 1, 1, None, None, seed, n_folds=2)
@@ -131,7 +131,7 @@ def test_one_frame_of_a_tested_clip_among_those_fitted_is_found(world, seed, pro
     assert report["n_frames_in_shared_clips"] == (world["clip"] == clip).sum()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(world=worlds(), seed=st.integers(0, 2**40))
 def test_what_the_leaky_protocols_share(world, seed):
     reused = leakage_report(drawn(world, "reused-frames", seed), 25.0)
@@ -187,7 +187,7 @@ def test_near_duplicates_by_hand():
     assert report["share"] == pytest.approx(2 / 3)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2**32), scale=st.floats(1e-3, 1e3))
 def test_similarity_ignores_lengths_and_blocks(seed, scale):
     rng = np.random.default_rng(seed)

@@ -7,7 +7,7 @@ from vadlib.errors import ParameterError
 from vadlib.evaluation import Alarms, alarms_at_recall, average_precision, average_precision_at, fpr_at_tpr
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 1000), st.integers(1, 9))
 def test_reweighting_equals_repeating_normal_frames(make_clips, seed, times):
     """Every normal frame `times` times over: the prevalence falls, the scores in each class stay as they are."""
@@ -29,7 +29,7 @@ def test_reweighted_precision_by_hand_and_at_its_ends():
     assert average_precision_at(labels, scores, 0.01) == pytest.approx(0.01, abs=0.002)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 1000))
 def test_reweighted_precision_rises_with_prevalence(make_clips, seed):
     labels, scores, _ = make_clips(seed)
@@ -59,7 +59,7 @@ def alarms_second_by_second(labels, scores, clips, fps, recall, gap_s):
     return threshold, n_alarms, n_false
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 1000), st.sampled_from([0.2, 0.5, 0.95, 1.0]), st.sampled_from([0.0, 0.25, 1.0]))
 def test_alarms_equal_a_walk_through_the_clips(make_clips, seed, recall, gap_s):
     labels, scores, clips = make_clips(seed, n_clips=4, n_frames=20)
@@ -101,7 +101,7 @@ def test_frame_numbers_give_order_gaps_and_time():
     assert told.false_alarms_per_hour == told.n_false_alarms / 0.5
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 1000))
 def test_a_longer_gap_never_makes_more_alarms(make_clips, seed):
     labels, scores, clips = make_clips(seed)

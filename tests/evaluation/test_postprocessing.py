@@ -56,7 +56,7 @@ def test_normalisation_equals_the_loop(make_clips):
     assert normalise_per_clip([3, 3, 5], ["a", "a", "b"]).tolist() == [0, 0, 0]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 1000), st.floats(0.1, 5), st.floats(-3, 3))
 def test_normalisation_forgets_each_clips_level_and_scale(make_clips, seed, scale, level):
     labels, scores, clips = make_clips(seed)
@@ -88,7 +88,7 @@ def test_smoothing_by_frame_numbers_ignores_the_order_of_rows(make_clips):
     assert not np.allclose(found, smooth_per_clip(scores, clips, 3))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 1000), st.sampled_from([0.0, 1.0, 7.0]))
 def test_smoothing_keeps_constants_means_and_clips_apart(make_clips, seed, sigma):
     _, scores, clips = make_clips(seed)
@@ -145,7 +145,7 @@ def test_padding_equals_what_the_published_code_does(make_clips):
     assert padded_macro_auroc(labels, scores, clips) == pytest.approx(total / len(np.unique(clips)))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 1000))
 def test_padding_never_lowers_and_makes_clips_of_one_class_perfect(make_clips, seed):
     labels, scores, clips = make_clips(seed, ties=False)

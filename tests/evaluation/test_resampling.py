@@ -100,7 +100,7 @@ def test_resamples_with_one_class_are_drawn_again():
     np.testing.assert_allclose(found.values[: len(kept)], [auroc(labels[rows], scores[rows]) for rows in kept])
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 1000))
 def test_pair_matrix_and_ranks_agree(make_clips, seed):
     labels, scores, clips = make_clips(seed, n_clips=5, n_frames=8)

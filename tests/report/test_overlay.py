@@ -27,7 +27,7 @@ def slow_blend(image, heat, low, high):
     return out
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 10**6), low=st.floats(-5, 5), width=st.floats(0.1, 9))
 def test_blend_equals_the_slow_one(seed, low, width):
     rng = np.random.default_rng(seed)

@@ -41,7 +41,7 @@ def test_what_can_be_had_is_drawn_as_asked():
             assert ((fold.fit["label"] == 0).sum(), fold.fit["label"].sum()) == expected
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     shape=st.tuples(st.integers(2, 3), st.integers(1, 3), st.integers(6, 12), st.integers(2, 4)),
     fit=st.integers(1, 200),

@@ -286,12 +286,12 @@ def test_another_score_and_quantile(make_run, tmp_path):
 class TestUnreadable:
     @pytest.fixture
     def damaged(self, tmp_path):
-        """A folder whose frames 0, 3 and 6 are no pictures, and a film that ends early."""
+        """A folder whose frames 0, 3 and 6 are no pictures, and a film that does not open."""
         folder = write_frames(tmp_path / "holes", range(10, 80, 10))
         for frame in (0, 3, 6):
             (folder / f"{frame:03d}.png").write_bytes(b"none")
-        film = write_film(tmp_path / "cut.avi", [20] * 8)
-        cut(film, 5)
+        film = tmp_path / "cut.mp4"
+        film.write_bytes(b"\0\0\0\x18ftypisom" + bytes(400))
         return folder, film
 
     @pytest.mark.parametrize("which", [0, 1])
@@ -299,7 +299,7 @@ class TestUnreadable:
     def test_it_is_an_error_and_nothing_is_left(self, damaged, make_run, tmp_path, which, overlay):
         before = sorted(tmp_path.iterdir())
         run = make_run()
-        with pytest.raises(UnreadableError, match=("holes/000.png", "cut.avi")[which]):
+        with pytest.raises(UnreadableError, match=("holes/000.png", "cut.mp4")[which]):
             score_videos([damaged[which]], run, tmp_path / "out", overlay=overlay, **QUIET)
         assert sorted(tmp_path.iterdir()) == sorted([*before, run])
 
@@ -311,15 +311,24 @@ class TestUnreadable:
         result = read(out)
         assert result.table["frame"].tolist() == [1, 2, 4, 5]
         assert result.table["brightness"].tolist() == [20, 30, 50, 60]
-        assert {video["clip"]: video["skipped"] for video in result.summary["videos"]} == {"cut": 8, "holes": 3}
+        assert {video["clip"]: video["skipped"] for video in result.summary["videos"]} == {"holes": 3}
+        assert [video["video"] for video in result.summary["left_out"]] == ["cut.mp4"]
         assert count_frames(out / "videos/holes/overlay.mp4")[0] == 7, "seconds stay seconds"
         assert not (out / "videos/cut").exists()
+
+    def test_a_film_that_ends_early_is_scored_as_far_as_it_goes(self, make_run, tmp_path):
+        film = write_film(tmp_path / "cut.avi", [20] * 8)
+        cut(film, 5)
+        result = read(score_videos([film], make_run(), tmp_path / "out", overlay=False, **QUIET))
+        assert 3 <= len(result.table) <= 5
+        assert result.table["brightness"].between(15, 25).all()
+        assert "cut.avi: its pictures end after" in result.summary["facts"]["damage"]
 
     @pytest.mark.filterwarnings("ignore")
     @pytest.mark.parametrize("scores", [True, False])
     def test_nothing_readable_at_all(self, damaged, make_run, tmp_path, scores):
         run = make_run(scores=scores)
-        with pytest.raises(UnreadableError, match="nothing is written"):
+        with pytest.raises(UnreadableError, match="all of the clips to score was left out"):
             score_videos([damaged[1]], run, tmp_path / "out", skip_unreadable=True, **QUIET)
         assert not (tmp_path / "out").exists()
 

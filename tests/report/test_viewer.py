@@ -250,7 +250,7 @@ def test_same_input_same_bytes(tmp_path):
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(1, 70), st.integers(1, 70), st.integers(1, 4), st.integers(0, 10_000))
 def test_a_sheet_redraws_its_pictures_within_tolerance(height, width, n, seed):
     rng = np.random.default_rng(seed)

@@ -37,7 +37,7 @@ def test_ground_undoes_project(camera, x, y):
 
 
 @given(camera=cameras, row=st.integers(0, 479), column=st.integers(0, 855))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_rays_undo_project(camera, row, column):
     point = (0, 0, camera.height) + camera.rays()[row, column].astype(float) * 7.0
     uv, depth = camera.project(point)
@@ -52,7 +52,6 @@ def test_people_shrink_with_distance(camera):
 
 
 @given(phase=st.floats(0, 30), height=st.floats(1.5, 1.95), action=st.sampled_from(sorted(POSES)))
-@settings(deadline=None)
 def test_bones_keep_their_length_and_feet_stay_above_ground(phase, height, action):
     j = joints(POSES[action](phase, 1.0), height)
     for side in ("left", "right"):

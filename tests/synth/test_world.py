@@ -73,7 +73,7 @@ def test_kinds_are_both_of_looks_and_of_motion():
 
 
 @given(seed=st.integers(0, 2**20), n=st.integers(1, 30), scenes=st.integers(1, 3))
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 def test_plans_follow_from_the_parameters(seed, n, scenes):
     parameters = WorldParameters(n, n, scenes, seed, (2.0, 3.0), 8.0, (64, 64))
     places = draw_places(parameters)
@@ -90,7 +90,7 @@ def test_plans_follow_from_the_parameters(seed, n, scenes):
     turn=st.floats(0, 1, exclude_max=True),
     seed=st.integers(0, 10**6),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_events_do_not_overlap_and_the_longest_shows(lengths, n_frames, turn, seed):
     starts = schedule(lengths, n_frames, 12.0, turn, np.random.default_rng(seed))
     spans = sorted(zip(starts, lengths, strict=True))

@@ -4,13 +4,14 @@
 
     training_videos/01.avi ...   testing_videos/01.avi ...      or training/frames/01/0000.jpg, testing/frames/01/...
     ground_truth_demo/testing_label_mask/1_label.mat ...        masks: the authors' labels
-    avenue.mat                                                  intervals: Hasan et al.'s (2016) labels
+    avenue.mat                                                  intervals, or an array of labels for each clip
     frame_labels_avenue.npy                                     the labels of all test frames in a row
 
 Three records of the labels circulate. The authors' are masks of every test frame (`volLabel`, (1, T) cells (H, W)); a
-frame is anomalous where any pixel of its mask is set: 3,712 of the 15,324 test frames. `avenue.mat` (`gt`, a cell
-(2, n) a clip: first and last frames, numbered from 1, ends included) has 3,867 in 47 intervals. The masks count where
-they are there, else `avenue.mat`, else the `.npy`; `facts["labels"]` says which. The two archives may be unpacked
+frame is anomalous where any pixel of its mask is set: 3,712 of the 15,324 test frames. `avenue.mat` comes in two
+kinds: intervals (`gt`, a cell (2, n) a clip: first and last frames, numbered from 1, ends included; Hasan et al. 2016)
+have 3,867 in 47 of them; arrays `01` to `21` are the masks' labels. The masks count where they are there, else
+`avenue.mat`, else the `.npy`; `facts["labels"]` says which. The two archives may be unpacked
 into one folder or beside one another.
 
 Clips are called `train_01` and `test_01`. One camera. Frame rate: the videos' own, or 25 for folders of frames.
@@ -29,9 +30,12 @@ import numpy as np
 
 from vadlib.data import videos
 from vadlib.data.dataset import Clip, VideoDataset, some
+from vadlib.data.files import ALLOWING
 from vadlib.data.flat_labels import split_flat_labels
 from vadlib.data.mat_files import open_variable
-from vadlib.data.mat_intervals import MAX_FRAMES, label_by_intervals
+from vadlib.data.mat_intervals import MAX_FRAMES, MatLabels, describe_mat, label_by_mat
+from vadlib.data.numbered import IMAGE_SUFFIXES, list_numbered
+from vadlib.data.opening import LeftOut, Opening, left_out_facts, open_each
 from vadlib.data.sources import find_sources, first_place, name_place
 from vadlib.errors import LabelError, LayoutError
 
@@ -64,30 +68,35 @@ def is_home(folder: Path, name: str) -> bool:
     return named and any(find_sources(folder, dict.fromkeys(places, NUMBERED)) for places in PLACES.values())
 
 
-def open_home(name: str, home: Path, allow_missing: bool) -> VideoDataset:
+def open_home(name: str, home: Path, opening: Opening) -> VideoDataset:
     """Open the set in its own folder (see `vadlib.data.open_dataset`)."""
     sources = {split: _by_number(find_sources(home, places)) for split, places in PLACES.items()}
-    mask_files = _mask_files(home)
-    missing = _missing(home, sources, mask_files)
-    if missing and not allow_missing:
+    mask_files, mat = _mask_files(home), first_place(home, INTERVAL_PLACES)
+    in_mat = describe_mat(mat) if mat and not mask_files else None
+    missing = _missing(home, sources, mask_files, in_mat)
+    if missing and not opening.allow_missing:
         raise LayoutError(
-            f"{name} in {home} is incomplete: {'; '.join(missing)}. "
-            "Unpack the archives again, or open what is there with open_dataset(..., allow_missing=True)."
+            f"{name} in {home} is incomplete: {'; '.join(missing)}. Unpack the archives again, {ALLOWING}."
         )
-    clips = _open_clips(sources, mask_files)
+    clips, left_out = _open_clips(home, sources, mask_files, opening.skip_unreadable)
     tested = [clip for clip in clips if clip.split == "test"]
     if mask_files:
         tested = [clip for clip in tested if _number(clip) in mask_files]
         labels = _labels_of_masks(tested, mask_files)
         source = f"{name_place(next(iter(mask_files.values())).parent, home)}: frames with any pixel of their mask set"
+    elif in_mat:
+        tested = [clip for clip in tested if _number(clip) in in_mat.numbers]
+        labels = label_by_mat(mat, {_number(clip): clip for clip in tested})
+        source = f"{name_place(mat, home)}: {in_mat.how}, no masks"
     else:
-        labels, source = _labels_of_frames(home, tested)
+        labels, source = _flat_labels(home, tested)
     kept = [clip for clip in clips if clip.split == "train" or clip.id in labels]
     labels |= {clip.id: np.zeros(clip.n_frames, np.int8) for clip in kept if clip.split == "train"}
     masks = {clip.id: mask_files[_number(clip)] for clip in tested if _number(clip) in mask_files}
     return VideoDataset(
-        name, home, tuple(kept), labels, masks, _read_mask, missing=tuple(missing), facts={"labels": source}
-    )
+        name, home, tuple(kept), labels, masks, _read_mask, missing=tuple(missing), left_out=tuple(left_out),
+        facts={"labels": source} | left_out_facts(left_out),
+    )  # fmt: skip
 
 
 def _number(clip: Clip) -> int:
@@ -115,7 +124,9 @@ def _mask_files(home: Path) -> dict[int, Path]:
     return {int(match[1]): path for match, path in found if match}
 
 
-def _missing(home: Path, sources: dict[str, dict[int, Path]], mask_files: dict[int, Path]) -> list[str]:
+def _missing(
+    home: Path, sources: dict[str, dict[int, Path]], mask_files: dict[int, Path], in_mat: MatLabels | None
+) -> list[str]:
     missing = []
     if not sources["train"]:
         missing.append("no training videos (training_videos/*.avi)")
@@ -123,31 +134,38 @@ def _missing(home: Path, sources: dict[str, dict[int, Path]], mask_files: dict[i
         missing.append("no test videos (testing_videos/*.avi)")
     if not mask_files and first_place(home, (*INTERVAL_PLACES, *FLAT_PLACES)) is None:
         missing.append("no labels (ground_truth_demo/testing_label_mask/*_label.mat, or avenue.mat)")
-    without_video = [f"test_{number:02d}" for number in sorted(set(mask_files) - set(sources["test"]))]
+    kind, labelled, eventful = "masks in testing_label_mask", set(mask_files), set(mask_files)
+    if in_mat:
+        kind, labelled, eventful = "labels in avenue.mat", set(in_mat.numbers), set(in_mat.eventful)
+    without_video = [f"test_{number:02d}" for number in sorted(eventful - set(sources["test"]))]
     if sources["test"] and without_video:
-        missing.append(f"{some(without_video)} with masks in testing_label_mask but neither video nor frames")
-    without_labels = [f"test_{number:02d}" for number in sorted(set(sources["test"]) - set(mask_files))]
-    if mask_files and without_labels:
-        missing.append(f"{some(without_labels)} without masks in testing_label_mask")
+        missing.append(f"{some(without_video)} with {kind} but neither video nor frames")
+    without_labels = [f"test_{number:02d}" for number in sorted(set(sources["test"]) - labelled)]
+    if labelled and without_labels:
+        missing.append(f"{some(without_labels)} without {kind}")
     return missing
 
 
-def _open_clips(sources: dict[str, dict[int, Path]], mask_files: dict[int, Path]) -> list[Clip]:
-    def open_clip(split: str, number: int, path: Path | None) -> Clip:
-        if path is None:
-            n_frames, fps = _count_masks(mask_files[number]), NOMINAL_FPS
-        elif path.is_dir():
-            n_frames, fps = len(videos.list_numbered(path)), NOMINAL_FPS
-            if n_frames == 0:
-                raise LayoutError(f"{path} has no frames ({', '.join(videos.IMAGE_SUFFIXES)}). Copy it again.")
-        else:
-            n_frames, fps = videos.probe_video(path)[:2]
+def _open_clips(
+    home: Path, sources: dict[str, dict[int, Path]], mask_files: dict[int, Path], skip_unreadable: bool
+) -> tuple[list[Clip], list[LeftOut]]:
+    def clip(split: str, number: int, path: Path | None, n_frames: int, fps: float = 0.0) -> Clip:
         return Clip(f"{split}_{number:02d}", split, SCENE, path, n_frames, fps or NOMINAL_FPS)
 
-    found = [(split, number, path) for split, paths in sources.items() for number, path in sorted(paths.items())]
-    found += [("test", number, None) for number in sorted(set(mask_files) - set(sources["test"]))]
-    with ThreadPoolExecutor(8) as pool:
-        return list(pool.map(lambda each: open_clip(*each), found))
+    def open_clip(split: str, path: Path) -> Clip:
+        if not path.is_dir():
+            return clip(split, numbers[path], path, *videos.probe_video(path)[:2])
+        n_frames = len(list_numbered(path))
+        if n_frames == 0:
+            raise LayoutError(f"{path} has no frames ({', '.join(IMAGE_SUFFIXES)}). Copy it again.")
+        return clip(split, numbers[path], path, n_frames)
+
+    numbers = {path: number for paths in sources.values() for number, path in paths.items()}
+    found = [(split, path) for split, paths in sources.items() for _, path in sorted(paths.items())]
+    opened, left_out = open_each(found, open_clip, home, skip_unreadable=skip_unreadable)
+    labels_only = sorted(set(mask_files) - set(sources["test"]))
+    unseen = [clip("test", number, None, _count_masks(mask_files[number])) for number in labels_only]
+    return [*opened.values(), *unseen], left_out
 
 
 def _count_masks(path: Path) -> int:
@@ -194,15 +212,12 @@ def _labels_of_masks(clips: list[Clip], mask_files: dict[int, Path]) -> dict[str
         return dict(zip([clip.id for clip in clips], pool.map(read, clips), strict=True))
 
 
-def _labels_of_frames(home: Path, clips: list[Clip]) -> tuple[dict[str, np.ndarray], str]:
-    """Read the labels of frames where there are no masks; gives them, and from where they are."""
-    intervals, flat = first_place(home, INTERVAL_PLACES), first_place(home, FLAT_PLACES)
-    if intervals is not None:
-        labels = label_by_intervals(intervals, {_number(clip): clip for clip in clips})
-        return labels, f"{name_place(intervals, home)}: intervals of frames, no masks"
-    if flat is not None:
-        return split_flat_labels(flat, clips), f"{name_place(flat, home)}: labels of frames in a row, no masks"
-    return {}, "none"
+def _flat_labels(home: Path, clips: list[Clip]) -> tuple[dict[str, np.ndarray], str]:
+    """Read the labels of all frames in a row; gives them, and from where they are."""
+    flat = first_place(home, FLAT_PLACES)
+    if flat is None:
+        return {}, "none"
+    return split_flat_labels(flat, clips), f"{name_place(flat, home)}: labels of frames in a row, no masks"
 
 
 def _read_mask(dataset: VideoDataset, clip: Clip, path: Path, frame: int) -> np.ndarray:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from vadlib.data import folder, videos
 from vadlib.data.dataset import UNLABELLED, Clip, VideoDataset
+from vadlib.data.files import visible
 from vadlib.data.layouts import LAYOUTS, find_home, open_dataset, unreadable
 from vadlib.data.official import COUNTS, PUBLICATIONS, Archive, Counts
 from vadlib.data.packed import advice
@@ -112,14 +113,18 @@ def guess_names(root: Path) -> list[str]:
     names = [name for name, home in found.items() if home is not None]
     if names:
         return names
-    below = [path for path in sorted(root.iterdir()) if path.is_dir() and videos.visible(path)]
-    for near in (*list(Path(os.path.abspath(root)).parents)[:3], *below[:50]):
+    if any(path.name.casefold() == "normal" and path.is_dir() for path in root.iterdir()):  # one's own
+        return ["folder"]
+    here = Path(os.path.abspath(root))
+    below = [path for path in sorted(root.iterdir()) if path.is_dir() and visible(path)]
+    for near in (*list(here.parents)[:3], *below[:50]):
         for name in LAYOUTS:
-            if not LAYOUTS[name].any_folder and _home(name, near) is not None:
+            home = None if LAYOUTS[name].any_folder else _home(name, near)
+            if home is not None and (near in below or here.is_relative_to(os.path.abspath(home))):
                 raise LayoutError(f"{root} is not a data set's folder, but {name} is in {near}: give that as root.")
     if folder.find_clips(root):
         return ["folder"]
-    there = sorted(path.name for path in root.iterdir() if videos.visible(path))
+    there = sorted(path.name for path in root.iterdir() if visible(path))
     hint = "".join(f" {said}" for said in advice(root))
     raise LayoutError(
         f"{root} holds no data set that is known: {', '.join(there[:8]) or 'nothing'} is there.{hint} "
@@ -139,7 +144,7 @@ def _check(name: str, root: Path, decode: bool, progress: bool) -> Check:
     home = find_home(name, root)
     notes = _archives(name, root, home or root, decode)
     try:
-        dataset = open_dataset(name, root, allow_missing=True)
+        dataset = open_dataset(name, root, allow_missing=True, skip_unreadable=True)
     except VadError as error:
         if home is None:
             packed = advice(root) if root.is_dir() else []
@@ -148,6 +153,7 @@ def _check(name: str, root: Path, decode: bool, progress: bool) -> Check:
     official = COUNTS.get(name)
     counts = _count(dataset)
     problems = [f"missing: {lack}" for lack in dataset.missing]
+    problems += [f"does not open: {clip.why}" for clip in dataset.left_out]
     if official is not None:
         problems += _differences(dataset, counts, official)
         if counts["clips with pixel masks"] < official.mask_clips:
@@ -155,7 +161,8 @@ def _check(name: str, root: Path, decode: bool, progress: bool) -> Check:
                 f"pixel masks of {counts['clips with pixel masks']} of {official.mask_clips} clips: where in the "
                 "picture an anomaly is cannot be measured on the others"
             )
-    notes += [f"{what}: {value}" for what, value in dataset.facts.items()]
+    problems += [f"damage: {value}" for what, value in dataset.facts.items() if what == "damage"]
+    notes += [f"{what}: {value}" for what, value in dataset.facts.items() if what not in ("left out", "damage")]
     if decode:
         problems += _decode(dataset, progress)
     table = {name: (found, _official(name, official, found)) for name, found in counts.items()}

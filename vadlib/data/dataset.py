@@ -10,7 +10,7 @@ import difflib
 import hashlib
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import pandas as pd
 
 from vadlib.data import videos
 from vadlib.data.files import is_text, shown
+from vadlib.data.opening import LeftOut
 from vadlib.errors import LabelError, LayoutError, ParameterError, UnreadableError
 
 EVENT_COLUMNS = ("clip", "first", "last", "event")
@@ -72,6 +73,8 @@ class VideoDataset:
     missing : tuple of str
         What the layout should have and this copy has not, a sentence each; empty unless opened with
         `allow_missing=True`.
+    left_out : tuple of LeftOut
+        Clips that do not open, with the reason; empty unless opened with `skip_unreadable=True`.
     facts : mapping of str to str
         What else a reader of results should know of this copy, such as which of several label files was read.
     may_lack_labels : bool
@@ -94,6 +97,7 @@ class VideoDataset:
     mask_reader: Callable[[VideoDataset, Clip, Path, int], np.ndarray] | None = None
     events: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(EVENT_COLUMNS)))
     missing: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     may_lack_labels: bool = False
 
@@ -140,6 +144,28 @@ class VideoDataset:
         """Whether there is anything to evaluate against: False where no frame of the test clips has a label."""
         tested = [self.labels[clip.id] for clip in self.clips if clip.split == "test"]
         return not tested or any((labels != UNLABELLED).any() for labels in tested)
+
+    def with_pictures(self) -> VideoDataset:
+        """Leave out clips of which only the labels are there: what an incomplete copy can be fitted and scored on.
+
+        Raises
+        ------
+        LayoutError
+            No clip has pictures.
+        """
+        kept = tuple(clip for clip in self.clips if clip.path is not None)
+        if len(kept) == len(self.clips):
+            return self
+        if not kept:
+            raise LayoutError(f"{self.name}: no clip under {self.root} has frames, only labels. Add the videos.")
+        ids = {clip.id for clip in kept}
+        return replace(
+            self,
+            clips=kept,
+            labels={clip_id: self.labels[clip_id] for clip_id in ids},
+            mask_paths={clip_id: path for clip_id, path in self.mask_paths.items() if clip_id in ids},
+            events=self.events[self.events["clip"].isin(ids)].reset_index(drop=True),
+        )
 
     @cached_property
     def _clips_by_id(self) -> dict[str, Clip]:

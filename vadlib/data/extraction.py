@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import warnings
 from collections.abc import Iterable
 from contextlib import closing
 from functools import partial
@@ -27,7 +28,7 @@ import cv2
 import numpy as np
 
 from vadlib.data import videos
-from vadlib.data.dataset import UNLABELLED, Clip, VideoDataset, check_has_frames
+from vadlib.data.dataset import UNLABELLED, Clip, VideoDataset, check_has_frames, some
 from vadlib.data.frames import available_cores, check_size, resize
 from vadlib.data.prefetch import prefetch
 from vadlib.data.progress import progress_bar
@@ -45,6 +46,7 @@ def extract_frames(
     size: tuple[int, int] | None = None,
     split: str | None = None,
     image_format: str = "jpg",
+    skip_unreadable: bool = False,
     progress: bool = True,
     n_threads: int | None = None,
 ) -> Path:
@@ -61,6 +63,8 @@ def extract_frames(
         By default both.
     image_format : {"jpg", "png"}
         JPEG at quality 95, OpenCV's default; or lossless.
+    skip_unreadable : bool
+        Leave out clips that cannot be read whole, each with a warning; they are not in the index.
     progress : bool
     n_threads : int, optional
         Clips at a time; the number of cores by default.
@@ -100,12 +104,16 @@ def extract_frames(
         with RunLock(out / "extraction.json"):  # makes the folder
             _claim(out, settings)
             todo = [clip for clip in clips if not _clip_folder(out, clip).is_dir()]
-            jobs = [partial(_write_clip, dataset, clip, out, size, image_format) for clip in todo]
+            jobs = [partial(_write_clip, dataset, clip, out, size, image_format, skip_unreadable) for clip in todo]
             n_frames = sum(clip.n_frames for clip in todo)
             done = prefetch(jobs, n_threads=n_threads or available_cores(), n_ahead=64)
             with closing(done), progress_bar(n_frames, "Extracting frames", "frames", shown=progress) as bar:
-                for _ in done:
+                for frame in done:
+                    if isinstance(frame, UnreadableError):
+                        warnings.warn(str(frame), stacklevel=2)
                     bar.update()
+            if not any(_clip_folder(out, clip).is_dir() for clip in clips):
+                raise UnreadableError(f"{dataset.root}: not one of {some([clip.id for clip in clips])} can be read.")
             return _write_index(dataset, out, image_format)
     except OSError as error:
         raise ResultsError(
@@ -137,8 +145,13 @@ def _claim(out: Path, settings: dict) -> None:
 
 
 def _write_clip(
-    dataset: VideoDataset, clip: Clip, out: Path, size: tuple[int, int] | None, image_format: str
-) -> Iterable[int]:
+    dataset: VideoDataset,
+    clip: Clip,
+    out: Path,
+    size: tuple[int, int] | None,
+    image_format: str,
+    skip_unreadable: bool,
+) -> Iterable[int | UnreadableError]:
     """Write one clip into a hidden folder, then give that its name; yields the frames as they are done."""
     target = _clip_folder(out, clip)
     temporary = target.with_name(f".{clip.id}.partial")
@@ -156,6 +169,11 @@ def _write_clip(
             (temporary / _file_name(dataset, clip, frame, image_format)).write_bytes(_encode(picture, image_format))
             yield frame
         temporary.replace(target)
+    except UnreadableError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if not skip_unreadable:
+            raise
+        yield error
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise

@@ -9,6 +9,18 @@ from pathlib import Path
 from vadlib.errors import LabelError, UnreadableError
 
 MAX_TEXT_BYTES = 2**26
+ALLOWING = (  # the same where a part of a data set is not there
+    "or use what is there on purpose (ALLOW_MISSING=1 with make, --allow-missing, allow_missing=True in Python)"
+)
+SKIPPING = (  # what a message offers where a file, or a part of it, cannot be read: the switch of each way in
+    "or leave out what cannot be read (SKIP_UNREADABLE=1 with make, --skip-unreadable, skip_unreadable=True in Python)"
+)
+
+
+def visible(path: Path | str) -> bool:
+    """Whether a file is meant: not `.DS_Store`, `._001.tif`, `Thumbs.db` or an editor's copy."""
+    name = path if isinstance(path, str) else path.name
+    return not name.startswith(".") and not name.endswith("~") and name != "Thumbs.db"
 
 
 def require_file(path: Path) -> int:

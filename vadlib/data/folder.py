@@ -6,14 +6,16 @@
     anything else         to score (split test): videos, folders of frames, folders of those, to any depth
     labels.csv            what happens in the clips to score, if someone knows (see `interval_labels`)
 
-A clip is a video file, or a folder of pictures called by their numbers; pictures beside videos are not looked at,
-nor are videos of kinds that are not read (`facts` says so) and folders that systems make, such as ``lost+found``.
+A clip is a video file, whatever its name ends in, or a folder of pictures called by their numbers; pictures beside
+videos are not looked at, nor are folders that systems make, such as ``lost+found``.
 Its id is its path under the root without the ending, joined by underscores: `gate/monday.mp4` is `gate_monday`.
 
-Scenes: the first folder under `normal/` is the camera (`normal/gate/a.mp4`). Clips to score belong to a camera
-where one of their folders is called like it, whatever its case (`gate/b.mp4`, `march/Gate/b.mp4`), else to the scene
-called as their first folder. Where `normal/` has no folders of clips, everything is one scene. Frame rate: videos
-carry their own; folders of frames get the median of the set's videos, or 25 where there are none.
+Scenes: the first folder under `normal/` that is no date or hour is the camera (`normal/gate/a.mp4`,
+`normal/2024-01-01/06/gate/30.00.mp4`). Clips to score belong to a camera where one of their folders is called like
+it, whatever its case (`gate/b.mp4`, `march/Gate/b.mp4`), else to the scene called as their first folder (see
+`assign_cameras`). Where `normal/` has no such folders, everything is one scene. Frame rate: videos carry their own;
+folders of frames that of the times in their pictures' names, where those are even, else the median of the set's
+videos, or 25 where there are none.
 """
 
 from __future__ import annotations
@@ -21,35 +23,38 @@ from __future__ import annotations
 import difflib
 import math
 import os
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from vadlib.data import timing, videos
+from vadlib.data import videos
+from vadlib.data.cameras import UNKNOWN_SCENE, assign_cameras
+from vadlib.data.clip_search import list_visible, search_clips
 from vadlib.data.dataset import UNLABELLED, Clip, VideoDataset, some
-from vadlib.data.folder_facts import UNKNOWN_SCENE, UNREAD_SUFFIXES, camera_facts, left_out_facts, timing_facts
+from vadlib.data.decoding import is_video
+from vadlib.data.folder_facts import camera_facts, mask_facts, scan_facts
 from vadlib.data.interval_labels import label_clips, read_intervals
+from vadlib.data.numbered import list_numbered, seconds_between
+from vadlib.data.opening import LeftOut, Opening, below, check_some_left, first_sentence, left_out_facts, open_each
+from vadlib.data.scanning import MAX_FPS, VideoScan, scan_video
 from vadlib.errors import LayoutError, ParameterError, UnreadableError
 from vadlib.storage import user_path
 
 NAME = "videos"
-COUNTING_SUFFIXES = (".avi", ".mp4", ".mov", ".m4v")  # their headers hold the number of frames
-ESTIMATING_SUFFIXES = (".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".wmv")  # theirs a duration, from which it is guessed
-VIDEO_SUFFIXES = COUNTING_SUFFIXES + ESTIMATING_SUFFIXES
-MAX_FPS = 1000.0
 NOMINAL_FPS = 25.0
 EXPECTS = ("normal/*", "videos or folders of frames")
 LABEL_FILE = "labels.csv"
-SYSTEM_FOLDERS = (  # of archives, network drives and file systems
-    "__MACOSX", "@eaDir", "#recycle", "#snapshot", "$RECYCLE.BIN", "System Volume Information", "lost+found",
-)  # fmt: skip
 
 
 def open_videos(
-    paths: Sequence[str | os.PathLike], *, fps: float = NOMINAL_FPS, scene: str = UNKNOWN_SCENE
+    paths: Sequence[str | os.PathLike],
+    *,
+    fps: float = NOMINAL_FPS,
+    scene: str = UNKNOWN_SCENE,
+    skip_unreadable: bool = False,
 ) -> VideoDataset:
     """Open some videos as a data set: every one a test clip, called as its file or folder without the ending.
 
@@ -63,6 +68,8 @@ def open_videos(
         Frames a second of folders, and of files whose header has no believable rate.
     scene : str
         The camera that all of them show.
+    skip_unreadable : bool
+        Leave out videos that do not open, and name them in `left_out`.
 
     Returns
     -------
@@ -76,20 +83,29 @@ def open_videos(
     LayoutError
         A path that is missing, a folder without frames, or two videos of one name.
     UnreadableError
-        A file that is no video.
+        A file that is no video; with `skip_unreadable`, not one that can be opened.
     """
     if not 0 < fps <= MAX_FPS:
         raise ParameterError(f"fps: frames a second, above 0 and at most {MAX_FPS:.0f}, are expected, not {fps}.")
     found = [Path(os.path.abspath(user_path(path))) for path in paths]
     if not found:
         raise ParameterError("videos: none given; give video files, or folders of frames.")
-    opened = [_open_clip(path, float(fps), scene) for path in found]
-    clips = [clip for clip, _ in opened]
+    twice = [path for index, path in enumerate(found) if path in found[:index]]
+    if twice:
+        raise LayoutError(f"{twice[0]} is given twice. Give it once.")
+    root = Path(os.path.commonpath([path.parent for path in found]))
+    opened, left_out = open_each(
+        [("test", path) for path in found],
+        lambda _, path: _open_clip(path, float(fps), scene),
+        root,
+        skip_unreadable=skip_unreadable,
+    )
+    clips = [clip for clip, _ in opened.values()]
     _check_names(clips)
     labels = {clip.id: np.full(clip.n_frames, UNLABELLED, np.int8) for clip in clips}
-    root = Path(os.path.commonpath([path.parent for path in found]))
-    facts = timing_facts({clip.path.name: seconds for clip, seconds in opened if seconds})
-    return VideoDataset(NAME, root, tuple(clips), labels, facts=facts, may_lack_labels=True)
+    facts = scan_facts({clip.path.name: scan for clip, scan in opened.values() if scan})
+    facts |= left_out_facts(left_out)
+    return VideoDataset(NAME, root, tuple(clips), labels, left_out=tuple(left_out), facts=facts, may_lack_labels=True)
 
 
 def is_home(folder: Path, name: str) -> bool:
@@ -97,98 +113,54 @@ def is_home(folder: Path, name: str) -> bool:
     return True
 
 
-def open_home(name: str, home: Path, allow_missing: bool) -> VideoDataset:
+def open_home(name: str, home: Path, opening: Opening) -> VideoDataset:
     """Open a folder of one's own videos (see the module and `vadlib.data.open_dataset`)."""
     normal = _normal_folder(home)
-    found = {"train": [], "test": []}  # paths relative to home, by split
-    left_out: list[Path] = []
-    for path in find_clips(home, left_out):
-        parts = path.relative_to(home).parts
-        found["train" if normal and parts[0] == normal.name else "test"].append(path)
-    missing, unread = _missing(home, found), left_out_facts(left_out)
-    if missing and (not allow_missing or len(missing) == 2):
+    search = search_clips(home, skip_unreadable=opening.skip_unreadable)
+
+    def split_of(path: Path) -> str:
+        return "train" if normal and path.relative_to(home).parts[0] == normal.name else "test"
+
+    found = {split: [path for path in search.clips if split_of(path) == split] for split in ("train", "test")}
+    closed = [
+        LeftOut(below(path, home), split_of(path), first_sentence(why, path, home))
+        for path, why in search.unreadable.items()
+    ]
+    check_some_left([split for split, paths in found.items() if paths], closed, home)
+    missing, unread = _missing(home, found), mask_facts(search.masks)
+    if missing and (not opening.allow_missing or len(missing) == 2):
         raise LayoutError(
             f"{name} in {home} is incomplete: {'; '.join(missing)}. Put footage of ordinary days into normal/, and "
             f"what is to be scored beside it.{_hint(home)}"
             + "".join(f" {what.capitalize()}: {value}." for what, value in unread.items())
         )
-    clips, uneven = _open_clips(home, found)
+    clips, scans, left_out = _open_clips(home, found, opening.skip_unreadable)
+    left_out += closed
     _check_names(clips)
     _check_apart(clips)
     label_file = _label_file(home)
     intervals = [] if label_file is None else read_intervals(label_file)
     names = {clip.id: _names(clip.path.relative_to(home)) for clip in clips}
-    labels, events = label_clips(label_file or home / LABEL_FILE, intervals, clips, names)
+    gone = {name for clip in left_out for name in _names(Path(clip.clip))}
+    labels, events = label_clips(label_file or home / LABEL_FILE, intervals, clips, names, gone)
     unlabelled = [clip.id for clip in clips if (labels[clip.id] == UNLABELLED).any()]
     source = f"none ({LABEL_FILE} is not there)" if label_file is None else label_file.name
     facts = {"labels": source + (f"; unlabelled: {some(unlabelled)}" if unlabelled else "")}
-    facts |= camera_facts(clips) | unread | timing_facts(uneven)
+    facts |= camera_facts(clips) | unread | scan_facts(scans) | left_out_facts(left_out)
     return VideoDataset(
-        name, home, tuple(clips), labels, events=events, missing=tuple(missing), facts=facts, may_lack_labels=True
-    )
+        name, home, tuple(clips), labels, events=events, missing=tuple(missing), left_out=tuple(left_out),
+        facts=facts, may_lack_labels=True,
+    )  # fmt: skip
 
 
-def find_clips(folder: Path, left_out: list[Path] | None = None) -> list[Path]:
-    """List the videos and folders of frames below a folder, sorted.
-
-    Parameters
-    ----------
-    folder : Path
-    left_out : list of Path, optional
-        Given, the videos of kinds that are not read are added to it.
-
-    Raises
-    ------
-    UnreadableError
-        A folder that may not be read.
-    LayoutError
-        A folder that is reached twice, by a link, or that holds pictures as well as clips in folders.
-    """
-    status = folder.stat()
-    seen = {(status.st_dev, status.st_ino): folder}
-    left_out = [] if left_out is None else left_out
-    entries = _entries(folder)
-    below = [path for entry in entries if entry.is_dir() for path in _find_in(entry, seen, left_out)]
-    left_out += [entry for entry in entries if _is_unread(entry)]
-    return sorted([*(entry for entry in entries if _is_video(entry)), *below])
-
-
-def _find_in(folder: Path, seen: dict[tuple[int, int], Path], left_out: list[Path]) -> list[Path]:
-    entries = _entries(folder)
-    status = folder.stat()
-    first = seen.setdefault((status.st_dev, status.st_ino), folder)
-    if first is not folder:
-        raise LayoutError(f"{folder} is the same folder as {first}, by a link. Remove one of them.")
-    inside = [path for entry in entries if entry.is_dir() for path in _find_in(entry, seen, left_out)]
-    films = [entry for entry in entries if _is_video(entry)]
-    pictures = [entry for entry in entries if entry.suffix.lower() in videos.IMAGE_SUFFIXES and not entry.is_dir()]
-    if pictures and inside and not films:
-        raise LayoutError(
-            f"{folder} holds pictures ({pictures[0].name} …) and also {some([path.name for path in inside])} in "
-            "folders. A folder of frames has none: move one of the two."
-        )
-    left_out += [entry for entry in entries if _is_unread(entry)]
-    return [folder] if pictures and not films else films + inside
-
-
-def _entries(folder: Path) -> list[Path]:
-    try:
-        return sorted(path for path in folder.iterdir() if videos.visible(path) and path.name not in SYSTEM_FOLDERS)
-    except OSError as error:
-        raise UnreadableError(f"{folder} cannot be listed: {error.strerror}.") from error
-
-
-def _is_video(path: Path) -> bool:
-    return path.suffix.lower() in VIDEO_SUFFIXES and not path.is_dir()
-
-
-def _is_unread(path: Path) -> bool:
-    return path.suffix.lower() in UNREAD_SUFFIXES and not path.is_dir()
+def find_clips(folder: Path) -> list[Path]:
+    """List the videos and folders of frames below a folder, sorted; raises as `search_clips`."""
+    return search_clips(folder).clips
 
 
 def _normal_folder(home: Path) -> Path | None:
     """Find the folder `normal`, whatever its case."""
-    found = [path for path in _entries(home) if path.name.casefold() == "normal" and path.is_dir()]
+    found = [path for path in list_visible(home) if path.name.casefold() == "normal" and path.is_dir()]
     if len(found) > 1:
         raise LayoutError(f"{home} has {found[0].name}/ and {found[1].name}/. Keep one of them.")
     return found[0] if found else None
@@ -196,7 +168,7 @@ def _normal_folder(home: Path) -> Path | None:
 
 def _label_file(home: Path) -> Path | None:
     """Find the labels, whatever the case of their file's name."""
-    found = [path for path in _entries(home) if path.name.casefold() == LABEL_FILE and path.is_file()]
+    found = [path for path in list_visible(home) if path.name.casefold() == LABEL_FILE and path.is_file()]
     if len(found) > 1:
         raise LayoutError(f"{home} has {found[0].name} and {found[1].name}. Keep one of them.")
     return found[0] if found else None
@@ -207,7 +179,7 @@ def _missing(home: Path, found: dict[str, list[Path]]) -> list[str]:
     if not found["train"]:
         missing.append("no footage to fit on (videos or folders of frames in normal/)")
     if not found["test"]:
-        there = [path.name for path in _entries(home)]
+        there = [path.name for path in list_visible(home)]
         missing.append(f"nothing to score (videos or folders of frames beside normal/; there is {_listed(there)})")
     return missing
 
@@ -218,7 +190,7 @@ def _listed(names: list[str], n: int = 8) -> str:
 
 def _hint(home: Path) -> str:
     """Guess what was meant: the folder below, or another name for `normal`."""
-    folders = [path for path in _entries(home) if path.is_dir()]
+    folders = [path for path in list_visible(home) if path.is_dir()]
     if any(path.name.casefold() == "normal" for path in folders):
         return ""
     inside = next((path for path in folders[:50] if _normal_folder(path)), None)
@@ -229,32 +201,38 @@ def _hint(home: Path) -> str:
     return f" Is {meant[0]} the footage to fit on? Rename it to normal." if meant else ""
 
 
-def _open_clips(home: Path, found: dict[str, list[Path]]) -> tuple[list[Clip], dict[str, float]]:
-    """Open the clips; gives also which of them have no even rate, and by how many seconds (see `timing`)."""
-    paths = [(path, split) for split in found for path in found[split]]
-    with ThreadPoolExecutor(8) as pool:  # opening many videos waits for the disk
-        opened = list(pool.map(lambda pair: _open_clip(pair[0], math.nan, UNKNOWN_SCENE), paths))
-    rates = [clip.fps for clip, _ in opened if math.isfinite(clip.fps)]
+def _open_clips(
+    home: Path, found: dict[str, list[Path]], skip_unreadable: bool
+) -> tuple[list[Clip], dict[str, VideoScan], list[LeftOut]]:
+    """Open the clips; gives also what was found in the files, by their names."""
+    paths = [(split, path) for split in found for path in found[split]]
+    opened, left_out = open_each(
+        paths, lambda _, path: _open_clip(path, math.nan, UNKNOWN_SCENE), home, skip_unreadable=skip_unreadable
+    )
+    paths = [(split, path) for split, path in paths if path in opened]
+    parts = {path: path.relative_to(home).parts for _, path in paths}
+    scenes_of_normal, scenes_of_scored = assign_cameras(
+        [parts[path][1:-1] for split, path in paths if split == "train"],
+        [parts[path][:-1] for split, path in paths if split == "test"],
+    )
+    scenes = dict(zip([path for _, path in paths], [*scenes_of_normal, *scenes_of_scored], strict=True))
+    rates = [clip.fps for clip, _ in opened.values() if math.isfinite(clip.fps)]
     fps = float(np.median(rates)) if rates else NOMINAL_FPS
-    inside = [path.relative_to(home).parts[1] for path in found["train"] if len(path.relative_to(home).parts) > 2]
-    cameras = {name.casefold(): name for name in sorted(inside, reverse=True)}
-    clips, uneven = [], {}
-    for (clip, seconds), (path, split) in zip(opened, paths, strict=True):
-        parts = path.relative_to(home).parts
-        clip_id = "_".join((*parts[:-1], clip.id))
-        folders = parts[1:-1] if split == "train" else parts[:-1]
-        rate = clip.fps if math.isfinite(clip.fps) else fps
-        clips.append(replace(clip, id=clip_id, split=split, scene=_scene(folders, cameras), fps=rate))
-        if seconds:
-            uneven[path.relative_to(home).as_posix()] = seconds
-    return clips, uneven
+    clips, scans = [], {}
+    for split, path in paths:
+        clip, scan = opened[path]
+        rate = clip.fps if math.isfinite(clip.fps) else _dated_rate(path) or fps
+        clip_id = "_".join((*parts[path][:-1], clip.id))
+        clips.append(replace(clip, id=clip_id, split=split, scene=scenes[path], fps=rate))
+        if scan:
+            scans[path.relative_to(home).as_posix()] = scan
+    return clips, scans, left_out
 
 
-def _scene(folders: tuple[str, ...], cameras: Mapping[str, str]) -> str:
-    """Which camera a clip in these folders shows; `cameras` have normal footage, by their names in lower case."""
-    if not cameras or not folders:
-        return UNKNOWN_SCENE
-    return next((cameras[name.casefold()] for name in folders if name.casefold() in cameras), folders[0])
+def _dated_rate(path: Path) -> float | None:
+    """Pictures a second of a folder of frames that are called by when they were taken; None of others."""
+    step = seconds_between(list_numbered(path)) if path.is_dir() else None
+    return 1 / step if step else None
 
 
 def _names(path: Path) -> tuple[str, ...]:
@@ -277,49 +255,34 @@ def _check_apart(clips: list[Clip]) -> None:
             )
 
 
-def _open_clip(path: Path, fps: float, scene: str) -> tuple[Clip, float]:
-    """Open a clip; gives also by how many seconds its frames are off an even rate, 0 where that is only rounding."""
+def _open_clip(path: Path, fps: float, scene: str) -> tuple[Clip, VideoScan | None]:
+    """Open a clip; gives also what was found in its file, if it is one."""
     if path.is_dir():
         files = videos.list_numbered(path)
         if not files:
             raise LayoutError(_no_frames(path))
-        return Clip(path.name, "test", scene, path, len(files), fps), 0.0
+        return Clip(path.name, "test", scene, path, len(files), fps), None
     if not path.exists():
         raise LayoutError(f"{path} does not exist. Give video files, or folders of frames.")
     if not path.is_file():
         raise UnreadableError(f"{path} is neither a file nor a folder. Give video files, or folders of frames.")
-    if path.suffix.lower() not in VIDEO_SUFFIXES:
-        raise UnreadableError(
-            f"{path} is no video: {', '.join(VIDEO_SUFFIXES)} are expected, or a folder of "
-            "frames. Rewrite it with `ffmpeg -i IN OUT.mp4`."
-        )
-    info = videos.probe_video(path)
-    believable = math.isfinite(info.fps) and 0 < info.fps <= MAX_FPS
-    rate = info.fps if believable else fps
-    if path.suffix.lower() in ESTIMATING_SUFFIXES:
-        times = timing.decoded_times(path)  # (n_frames,)
-        n_frames, seconds = len(times), timing.departure(times, np.arange(len(times)), rate) if times.any() else 0.0
-    else:
-        n_frames, seconds = info.n_frames, timing.listed_departure(path, rate)
-    uneven = believable and timing.is_uneven(seconds, rate)
-    return Clip(path.stem, "test", scene, path, n_frames, rate), seconds if uneven else 0.0
+    scan = scan_video(path)
+    return Clip(path.stem, "test", scene, path, scan.n_frames, scan.rate or fps), scan
 
 
 def _no_frames(folder: Path) -> str:
     inside = sorted(entry for entry in folder.iterdir() if videos.visible(entry))
-    films = [entry.name for entry in inside if entry.suffix.lower() in VIDEO_SUFFIXES]
+    films = [entry.name for entry in inside if is_video(entry)]
     if films:
         return f"{folder} holds videos, not frames: give the files themselves ({folder / films[0]} …)."
     return f"{folder} has no frames: pictures called by their number ({', '.join(videos.IMAGE_SUFFIXES)}) are expected."
 
 
 def _check_names(clips: list[Clip]) -> None:
-    """Names become folders, and some file systems do not tell upper case from lower."""
+    """Names become folders, and some file systems tell neither upper case from lower nor how accents are composed."""
     seen: dict[str, Clip] = {}
     for clip in clips:
-        other = seen.setdefault(clip.id.casefold(), clip)
-        if other.path == clip.path and other is not clip:
-            raise LayoutError(f"{clip.path} is given twice. Give it once.")
+        other = seen.setdefault(unicodedata.normalize("NFC", clip.id).casefold(), clip)
         if other is not clip:
             raise LayoutError(
                 f"{other.path} and {clip.path} are both called {clip.id}. Rename one of them, or score them apart."

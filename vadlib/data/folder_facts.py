@@ -6,32 +6,20 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from vadlib.data.clip_search import MASK_ENDING
 from vadlib.data.dataset import Clip
+from vadlib.data.scanning import VideoScan
+from vadlib.frame_times import UnevenRate
 
-UNKNOWN_SCENE = "unknown"
-UNREAD_SUFFIXES = (
-    ".m2ts", ".mts", ".m2t", ".3gp", ".3g2", ".flv", ".f4v", ".asf", ".vob", ".ogv", ".mxf", ".rm", ".rmvb", ".divx",
-    ".m2v", ".h264", ".264", ".h265", ".265", ".hevc", ".dav",
-)  # fmt: skip
 MAX_CAMERAS, MAX_VIDEOS = 10, 5  # to be named one by one
 
 
-def left_out_facts(paths: Sequence[Path]) -> dict[str, str]:
-    """Say which videos are of a kind that is not read; other files are nobody's loss.
-
-    Parameters
-    ----------
-    paths : sequence of Path
-        Files that were not looked at.
-    """
-    suffixes = Counter(path.suffix.lower() for path in paths if path.suffix.lower() in UNREAD_SUFFIXES)
-    if not suffixes:
+def mask_facts(masks: Sequence[Path]) -> dict[str, str]:
+    """Say which folders were taken for masks, and are no clips."""
+    if not masks:
         return {}
-    n_files = suffixes.total()
-    return {
-        "not looked at": f"{n_files} {'file' if n_files == 1 else 'files'} ({' '.join(sorted(suffixes))}): "
-        "videos of such names are not read. Rewrite them with `ffmpeg -i IN OUT.mp4`"
-    }
+    folders = f"{len(masks)} {'folder' if len(masks) == 1 else 'folders'} of masks"
+    return {"not looked at": f"{folders} ({masks[0].name} beside {masks[0].name.removesuffix(MASK_ENDING)})"}
 
 
 def camera_facts(clips: Sequence[Clip]) -> dict[str, str]:
@@ -57,19 +45,22 @@ def camera_facts(clips: Sequence[Clip]) -> dict[str, str]:
     return facts
 
 
-def timing_facts(uneven: Mapping[str, float]) -> dict[str, str]:
-    """Say which videos have no even rate, so that times in them are not what they seem.
+def scan_facts(scans: Mapping[str, VideoScan]) -> dict[str, str]:
+    """Say what there is to know of video files: damage, uneven rates, pictures that stand still.
 
     Parameters
     ----------
-    uneven : mapping of str to float
-        By the video's name, how far its frames are from an even rate at most, in seconds (see `vadlib.data.timing`).
+    scans : mapping of str to VideoScan
+        By the video's name.
     """
-    if not uneven:
-        return {}
-    listed = [f"{name} (up to {seconds:.1f} s off)" for name, seconds in uneven.items()]
-    more = f" and {len(listed) - MAX_VIDEOS} more" if len(listed) > MAX_VIDEOS else ""
-    return {
-        "times": f"approximate in {', '.join(listed[:MAX_VIDEOS])}{more}: frames come at a variable rate there, and "
-        "times count them as if it were even"
-    }
+    uneven = [name for name, scan in scans.items() if isinstance(scan.rate, UnevenRate)]
+    damaged = [f"{name}: {what}" for name, scan in scans.items() for what in scan.damage]
+    noted = [f"{name}: {what}" for name, scan in scans.items() for what in scan.notes]
+    facts = {"damage": _first(damaged, "; "), "videos": _first(noted, "; ")}
+    facts["times"] = f"frames come unevenly in {_first(uneven, ', ')}; their own times are used" if uneven else ""
+    return {name: value for name, value in facts.items() if value}
+
+
+def _first(words: Sequence[str], mark: str) -> str:
+    more = f" and {len(words) - MAX_VIDEOS} more" if len(words) > MAX_VIDEOS else ""
+    return mark.join(words[:MAX_VIDEOS]) + more

@@ -14,10 +14,13 @@ import pandas as pd
 
 from vadlib.data.sampling import fill_evenly
 from vadlib.errors import ParameterError
+from vadlib.frame_times import UnevenRate, seconds
 
 TOLERATED = 0.2  # how far the share of whole clips may be from the share asked for, before clips are cut instead
 MAX_GUARD_SHARE = 0.1  # of a clip that is cut, at most, for the gap
+ROUNDING = 1e-9  # of seconds times frames per second
 N_PIECES = 4  # of a clip, where there are too few clips to tell blocks by
+MAX_BLOCKS = 50  # to check a choice on: more would take their time, and tell no more
 
 
 class HeldOut(NamedTuple):
@@ -99,6 +102,9 @@ def hold_out(
 def blocks_of(table: pd.DataFrame) -> np.ndarray:
     """Blocks of footage to check a choice on: the clips, or, where there are fewer than three, quarters of each.
 
+    Of more than `MAX_BLOCKS` clips, neighbours in their order, which is that of their names, make a block together: the
+    segments of a recorder that follow one another are alike.
+
     Parameters
     ----------
     table : DataFrame (n rows)
@@ -110,7 +116,12 @@ def blocks_of(table: pd.DataFrame) -> np.ndarray:
         Each row's block.
     """
     clips = table["clip"].to_numpy(dtype=object)
-    if table["clip"].nunique() > 2:
+    n_clips = table["clip"].nunique()
+    if n_clips > MAX_BLOCKS:
+        numbers, names = pd.factorize(table["clip"], sort=True)
+        firsts = np.asarray(names, object)[np.unique(np.arange(n_clips) * MAX_BLOCKS // n_clips, return_index=True)[1]]
+        return np.array([f"from {first} on" for first in firsts], object)[numbers * MAX_BLOCKS // n_clips]
+    if n_clips > 2:
         return clips
     within = table.groupby("clip").cumcount().to_numpy()
     lengths = table.groupby("clip")["frame"].transform("size").to_numpy()
@@ -162,10 +173,12 @@ def sample_by_time(
     table : DataFrame
         ``clip`` and ``frame``; of each clip a stretch without gaps.
     fps : mapping of str to float
+        Frames per second, by clip; of an `UnevenRate` frames are taken by their own times.
     rate : float
-        Frames a second, at most; a clip with fewer gives all of them.
+        Frames per second, at most; a clip with fewer gives all of them.
     max_frames : int, optional
-        Where that would give more frames than this, the rate is lowered, for all clips alike.
+        Where that would give more frames than this, the rate is lowered, for all clips alike; but each clip gives one
+        frame at least, so that none goes unseen, even where there are more clips than this.
 
     Returns
     -------
@@ -179,28 +192,42 @@ def sample_by_time(
     ParameterError
         A rate or a maximum out of range.
     """
+    if max_frames is not None and max_frames < 1:
+        raise ParameterError(f"max_frames: expected at least 1 frame, found {max_frames}")
     if not (np.isfinite(rate) and rate > 0):
         raise ParameterError(f"rate: expected frames a second, above 0, found {rate!r}")
     counts = table.groupby("clip")["frame"].agg(["min", "max"])
-    if max_frames is not None and max_frames < len(counts):
-        raise ParameterError(
-            f"max_frames: expected at least one frame for each of {len(counts)} clips, found {max_frames}"
-        )
+    most = np.inf if max_frames is None else max(max_frames, len(counts))
     rates = counts.index.map(fps).to_numpy(float)
     lengths = (counts["max"] - counts["min"] + 1).to_numpy()
+    uneven = {clip: fps[clip] for clip in counts.index if isinstance(fps[clip], UnevenRate)}
+    is_even = ~counts.index.isin(list(uneven))
     while True:
         steps = np.maximum(1, np.round(rates / rate)).astype(int)
-        total = int(np.ceil(lengths / steps).sum())
-        if max_frames is None or total <= max_frames:
+        by_time = {clip: _by_time(own, *counts.loc[clip, ["min", "max"]], rate) for clip, own in uneven.items()}
+        total = int(np.ceil(lengths / steps)[is_even].sum()) + sum(len(frames) for frames in by_time.values())
+        if total <= most:
             break
-        rate /= max(1.02, total / max_frames)  # rounding may leave it a little over: then once more
+        rate /= max(1.02, total / most)  # rounding may leave it a little over: then once more
     of_row = pd.DataFrame({"first": counts["min"], "end": counts["max"], "step": steps}, index=counts.index).loc[
         table["clip"]
     ]
     frames = table["frame"].to_numpy()
     kept = (frames - of_row["first"].to_numpy()) % of_row["step"].to_numpy() == 0
     last = np.minimum(frames + of_row["step"].to_numpy() - 1, of_row["end"].to_numpy())
+    for clip, chosen in by_time.items():
+        rows = np.flatnonzero(table["clip"] == clip)
+        interval = np.searchsorted(chosen, frames[rows], side="right") - 1
+        kept[rows] = frames[rows] == chosen[interval]
+        last[rows] = np.append(chosen[1:] - 1, counts.loc[clip, "max"])[interval]
     return table[kept].assign(last=last[kept]), float(rate)
+
+
+def _by_time(own: UnevenRate, first: int, last: int, rate: float) -> np.ndarray:
+    """The first of a clip's frames first..last in each interval of 1 / `rate` seconds that has any."""
+    frames = np.arange(first, last + 1)
+    interval = np.floor((seconds(own, frames) - seconds(own, first)) * rate + ROUNDING)
+    return frames[np.append(True, np.diff(interval) > 0)]
 
 
 def _whole_clips(lengths: pd.Series, share: float, rng: np.random.Generator) -> list[str] | None:

@@ -81,6 +81,8 @@ class FrameReader:
     ----------
     skipped : int64 array
         After an iteration: positions in the table of the frames left out.
+    why_skipped : dict of str to str
+        After an iteration: by clip, what was wrong with the first of them.
 
     Raises
     ------
@@ -120,6 +122,7 @@ class FrameReader:
         self.skip_unreadable = skip_unreadable
         self.description = description
         self.skipped = np.empty(0, np.int64)
+        self.why_skipped: dict[str, str] = {}
 
     @property
     def n_frames(self) -> int:
@@ -168,6 +171,7 @@ class FrameReader:
             raise error
         if not skipped:  # the first speaks for all, which are in `skipped`
             warnings.warn(f"Left out, as skip_unreadable is set: {error}", stacklevel=3)
+        self.why_skipped.setdefault(str(self.table["clip"].iloc[row]), str(error))
         skipped.append(int(row))
 
     def _jobs(self) -> tuple[np.ndarray, list[Callable[[], Iterator]]]:

@@ -17,7 +17,7 @@ import csv
 import difflib
 import io
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -83,7 +83,11 @@ def _interval(path: Path, line: int, row: dict[str, str], n_cells: int) -> Inter
 
 
 def label_clips(
-    path: Path, intervals: Sequence[Interval], clips: Sequence[Clip], names: Mapping[str, Sequence[str]]
+    path: Path,
+    intervals: Sequence[Interval],
+    clips: Sequence[Clip],
+    names: Mapping[str, Sequence[str]],
+    left_out: Collection[str] = (),
 ) -> tuple[dict[str, np.ndarray], pd.DataFrame]:
     """Turn intervals into labels of frames.
 
@@ -96,6 +100,8 @@ def label_clips(
         All of the data set. Training clips are normal throughout.
     names : mapping of str to sequence of str
         By clip id, what the file may call the clip.
+    left_out : collection of str
+        Names of clips that could not be opened: what the file says of them is passed over.
 
     Returns
     -------
@@ -113,8 +119,10 @@ def label_clips(
     for clip in clips:
         for name in {_normalised(name) for name in (clip.id, *names[clip.id])}:
             called.setdefault(name, []).append(clip)
-    events = []
+    events, left_out = [], {_normalised(name) for name in left_out}
     for interval in intervals:
+        if _normalised(interval.clip) in left_out - called.keys():
+            continue
         clip = _only_clip(path, interval, called)
         if interval.first is None:
             labels[clip.id] = np.maximum(labels[clip.id], 0)

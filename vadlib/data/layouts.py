@@ -3,7 +3,7 @@
 A layout is a module beside this one with two functions, and a line in `LAYOUTS`:
 
 - ``is_home(folder, name)``: whether the folder is the set's own top folder;
-- ``open_home(name, home, allow_missing)``: the data set in it.
+- ``open_home(name, home, opening)``: the data set in it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import NamedTuple
 from vadlib.data import avenue, folder, shanghaitech, ucsd
 from vadlib.data.dataset import VideoDataset
 from vadlib.data.files import shown
+from vadlib.data.opening import Opening
 from vadlib.errors import LayoutError, ParameterError, UnreadableError
 from vadlib.storage import user_path
 
@@ -24,7 +25,7 @@ class Layout(NamedTuple):
     """How one data set lies on disk."""
 
     is_home: Callable[[Path, str], bool]
-    open_home: Callable[[str, Path, bool], VideoDataset]
+    open_home: Callable[[str, Path, Opening], VideoDataset]
     folders: tuple[str, ...]  # from the archive's top (or its parent) to the set's own folder
     expects: tuple[str, ...]  # what the set's own folder holds, for messages
     any_folder: bool = False  # whether every folder would do, so that no folder looks like it
@@ -43,7 +44,9 @@ LAYOUTS = {
 }
 
 
-def open_dataset(name: str, root: str | Path, *, allow_missing: bool = False) -> VideoDataset:
+def open_dataset(
+    name: str, root: str | Path, *, allow_missing: bool = False, skip_unreadable: bool = False
+) -> VideoDataset:
     """Open a data set that lies on disk.
 
     Parameters
@@ -54,7 +57,11 @@ def open_dataset(name: str, root: str | Path, *, allow_missing: bool = False) ->
     allow_missing : bool
         Open an incomplete copy as well. `dataset.missing` then says what is not there. Test clips of which only
         the labels are there stay in the frame table, with `Clip.path` None: enough for whatever looks at labels
-        alone; reading their frames is an error that names them. Test clips without labels are left out.
+        alone; `dataset.with_pictures()` is without them; reading their frames is an error that names them. Test clips
+        without labels are left out.
+    skip_unreadable : bool
+        Leave out clips that do not open: empty files, files cut short, folders without frames or with some missing.
+        `dataset.left_out` then says which, and why. Where that would be all clips of a split it is an error.
 
     Returns
     -------
@@ -84,7 +91,7 @@ def open_dataset(name: str, root: str | Path, *, allow_missing: bool = False) ->
         home = find_home(name, root)
         if home is None:
             raise LayoutError(_wrong_layout(name, layout, root))
-        return layout.open_home(name, home, allow_missing)
+        return layout.open_home(name, home, Opening(allow_missing, skip_unreadable))
     except OSError as error:  # a folder that may not be entered, a disk that fails
         raise unreadable(root, error, name) from error
 

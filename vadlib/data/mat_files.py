@@ -60,17 +60,27 @@ def open_variable(path: Path, name: str) -> MatVariable:
         A file that cannot be read, is not of format 5, has no such variable, or one of another kind; also while
         iterating, where it ends early or holds what is no array of numbers.
     """
-    try:
-        require_file(path)
-        file = path.open("rb")
-    except (UnreadableError, OSError) as error:
-        raise LabelError(f"Labels: {path} cannot be read: {error}") from error
+    file = _open(path)
     try:
         order = _byte_order(path, file.read(HEADER_BYTES))
         return _find(path, file, order, name)
     except BaseException:
         file.close()
         raise
+
+
+def variable_names(path: Path) -> list[str]:
+    """Names of all variables of a `.mat` file, in its order; raises as `open_variable`."""
+    with _open(path) as file:
+        return [header.name for _, header in _variables(path, file, _byte_order(path, file.read(HEADER_BYTES)))]
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        require_file(path)
+        return path.open("rb")
+    except (UnreadableError, OSError) as error:
+        raise LabelError(f"Labels: {path} cannot be read: {error}") from error
 
 
 def _byte_order(path: Path, header: bytes) -> str:
@@ -88,11 +98,16 @@ def _byte_order(path: Path, header: bytes) -> str:
 
 def _find(path: Path, file: BinaryIO, order: str, name: str) -> MatVariable:
     names = []
-    while True:
-        tag = file.read(8)
-        if not tag:
-            there = ", ".join(names[:8]) or "nothing"
-            raise LabelError(f"{path} has no variable {name!r}; there is {there}. Copy it again.")
+    for stream, header in _variables(path, file, order):
+        if header.name == name:
+            return _variable(path, stream, header)
+        names.append(header.name)
+    raise LabelError(f"{path} has no variable {name!r}; there is {', '.join(names[:8]) or 'nothing'}. Copy it again.")
+
+
+def _variables(path: Path, file: BinaryIO, order: str) -> Iterator[tuple[_Stream, _Header]]:
+    """Each variable's header, and the bytes after it."""
+    while tag := file.read(8):
         if len(tag) < 8:
             raise LabelError(_broken(path, "it ends early"))
         kind, n_bytes = struct.unpack(f"{order}II", tag)
@@ -101,9 +116,7 @@ def _find(path: Path, file: BinaryIO, order: str, name: str) -> MatVariable:
             stream = _Stream(path, file, n_bytes, order, inflate=kind == COMPRESSED)
             header = stream.open_matrix() if kind == COMPRESSED else stream.matrix_header()
             if header is not None:
-                if header.name == name:
-                    return _variable(path, stream, header)
-                names.append(header.name)
+                yield stream, header
         file.seek(start + n_bytes)
 
 

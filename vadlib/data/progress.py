@@ -7,8 +7,8 @@ with warnings.catch_warnings():
     from tqdm.auto import tqdm
 
 
-def progress_bar(total: int | None, description: str, unit: str, *, shown: bool) -> tqdm:
-    """Make a bar that leaves nothing behind when it is done."""
+def progress_bar(total: int | None, description: str, unit: str, *, shown: bool, delay_s: float = 0.0) -> tqdm:
+    """Make a bar that leaves nothing behind when it is done; it appears once `delay_s` seconds have passed."""
     return tqdm(
         total=total,
         desc=description,
@@ -16,5 +16,6 @@ def progress_bar(total: int | None, description: str, unit: str, *, shown: bool)
         disable=not shown,
         leave=False,
         mininterval=0.5,
+        delay=delay_s,
         dynamic_ncols=True,
     )

@@ -21,7 +21,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +29,10 @@ import pandas as pd
 from vadlib.data import videos
 from vadlib.data.arrays import open_array
 from vadlib.data.dataset import EVENT_COLUMNS, Clip, VideoDataset, some
-from vadlib.data.files import read_label_text
+from vadlib.data.files import ALLOWING, read_label_text
 from vadlib.data.flat_labels import split_flat_labels
+from vadlib.data.numbered import IMAGE_SUFFIXES, list_numbered
+from vadlib.data.opening import LeftOut, Opening, left_out_facts, open_each
 from vadlib.data.sources import find_sources, first_place, name_place
 from vadlib.errors import LabelError, LayoutError
 
@@ -64,7 +65,7 @@ def is_home(folder: Path, name: str) -> bool:
     return any(part.is_dir() and not any(part.iterdir()) for part in parts)  # emptied, and nothing else's
 
 
-def open_home(name: str, home: Path, allow_missing: bool) -> VideoDataset:
+def open_home(name: str, home: Path, opening: Opening) -> VideoDataset:
     """Open the set in its own folder (see `vadlib.data.open_dataset`)."""
     _check_name(name, home)
     sources = {split: find_sources(home, places) for split, places in PLACES.items()}
@@ -72,16 +73,16 @@ def open_home(name: str, home: Path, allow_missing: bool) -> VideoDataset:
     label_paths = _arrays(label_folder)
     flat = None if label_paths else first_place(home, FLAT_PLACES)
     missing = _missing(sources, label_paths, flat)
-    if missing and not allow_missing:
+    if missing and not opening.allow_missing:
         raise LayoutError(
-            f"{name} in {home} is incomplete: {'; '.join(missing)}. "
-            "Unpack the archive again, or open what is there with open_dataset(..., allow_missing=True)."
+            f"{name} in {home} is incomplete: {'; '.join(missing)}. Unpack the archive again, {ALLOWING}."
         )
     test_labels = {clip_id: _read_labels(path) for clip_id, path in label_paths.items()}
     found = [(clip_id, "train", path) for clip_id, path in sources["train"].items()]
     tested = sources["test"] if flat else test_labels
     found += [(clip_id, "test", sources["test"].get(clip_id)) for clip_id in tested]
-    facts = _count_frames([path for _, _, path in found])
+    facts, left_out = _count_frames(found, home, opening.skip_unreadable)
+    found = [(clip_id, split, path) for clip_id, split, path in found if path is None or path in facts]
     clips, labels, masks = [], {}, _arrays(mask_folder)
     for clip_id, split, path in found:
         n_frames, fps = facts.get(path, (len(test_labels.get(clip_id, ())), _fps(facts)))
@@ -101,7 +102,8 @@ def open_home(name: str, home: Path, allow_missing: bool) -> VideoDataset:
         _read_mask,
         _read_events(home / "events.csv"),
         tuple(missing),
-        {"labels": name_place(source, home) if source else "none"},
+        tuple(left_out),
+        {"labels": name_place(source, home) if source else "none"} | left_out_facts(left_out),
     )
     _check_masks(dataset)
     _check_events(dataset)
@@ -145,20 +147,21 @@ def _missing(sources: dict[str, dict[str, Path]], label_paths: dict[str, Path], 
     return missing
 
 
-def _count_frames(paths: list[Path | None]) -> dict[Path, tuple[int, float | None]]:
-    """Frames and frame rate of each source, several at a time: opening 330 videos waits for the disk."""
+def _count_frames(
+    found: list[tuple[str, str, Path | None]], home: Path, skip_unreadable: bool
+) -> tuple[dict[Path, tuple[int, float | None]], list[LeftOut]]:
+    """Frames and frame rate of each source."""
 
-    def count(path: Path) -> tuple[int, float | None]:
+    def count(_: str, path: Path) -> tuple[int, float | None]:
         if not path.is_dir():
             return videos.probe_video(path)[:2]
-        n_frames = len(videos.list_numbered(path))
+        n_frames = len(list_numbered(path))
         if n_frames == 0:
-            raise LayoutError(f"{path} has no frames ({', '.join(videos.IMAGE_SUFFIXES)}). Copy it again.")
+            raise LayoutError(f"{path} has no frames ({', '.join(IMAGE_SUFFIXES)}). Copy it again.")
         return n_frames, None
 
-    present = [path for path in paths if path is not None]
-    with ThreadPoolExecutor(8) as pool:
-        return dict(zip(present, pool.map(count, present), strict=True))
+    present = [(split, path) for _, split, path in found if path is not None]
+    return open_each(present, count, home, skip_unreadable=skip_unreadable)
 
 
 def _fps(facts: dict[Path, tuple[int, float | None]]) -> float:

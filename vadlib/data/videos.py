@@ -7,150 +7,53 @@ grey pictures are repeated over the three channels, transparency is dropped, 16 
 from __future__ import annotations
 
 import itertools
-import os
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
-from vadlib.data.files import require_file
+from vadlib.data.decoding import REWRITE, VideoDecoder
+from vadlib.data.files import SKIPPING, require_file
+from vadlib.data.files import visible as visible
+from vadlib.data.numbered import IMAGE_SUFFIXES as IMAGE_SUFFIXES
+from vadlib.data.numbered import list_numbered
 from vadlib.data.pictures import picture_size, read_image
 from vadlib.data.pictures import read_mask as read_mask
-from vadlib.errors import LayoutError, UnreadableError
+from vadlib.data.scanning import MAX_FPS, scan_video
+from vadlib.errors import UnreadableError
 
 VIDEO_SUFFIXES = (".avi", ".mp4", ".mov", ".mkv")
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp")
-MAX_FPS = 1000.0
 MIN_FRAME_BYTES = 8  # a frame that shows nothing new takes this much in an AVI or MP4 file, at the least
-TEXT_BYTES = 4096  # at a file's beginning, by which text is told from video
-CONTROL_CHARACTERS = bytes(set(range(32)) - set(b"\t\n\r\f")) + b"\x7f"
 
 
 class VideoInfo(NamedTuple):
-    """What a video file's header says."""
+    """What a video file says of itself."""
 
     n_frames: int
-    fps: float  # 0 where the header has none that can be believed
+    fps: float  # 0 where there is none that can be believed
     height: int
     width: int
 
 
-def visible(path: Path) -> bool:
-    """Whether a file is meant: not `.DS_Store`, `._001.tif`, `Thumbs.db` or an editor's copy."""
-    return not path.name.startswith(".") and not path.name.endswith("~") and path.name != "Thumbs.db"
-
-
-def list_numbered(folder: Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> list[Path]:
-    """List a folder's pictures, sorted by the last number in their names (`2.jpg` before `10.jpg`).
-
-    Returns
-    -------
-    list of Path
-        Empty where the folder has no such files.
-
-    Raises
-    ------
-    UnreadableError
-        A folder that is not there, or may not be read.
-    LayoutError
-        Names without a number, two files of one number, or a gap in the numbers: then positions would not be frames.
-    """
-    numbered: dict[int, Path] = {}
-    try:
-        paths = list(folder.iterdir())
-    except OSError as error:
-        raise UnreadableError(f"{folder} cannot be listed: {error.strerror}.") from error
-    for path in paths:
-        if path.suffix.lower() not in suffixes or not visible(path):
-            continue
-        digits = re.findall(r"\d+", path.stem)
-        if not digits:
-            raise LayoutError(f"{path}: frames are named by their number (001.jpg, frame12.png), this one has none.")
-        number = int(digits[-1])
-        if number in numbered:
-            raise LayoutError(
-                f"{folder}: {numbered[number].name} and {path.name} are both frame {number}. Keep one of them."
-            )
-        numbered[number] = path
-    numbers = sorted(numbered)
-    n_missing = numbers[-1] - numbers[0] + 1 - len(numbers) if numbers else 0
-    if n_missing:
-        before = next(number for number, after in itertools.pairwise(numbers) if after != number + 1)
-        raise LayoutError(
-            f"{folder}: frames {numbers[0]} to {numbers[-1]} with {n_missing} missing, first {before + 1}. "
-            "Labels count frames by position, so every frame is needed: copy the folder again."
-        )
-    return [numbered[number] for number in numbers]
-
-
-def open_video(path: Path, n_threads: int = 1) -> cv2.VideoCapture:
-    """Open a video for decoding; the caller releases it.
-
-    Raises
-    ------
-    UnreadableError
-        A file that is not there, is no video, or has a name that is no text.
-    """
-    require_file(path)
-    if _is_text(path):  # a play list would open other files
-        raise UnreadableError(f"{path} is not a video that OpenCV can open, but text. Copy it again.")
-    # A relative path could be taken for a protocol: "concat:a/b.avi".
-    capture = cv2.VideoCapture(os.path.abspath(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, n_threads])
-    if not capture.isOpened():
-        raise UnreadableError(
-            f"{path} is not a video that OpenCV can open. If it was cut short in copying, copy it again."
-        )
-    return capture
-
-
-def _is_text(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            start = file.read(TEXT_BYTES)
-    except OSError as error:
-        raise UnreadableError(f"{path} cannot be read: {error.strerror}.") from error
-    return bool(start) and len(start) == len(start.translate(None, CONTROL_CHARACTERS))
-
-
 def probe_video(path: Path) -> VideoInfo:
-    """Read a video's header.
+    """Read a video's header, and its first picture; where the header does not count the frames, all are decoded.
+
+    The header's number is what a published data set goes by; of one's own files see `scan_video`.
 
     Raises
     ------
     UnreadableError
-        A file that is no video, or whose header does not say how many frames it has, or says more than the file
-        can hold.
+        A file that is no video, or no picture of which can be decoded.
     """
-    capture = open_video(path)
-    try:
-        n_frames, fps, height, width = (
-            capture.get(key)
-            for key in (
-                cv2.CAP_PROP_FRAME_COUNT,
-                cv2.CAP_PROP_FPS,
-                cv2.CAP_PROP_FRAME_HEIGHT,
-                cv2.CAP_PROP_FRAME_WIDTH,
-            )
-        )
-    finally:
-        capture.release()
-    if not n_frames >= 1:
-        raise UnreadableError(
-            f"{path}: its header does not say how many frames it has. Rewrite it with `ffmpeg -i IN -c copy OUT`."
-        )
-    if min(height, width) < 1:
-        raise UnreadableError(f"{path}: its header gives no size of its frames. Copy it again.")
-    n_bytes = require_file(path)
-    if n_frames * MIN_FRAME_BYTES > n_bytes:
-        raise UnreadableError(
-            f"{path}: its header gives {n_frames:.0f} frames, which its {n_bytes:,} bytes cannot hold. Copy it again, "
-            "or rewrite it with `ffmpeg -i IN -c copy OUT`."
-        )
-    believable = np.isfinite(fps) and 0 < fps <= MAX_FPS
-    return VideoInfo(round(n_frames), float(fps) if believable else 0.0, round(height), round(width))
+    with VideoDecoder(path) as video:
+        n_frames, rate = video.stream.frames, video.stream.average_rate or video.stream.guessed_rate or 0
+        first = next(iter(video), None)
+        counted = 0 < n_frames * MIN_FRAME_BYTES <= require_file(path)
+        if first is None or not counted:
+            return VideoInfo(*scan_video(path)[:4])
+        height, width = video.picture(first).shape[:2]
+    return VideoInfo(n_frames, float(rate) if 0 < rate <= MAX_FPS else 0.0, height, width)
 
 
 def iterate_frames(
@@ -160,8 +63,8 @@ def iterate_frames(
 
     A frame that cannot be read comes as the error, not raised, so that the caller decides whether to go on. A
     video is decoded from its start to the last frame wanted: seeking is not exact in every container and codec,
-    decoding in sequence is, and `grab` leaves out the colour conversion of the others. Of a folder only the
-    files wanted are read.
+    decoding in sequence is, and the colours of the others are not converted. Of a folder only the files wanted are
+    read.
 
     Parameters
     ----------
@@ -216,57 +119,41 @@ def _first_size(files: list[Path]) -> tuple[Path, tuple[int, int]]:
 def _iterate_video(
     path: Path, frames: Sequence[int], n_frames: int, n_threads: int, exact: bool
 ) -> Iterator[np.ndarray | UnreadableError]:
-    capture = None
     n_read = 0
     try:
-        capture = open_video(path, n_threads)
-        for image in _grab(capture, path, frames, n_frames, exact):
-            n_read += 1
-            yield image
+        with VideoDecoder(path, n_threads) as video:
+            for image in _wanted(video, frames, n_frames, exact):
+                n_read += 1
+                yield image
     except UnreadableError as error:  # the rest is behind it
         for _ in frames[n_read:]:
             yield error
-    finally:
-        if capture is not None:
-            capture.release()
 
 
-def _grab(
-    capture: cv2.VideoCapture, path: Path, frames: Sequence[int], n_frames: int, exact: bool
-) -> Iterator[np.ndarray]:
-    position = 0  # the frame that the next grab brings
-    for frame in frames:
-        image = None
-        while position <= frame and capture.grab():
+def _wanted(video: VideoDecoder, frames: Sequence[int], n_frames: int, exact: bool) -> Iterator[np.ndarray]:
+    decoded, position = iter(video), 0  # the frame that comes next
+    for wanted in frames:
+        frame = None
+        for frame in itertools.islice(decoded, wanted - position + 1):  # noqa: B007 - the last one is used
             position += 1
-        if position > frame:
-            _, image = capture.retrieve()
-        if image is None:
+        if position <= wanted:
             raise UnreadableError(
-                f"{path}: decoding ended at frame {position} of the {n_frames} expected (frame {frame} was wanted). "
-                "Copy the file again, or leave out what cannot be read with skip_unreadable=True."
+                f"{video.path}: decoding ended at frame {position} of the {n_frames} expected (frame {wanted} was "
+                f"wanted). Copy the file again (if the copy is whole, {REWRITE}), {SKIPPING}."
             )
-        if exact and frame == frames[-1]:
-            while capture.grab():
-                position += 1
-            _check_count(path, position, n_frames)
-        yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+        if exact and wanted == frames[-1]:
+            _check_count(video.path, position + sum(1 for _ in decoded), n_frames)
+        yield video.picture(frame)
 
 
-def check_whole(path: Path, n_frames: int, *, n_threads: int = 1) -> None:
+def check_whole(path: Path, n_frames: int) -> None:
     """Decode a video from start to end, and raise UnreadableError where it has not `n_frames` frames."""
-    capture, n_found = open_video(path, n_threads), 0
-    try:
-        while capture.grab():
-            n_found += 1
-    finally:
-        capture.release()
-    _check_count(path, n_found, n_frames)
+    _check_count(path, scan_video(path).n_frames, n_frames)
 
 
 def _check_count(path: Path, n_found: int, n_frames: int) -> None:
     if n_found != n_frames:
         raise UnreadableError(
             f"{path}: {n_frames} frames expected, {n_found} can be decoded. Frames after the damage would get other "
-            "frames' labels: copy the file again, or leave out the whole clip with skip_unreadable=True."
+            f"frames' labels: copy the file again, {SKIPPING}."
         )

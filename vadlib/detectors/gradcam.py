@@ -8,6 +8,7 @@ import torch
 
 from vadlib.errors import ParameterError
 from vadlib.networks import TappedNetwork
+from vadlib.networks.tapped import exact_convolutions
 
 
 def raw_grad_cam(
@@ -42,7 +43,7 @@ def raw_grad_cam(
         If the network has no classifier.
     """
     activations, logits = network.activations_and_logits(images, layers)
-    with torch.inference_mode(False), torch.enable_grad():
+    with torch.inference_mode(False), torch.enable_grad(), exact_convolutions(logits.device):
         chosen = _target_classes(logits, target)  # (B,)
         score = logits.gather(1, chosen[:, None]).sum()
         gradients = torch.autograd.grad(score, list(activations.values()))

@@ -26,8 +26,8 @@ def smoothed_resize(maps: torch.Tensor, size: tuple[int, int], *, sigma: float) 
     -------
     float32 (B, height, width)
     """
-    rows = _resize_and_blur_matrix(maps.shape[1], size[0], sigma).to(maps.device)
-    columns = _resize_and_blur_matrix(maps.shape[2], size[1], sigma).to(maps.device)
+    rows = _resize_and_blur_matrix(maps.shape[1], size[0], sigma, maps.device)
+    columns = _resize_and_blur_matrix(maps.shape[2], size[1], sigma, maps.device)
     return rows @ maps @ columns.T
 
 
@@ -53,11 +53,11 @@ def frame_scores(heatmaps: torch.Tensor) -> dict[str, torch.Tensor]:
 
 
 @lru_cache(maxsize=32)
-def _resize_and_blur_matrix(cells: int, pixels: int, sigma: float) -> torch.Tensor:
+def _resize_and_blur_matrix(cells: int, pixels: int, sigma: float, device: torch.device) -> torch.Tensor:
     """The (pixels, cells) matrix of bilinear resizing (pixel centres, edges repeated) followed by the blur."""
     identity = torch.eye(cells, dtype=torch.float64)[:, None]  # (cells, 1, cells)
     resize = torch.nn.functional.interpolate(identity, size=pixels, mode="linear", align_corners=False)
     matrix = resize[:, 0].T  # (pixels, cells)
     if sigma > 0:
         matrix = torch.from_numpy(gaussian_filter1d(matrix.numpy(), sigma, axis=0, mode="reflect"))
-    return matrix.float().contiguous()
+    return matrix.float().contiguous().to(device)

@@ -15,6 +15,7 @@ from vadlib.errors import ParameterError, WeightsError
 from vadlib.networks import TappedNetwork
 
 CHUNK_FRAMES = 8  # whose neighbours' features are in memory at a time: with 5 neighbours, 56 MB at 224 pixels
+STRIP_BYTES = 2**26  # of distances at a time on a GPU, where few large products are faster
 
 
 class SpadeKnn(Detector):
@@ -273,18 +274,27 @@ def nearest_position_distances(query: Sequence[torch.Tensor], gallery: Sequence[
     query, gallery = ([x - centre for x, centre in zip(side, centres, strict=True)] for side in (query, gallery))
     squares = [(layer * layer).sum(dim=2).flatten() for layer in gallery]  # (h * w,) each
     nearest = []
-    for row in range(len(query[0])):  # one strip, a row of the coarsest layer, at a time: it stays in the cache
+    n_rows = _rows_of_strip(query, gallery)
+    for row in range(0, len(query[0]), n_rows):
         distances = coarser = None
         for layer, other, square in zip(query, gallery, squares, strict=True):
             factor = len(layer) // len(query[0])
-            strip = layer[row * factor : (row + 1) * factor]  # (factor, w, C)
+            strip = layer[row * factor : (row + n_rows) * factor]  # (n_rows * factor, w, C)
             # Squared, less the strip's own squares, which do not move the minimum.
-            own = torch.addmm(square, strip.flatten(0, 1), other.flatten(0, 1).T, alpha=-2)  # (factor * w, h * w)
+            own = torch.addmm(square, strip.flatten(0, 1), other.flatten(0, 1).T, alpha=-2)  # (of strip * w, h * w)
             if distances is not None:
                 _add_repeated(own, distances, (strip, other), coarser)
             distances, coarser = own, (strip, other)
         nearest.append(distances.argmin(dim=1))
     return _distances_to(query, gallery, torch.cat(nearest))
+
+
+def _rows_of_strip(query: Sequence[torch.Tensor], gallery: Sequence[torch.Tensor]) -> int:
+    """Rows of the coarsest layer at a time: one on a CPU, where its distances stay in the cache."""
+    if query[0].device.type == "cpu":
+        return 1
+    (height, width), (h, w) = query[-1].shape[:2], gallery[-1].shape[:2]
+    return max(STRIP_BYTES // (4 * (height // len(query[0])) * width * h * w), 1)
 
 
 Grids = tuple[torch.Tensor, torch.Tensor]  # of a strip of the query, of the gallery

@@ -169,15 +169,15 @@ def _moments(maps: Maps) -> _Moments:
 def _blur(maps: Maps) -> Maps:
     if isinstance(maps, np.ndarray):
         return cv2.sepFilter2D(maps, cv2.CV_32F, _kernel(), _kernel(), borderType=cv2.BORDER_REFLECT)
-    rows, columns = (_blur_matrix(n).to(maps.device) for n in maps.shape[-2:])
+    rows, columns = (_blur_matrix(n, maps.device) for n in maps.shape[-2:])
     return rows @ maps @ columns.T
 
 
 @lru_cache(maxsize=32)
-def _blur_matrix(n: int) -> torch.Tensor:
+def _blur_matrix(n: int, device: torch.device) -> torch.Tensor:
     """Gaussian blur of n pixels as a banded matrix (n, n), edges reflected as `scipy.ndimage` does."""
     blurred = gaussian_filter1d(np.eye(n), SIGMA, axis=0, radius=WINDOW // 2, mode="reflect")
-    return torch.from_numpy(blurred).float()
+    return torch.from_numpy(blurred).float().to(device)
 
 
 @lru_cache(maxsize=1)

@@ -26,6 +26,7 @@ import numpy as np
 import pandas as pd
 
 from vadlib.errors import ParameterError
+from vadlib.frame_times import TICKS, UnevenRate, seconds, ticks
 
 EVENT_COLUMNS = ("first", "last", "peak_frame", "peak")
 ROUNDING = 1e-9  # of seconds times frames a second: 0.2 s at 25 frames a second is 5 frames
@@ -172,7 +173,7 @@ def list_alarms(
     high, low : float
         As in `find_events`.
     fps : mapping of str to float
-        Frames a second, by clip.
+        Frames per second, by clip; an `UnevenRate` where they come unevenly, then durations are by the frames' times.
     rule : AlarmRule, optional
 
     Returns
@@ -190,14 +191,31 @@ def list_alarms(
     rule = rule or AlarmRule()
     found = []
     for clip, rows in table.sort_values(["clip", "frame"]).groupby("clip", sort=True):
-        spans = {"first": rows["frame"].to_numpy(), "last": rows["last"].to_numpy() if "last" in rows else None}
+        values, first = rows[score].to_numpy(), rows["frame"].to_numpy()
+        last = rows["last"].to_numpy() if "last" in rows else first
         try:
-            events = find_events(rows[score].to_numpy(), high, low=low, **spans, **rule.in_frames(fps[clip]))
+            if found and not (values >= high).any():  # most clips of a long recording: no table is made of nothing
+                _checked_series(values, first, last)
+                continue
+            events = _find_in_clip(values, high, low, first, last, fps[clip], rule)
         except ParameterError as error:
             raise ParameterError(f"clip {clip}: {error}") from None
         events.insert(0, "clip", clip)
-        found.append(events.assign(start_s=events["first"] / fps[clip], end_s=(events["last"] + 1) / fps[clip]))
+        starts, ends = seconds(fps[clip], events["first"]), seconds(fps[clip], events["last"] + 1)
+        found.append(events.assign(start_s=starts, end_s=ends))
     return pd.concat(found, ignore_index=True)
+
+
+def _find_in_clip(scores, high, low, first, last, rate: float, rule: AlarmRule) -> pd.DataFrame:
+    """`find_events` by a rule in seconds: at an even rate frames are counted, else the ticks of their times."""
+    if not isinstance(rate, UnevenRate):
+        return find_events(scores, high, low=low, first=first, last=last, **rule.in_frames(rate))
+    begins = ticks(rate, np.arange(len(rate.times)))  # of every frame, and the end
+    spans = {"first": begins[first], "last": begins[np.asarray(last) + 1] - 1}
+    events = find_events(scores, high, low=low, **spans, **rule.in_frames(TICKS))
+    for name in ("first", "last", "peak_frame"):
+        events[name] = np.searchsorted(begins, events[name], side="right") - 1
+    return events
 
 
 def footage_hours(table: pd.DataFrame, fps: Mapping[str, float]) -> float:
@@ -209,8 +227,12 @@ def footage_hours(table: pd.DataFrame, fps: Mapping[str, float]) -> float:
         ``clip``, ``frame`` and, where not every frame is scored, ``last``.
     fps : mapping of str to float
     """
-    lengths = table["last"] - table["frame"] + 1 if "last" in table else pd.Series(1, index=table.index)
-    return float((lengths / table["clip"].map(fps).astype(float)).sum() / 3600)
+    last = table["last"] if "last" in table else table["frame"]
+    durations = (last - table["frame"] + 1) / table["clip"].map(fps).astype(float)
+    for clip in [name for name in table["clip"].unique() if isinstance(fps[name], UnevenRate)]:
+        rows = table["clip"] == clip
+        durations[rows] = seconds(fps[clip], last[rows] + 1) - seconds(fps[clip], table.loc[rows, "frame"])
+    return float(durations.sum() / 3600)
 
 
 def match_alarms(alarms: pd.DataFrame, events: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from vadlib.figures.curves import densities, density_panels, roc, roc_panels, score_by_factor
 from vadlib.figures.effects import effect_rows, grouped_interval_rows, span_rows
+from vadlib.figures.fonts import make_readable
 from vadlib.figures.frames import contact_sheet, heatmap_sheet, map_grid
 from vadlib.figures.intervals import forest, interval_rows
 from vadlib.figures.labels import class_balance, label_calendar
@@ -44,6 +45,7 @@ __all__ = [
     "heatmap_sheet",
     "interval_rows",
     "label_calendar",
+    "make_readable",
     "map_grid",
     "protocol_timelines",
     "roc",

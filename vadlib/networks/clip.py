@@ -11,7 +11,7 @@ from torch import nn
 
 from vadlib.errors import ParameterError, WeightsError
 from vadlib.networks import hub
-from vadlib.networks.tapped import PRECISIONS, bfloat16_is_fast
+from vadlib.networks.tapped import PRECISIONS, arithmetic, bfloat16_is_fast
 from vadlib.networks.weights import (
     BUNDLED,
     WeightsRecord,
@@ -136,8 +136,8 @@ class ClipVision(nn.Module):
             ).pooler_output
             return self.model.text_projection(pooled).float()
 
-    def _arithmetic(self) -> torch.autocast:
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16")
+    def _arithmetic(self):
+        return arithmetic(self.device, self.precision)
 
 
 def clip_vision(weights: str | Path = "openai", *, seed: int = 0, precision: str = "auto") -> ClipVision:
@@ -148,8 +148,8 @@ def clip_vision(weights: str | Path = "openai", *, seed: int = 0, precision: str
     weights : str or Path
         ``"openai"``: ViT-B/32 as published, from the Hugging Face hub or from what its client's cache holds.
         ``"bundled"``: the small one that comes with the project, trained on synthetic pictures. ``"random"``: a small
-        one without a tokenizer, from ``seed``. Anything else: a folder as `CLIPModel.save_pretrained` writes it, with
-        a safetensors or a torch file, and its tokenizer.
+        one without a tokenizer, from ``seed``; ``"random-vit-b-32"``: likewise, of the size of OpenAI's. Anything
+        else: a folder as `CLIPModel.save_pretrained` writes it, with a safetensors or a torch file, and its tokenizer.
     seed : int
         Of random weights.
     precision : {"auto", "float32", "bfloat16"}
@@ -165,11 +165,11 @@ def clip_vision(weights: str | Path = "openai", *, seed: int = 0, precision: str
 
     logging.disable_progress_bar()  # a line for every network would stand in the report
 
-    if weights == "random":
+    if weights in _RANDOM:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model = CLIPModel(CLIPConfig(**_RANDOM))
-        record = WeightsRecord("clip_vision", "random", f"random, seed {seed}", None, seed, False)
+            model = CLIPModel(CLIPConfig(**_RANDOM[weights]))
+        record = WeightsRecord("clip_vision", weights, f"{weights}, seed {seed}", None, seed, False)
         return ClipVision(model, None, record=record, precision=precision)
     if weights == "openai":
         files, name = _openai_files(), hub.REPOSITORY
@@ -254,7 +254,7 @@ def _first_line(error: BaseException) -> str:
     return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
 
 
-_RANDOM = {
+_SMALL = {
     "projection_dim": 128,
     "vision_config": {
         "hidden_size": 128,
@@ -277,3 +277,4 @@ _RANDOM = {
         "pad_token_id": 0,
     },
 }
+_RANDOM = {"random": _SMALL, "random-vit-b-32": {}}  # transformers' own default is ViT-B/32

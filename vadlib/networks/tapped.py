@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import nn
@@ -266,13 +267,38 @@ class TappedNetwork(nn.Module):
                 "tap of an earlier layer, or use complete weights"
             )
 
-    def _arithmetic(self) -> torch.autocast:
-        enabled = self.precision == "bfloat16"
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
+    def _arithmetic(self):
+        return arithmetic(self.device, self.precision)
+
+
+@contextmanager
+def arithmetic(device: torch.device, precision: str) -> Iterator[None]:
+    """Compute in ``float32`` or ``bfloat16`` where that is asked for, the same each time."""
+    with exact_convolutions(device):
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16"):
+            yield
+
+
+@contextmanager
+def exact_convolutions(device: torch.device) -> Iterator[None]:
+    """On a GPU, let float32 convolutions be float32, and gradients not depend on the order in which threads finish.
+
+    By default, cuDNN rounds float32 to 10 bits (TF32), and torch keeps to that for convolutions alone.
+    """
+    cudnn = torch.backends.cudnn
+    if device.type != "cuda":
+        yield
+        return
+    before = cudnn.allow_tf32, cudnn.deterministic
+    cudnn.allow_tf32, cudnn.deterministic = False, True
+    try:
+        yield
+    finally:
+        cudnn.allow_tf32, cudnn.deterministic = before
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
-    """``"auto"`` is the first GPU where there is one, else the CPU.
+    """``"auto"`` is the current GPU (the first, unless torch was told another) where there is one, else the CPU.
 
     Raises
     ------
@@ -285,8 +311,15 @@ def resolve_device(device: str | torch.device) -> torch.device:
         resolved = torch.device(device)
     except RuntimeError as error:
         raise ParameterError(f"device: expected auto, cpu, cuda or cuda:N, found {device!r}") from error
+    if resolved.type not in ("cpu", "cuda"):
+        raise ParameterError(f"device: expected auto, cpu, cuda or cuda:N, found {device!r}")
     if resolved.type == "cuda" and not torch.cuda.is_available():
         raise ParameterError(f"device: {device!r} asked for, but torch sees no GPU; use 'auto' or 'cpu'")
+    if resolved.type == "cuda" and (resolved.index or 0) >= torch.cuda.device_count():
+        seen = torch.cuda.device_count()
+        raise ParameterError(
+            f"device: {device!r} asked for, but torch sees {seen} GPU(s), cuda:0 to cuda:{seen - 1}; use one of these"
+        )
     return resolved
 
 

@@ -14,12 +14,16 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from vadlib.environment import clean_environment
 from vadlib.errors import ParameterError, ResultsError, VadError
 from vadlib.report.machine_paths import hide_paths, without_machine_paths
+from vadlib.report.notebooks import read_profile_file
 from vadlib.report.results import read_json
+from vadlib.report.workflow import snakemake_command
 from vadlib.storage import RunLock, project_root, user_path
 
 MAX_LOG_LINES = 40
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
 GLUED = re.compile(r"notebooks/(\w+)\.ipynb::|results/(\w+)/")  # what a page of prose takes from a notebook
 ROOTS = ("book/index", "book/index_watch")  # opening pages, the first whose notebooks are all there
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"  # of this very Python, wherever its scripts are
@@ -32,6 +36,7 @@ def build_book(
     root: str | None = None,
     weights: str | None = None,
     skip_unreadable: bool = False,
+    allow_missing: bool = False,
     cores: str = "all",
 ) -> tuple[Path, bool]:
     """Run what is out of date and build the pages.
@@ -45,7 +50,9 @@ def build_book(
     weights : str, optional
         Network weights, instead of the profile's.
     skip_unreadable : bool
-        Leave out frames that cannot be read, and count them in the run's record, instead of stopping.
+        Leave out clips and frames that cannot be read, and name them in the run's record, instead of stopping.
+    allow_missing : bool
+        Use an incomplete copy of the data set.
     cores : str
         How many cores Snakemake may use; ``"all"`` or a number.
 
@@ -70,7 +77,8 @@ def build_book(
     project = _project()
     index = project / "_build" / profile / "html" / "index.html"
     before = index.stat().st_mtime_ns if index.is_file() else None
-    bring_up_to_date(profile, root=root, weights=weights, skip_unreadable=skip_unreadable, cores=cores)
+    options = {"skip_unreadable": skip_unreadable, "allow_missing": allow_missing}
+    bring_up_to_date(profile, root=root, weights=weights, cores=cores, **options)
     return index, index.stat().st_mtime_ns != before
 
 
@@ -82,13 +90,14 @@ def bring_up_to_date(
     root: str | None = None,
     weights: str | None = None,
     skip_unreadable: bool = False,
+    allow_missing: bool = False,
     cores: str = "all",
 ) -> None:
     """Have Snakemake make what is out of date.
 
     Parameters
     ----------
-    profile, root, weights, skip_unreadable, cores
+    profile, root, weights, skip_unreadable, allow_missing, cores
         As for `build_book`.
     targets : sequence of str
         Files or folders of the Snakefile's rules, relative to the project; none: the whole book.
@@ -104,6 +113,8 @@ def bring_up_to_date(
     profiles = sorted(path.stem for path in (project / "notebooks" / "profiles").glob("*.yml"))
     if profile not in profiles:
         raise ParameterError(f"profile: expected one of {', '.join(profiles)}, found {profile!r}")
+    if not (cores == "all" or (cores.isdecimal() and int(cores))):
+        raise ParameterError(f"cores: expected a whole number from 1 on, or all; found {cores!r}")
     overrides = {"profile": profile}
     if root:
         overrides["dataset_root"] = _existing(root, "ROOT")
@@ -111,10 +122,13 @@ def bring_up_to_date(
         overrides["weights"] = _weights(weights)
     if skip_unreadable:
         overrides["skip_unreadable"] = "True"
+    if allow_missing:
+        overrides["allow_missing"] = "True"
     _check_own_folder(project, profile, overrides)
-    command = _snakemake_command(project, overrides, cores, targets, again)
+    command = snakemake_command(project, overrides, cores, targets, again)
     with RunLock(project / "_build" / profile / "book") as lock:
-        code = subprocess.run(command, cwd=project, pass_fds=lock.descriptors, check=False).returncode
+        options = {"cwd": project, "env": clean_environment(), "pass_fds": lock.descriptors}
+        code = subprocess.run(command, **options, check=False).returncode
     if code:
         raise ResultsError(
             f"the report of profile {profile} was not finished (see above); mend what is wrong and run the same "
@@ -245,15 +259,13 @@ def build_pages(out: Path, chapters: Collection[str] | None = None) -> Path:
     source, built, html = assemble(out, chapters), out / "jupyter-book", out / "html"
     shutil.rmtree(built, ignore_errors=True)
     command = [sys.executable, "-c", JUPYTER_BOOK, "build", str(source), "--path-output", str(built)]
-    environment = os.environ | {"PYTHONWARNINGS": "ignore", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    environment = clean_environment() | {"PYTHONWARNINGS": "ignore"}
     result = subprocess.run(
         [*command, "-W", "-n", "--keep-going", "-q"], capture_output=True, text=True, env=environment, check=False
     )
     pages = built / "_build" / "html"
     if result.returncode or not (pages / "index.html").is_file():
-        lines = (result.stdout + result.stderr).strip().splitlines()
-        telling = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines
-        raise ResultsError("the pages have defects:\n" + "\n".join(telling[-MAX_LOG_LINES:]))
+        raise ResultsError(pages_error(result.stdout + result.stderr))
     _copy_viewers(source, out, pages)
     former = out / ".html-former"
     shutil.rmtree(former, ignore_errors=True)
@@ -265,34 +277,22 @@ def build_pages(out: Path, chapters: Collection[str] | None = None) -> Path:
     return html / "index.html"
 
 
+def pages_error(output: str) -> str:
+    """What went wrong, from what Jupyter Book printed: defects of the pages, or an error that stopped it."""
+    said, stopped, _ = ANSI.sub("", output).strip().partition("\n\nThe above exception was the direct cause")
+    lines = [line for line in said.splitlines() if line.strip()] or ["it said nothing"]
+    telling = [line for line in lines if "WARNING" in line or "ERROR" in line]
+    if telling and not stopped:
+        return "the pages have defects:\n" + "\n".join(telling[-MAX_LOG_LINES:])
+    return f"Jupyter Book, which builds the pages, stopped: {lines[-1].strip()}"
+
+
 def _copy_viewers(source: Path, out: Path, pages: Path) -> None:
     """Lay clip viewers beside the pages: Sphinx copies files that a page names, not folders of pages and media."""
     for results in sorted(source.glob("results/*")):
         viewer = out / "results" / results.name / VIEWER
         if viewer.is_dir():
             shutil.copytree(viewer, pages / "results" / results.name / VIEWER)
-
-
-def _snakemake_command(
-    project: Path, overrides: dict[str, str], cores: str, targets: Sequence[str] = (), again: Sequence[str] = ()
-) -> list[str]:
-    # Snakemake's own lock would survive a kill; ours does not, and is held around all of this.
-    return [
-        *(sys.executable, "-m", "snakemake", *targets),
-        *(("--forcerun", *again) if again else ()),
-        *("--snakefile", str(project / "Snakefile"), "--cores", cores),
-        *("--nolock", "--rerun-incomplete", "--quiet", "all", "--config"),
-        *(f"{name}={_yaml_text(value)}" for name, value in overrides.items()),
-    ]
-
-
-def _yaml_text(value: str) -> str:
-    """Text quoted for Snakemake, which reads values of ``--config`` as YAML: a colon or " #" in a name stays in it.
-
-    The spaces around keep the quotes: Snakemake would strip outer ones first.
-    """
-    plain = (char if " " <= char <= "~" and char not in '"\\' else f"\\U{ord(char):08X}" for char in value)
-    return f' "{"".join(plain)}" '
 
 
 def _project() -> Path:
@@ -307,10 +307,10 @@ def _project() -> Path:
 
 def _check_own_folder(project: Path, profile: str, overrides: dict[str, str]) -> None:
     """Open a folder of one's own before anything runs: what is wrong with it is said in a line, not in a notebook."""
-    parameters = yaml.safe_load((project / "notebooks" / "profiles" / f"{profile}.yml").read_text(encoding="utf-8"))
+    parameters = read_profile_file(project / "notebooks" / "profiles" / f"{profile}.yml")
     if parameters.get("dataset") != "folder":
         return
-    root = project / overrides.get("dataset_root", parameters["dataset_root"])
+    root = project / overrides.get("dataset_root", parameters.get("dataset_root", "my_videos"))
     if not root.exists():
         raise ParameterError(
             f"ROOT: profile {profile} needs the folder of your videos, and {root} does not exist; say "
@@ -318,7 +318,10 @@ def _check_own_folder(project: Path, profile: str, overrides: dict[str, str]) ->
         )
     from vadlib.data import open_dataset
 
-    open_dataset("folder", root)
+    options = {
+        name: bool(overrides.get(name, parameters.get(name, False))) for name in ("allow_missing", "skip_unreadable")
+    }
+    open_dataset("folder", root, **options)
 
 
 def _existing(path: str, name: str) -> str:
@@ -340,4 +343,5 @@ if __name__ == "__main__":
     except VadError as error:
         sys.exit(f"error: {error}")
     except OSError as error:
-        sys.exit(f"error: the pages could not be written to {sys.argv[1]}: {error}. Make room, and run it again.")
+        reason = error.args[0][0][2] if isinstance(error, shutil.Error) else error  # of many files: the first one's
+        sys.exit(f"error: the pages could not be put together in {sys.argv[1]}: {reason}. Mend that, and run it again.")

@@ -22,7 +22,16 @@ PACKAGES = ("vadlib/data", "vadlib/networks", "vadlib/detectors", "vadlib/evalua
 PLUMBING = frozenset(
     {
         *("book", "dependencies", "experiment", "notebooks", "pages", "paper", "papermill_handler", "parameters"),
-        *("plan", "provenance", "recorded", "recorded_checks", "recorded_pages", "recording", "results"),
+        *(
+            "plan",
+            "provenance",
+            "recorded",
+            "recorded_checks",
+            "recorded_gpu",
+            "recorded_pages",
+            "recording",
+            "results",
+        ),
     }
 )
 _REPORT_IMPORT = re.compile(r"^\s*(?:from|import) vadlib\.report\.(\w+)", re.MULTILINE)

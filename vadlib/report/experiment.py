@@ -201,7 +201,8 @@ class Experiment:
         Parameters
         ----------
         **facts
-            As in `metrics`. A `VideoDataset` becomes its name, fingerprint, number of clips and facts.
+            As in `metrics`. A `VideoDataset` becomes its name, fingerprint, number of clips and facts, and
+            what it lacks and what was left out of it, if anything.
 
         Raises
         ------
@@ -214,11 +215,15 @@ class Experiment:
         for key, value in facts.items():
             if hasattr(value, "fingerprint") and hasattr(value, "clips"):
                 known = {"facts": dict(value.facts)} if getattr(value, "facts", None) else {}
+                if getattr(value, "missing", None):
+                    known["missing"] = list(value.missing)
+                if getattr(value, "left_out", None):
+                    known["left_out"] = [clip._asdict() for clip in value.left_out]
                 value = {"name": value.name, "fingerprint": value.fingerprint, "n_clips": len(value.clips)} | known
             self._facts[key] = plain(value, key)
 
     def figure(self, name: str, figure, *, caption: str = "") -> None:
-        """Take a figure as it is now, as SVG and PNG.
+        """Take a figure as it is now, as SVG and PNG; letters that its font lacks are made readable in it.
 
         Parameters
         ----------
@@ -235,8 +240,11 @@ class Experiment:
         """
         import matplotlib
 
+        from vadlib.figures import make_readable
+
         if not _is_plain(name):
             raise ParameterError(f"figure: the name must be a plain file name without ending; got {name!r}.")
+        make_readable(figure)
         files = {}
         with matplotlib.rc_context({"svg.hashsalt": f"{self.name}/{name}"}):  # the same figure, the same bytes
             for ending, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):

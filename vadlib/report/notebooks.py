@@ -11,12 +11,11 @@ import time
 from collections.abc import Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import click
 
 from vadlib.errors import LayoutError, ParameterError, ResultsError, VadError
-from vadlib.report.papermill_handler import MARK, SCHEME, handler
+from vadlib.report.papermill_handler import MARK, SCHEME, KernelError, handler
 from vadlib.report.parameters import NotebookParameterError, Parameter, notebook_parameters
 from vadlib.storage import RunLock, project_root, write_atomically
 
@@ -107,6 +106,8 @@ def run_notebook(
         A parameter is unknown or of the wrong type.
     NotebookError
         A cell raised, or the kernel died; the message has the cell and the error's last lines.
+    KernelError
+        The kernel did not start.
     BusyError
         Another process is writing `output`.
     ResultsError
@@ -114,16 +115,13 @@ def run_notebook(
     """
     import papermill
     from nbclient.exceptions import DeadKernelError
-    from traitlets.config import Config
 
     source, output = Path(source), Path(output)
-    values = {**_read_profile(profile), **(parameters or {})}
+    values = {**read_profile_file(profile), **(parameters or {})}
     running = output.with_name(f".{output.stem}.running.ipynb")
     failed = output.with_name(f"{output.stem}.failed.ipynb")
-    with RunLock(output), _writing(output, running), TemporaryDirectory(prefix="kernel-") as sockets:
+    with RunLock(output), _writing(output, running):
         running.unlink(missing_ok=True)
-        # Sockets in a folder of this run's own: no port that others could reach, nothing that two runs share.
-        transport = Config({"KernelManager": {"transport": "ipc", "ip": os.path.join(sockets, "k")}})
         try:
             papermill.execute_notebook(
                 f"{SCHEME}{_literal(source)}",
@@ -131,7 +129,6 @@ def run_notebook(
                 values,
                 cwd=project_root(),
                 progress_bar=progress_bar,
-                config=transport,
             )
         except papermill.PapermillExecutionError as error:
             running.replace(failed)
@@ -149,11 +146,16 @@ def run_notebook(
 
 @contextmanager
 def _writing(output: Path, running: Path):
-    """Say which page could not be written, where one could not, and leave no part of it."""
+    """Say which page could not be written, where one could not, and leave no part of one that was not run."""
     try:
         yield
+    except KernelError:
+        running.unlink(missing_ok=True)
+        raise
     except OSError as error:
         running.unlink(missing_ok=True)
+        if error.filename and not Path(error.filename).is_relative_to(output.parent.absolute()):
+            raise NotebookError(f"{output} could not be made: {error}. Mend that, and run it again.") from error
         raise ResultsError(
             f"{output} could not be written: {error.strerror or error}. Make room, or give another place."
         ) from error
@@ -164,7 +166,16 @@ def _literal(path: Path) -> str:
     return os.path.abspath(path).replace("{", "{{").replace("}", "}}")
 
 
-def _read_profile(path: str | os.PathLike | None) -> dict:
+def read_profile_file(path: str | os.PathLike | None) -> dict:
+    """Parameters in a YAML file; none where no file is given.
+
+    Raises
+    ------
+    LayoutError
+        There is no such file.
+    ParameterError
+        It is not YAML, or no mapping.
+    """
     import yaml
 
     if path is None:
@@ -221,7 +232,6 @@ def _parse(pair: str, declared: Mapping[str, Parameter]) -> tuple[str, object]:
 @click.option("--progress-bar", is_flag=True, help="Show one, on stderr.")
 def main(source, output, pairs, profile, results_root, progress_bar):
     """Run the notebook SOURCE (a percent script) and write the finished page to OUTPUT (.ipynb)."""
-    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # or the kernel warns of frozen modules
     try:
         declared = notebook_parameters(source)
         parameters = dict(_parse(pair, declared) for pair in pairs)

@@ -20,6 +20,7 @@ from vadlib.data import videos
 from vadlib.data.frames import resize
 from vadlib.errors import ResultsError, UnreadableError
 from vadlib.figures import ANOMALOUS, HEAT, NORMAL
+from vadlib.frame_times import seconds
 
 MIN_WIDTH, MAX_SIDE = 480, 1280  # pixels; narrower frames are enlarged, so that the text can be read
 MAX_NAME = 40  # letters of a video's name; the score has to fit beside it
@@ -143,7 +144,7 @@ class OverlayWriter:
     path : Path
         The .mp4 file.
     fps : float
-        Frames a second.
+        Frames per second; of an `UnevenRate` the video has the mean, and the text drawn in has the frames' own times.
     name : str
         Of the video; drawn into it.
     score_name : str
@@ -202,7 +203,7 @@ class OverlayWriter:
 
     def _add(self, picture: np.ndarray, text: str, score: float) -> None:
         name = self.name if len(self.name) <= MAX_NAME else f"{self.name[: MAX_NAME - 3]}..."
-        words = f"{name}  {self.n_frames / self.fps:.2f} s  {text}"
+        words = f"{name}  {seconds(self.fps, self.n_frames):.2f} s  {text}"
         beside = max(MIN_WIDTH - picture.shape[1], 0) // 2  # of tall, narrow frames
         picture = cv2.copyMakeBorder(picture, 0, 0, beside, beside, cv2.BORDER_CONSTANT)
         canvas = np.vstack([picture, score_strip(picture.shape[1], words, score, self.scale)])
@@ -213,7 +214,7 @@ class OverlayWriter:
 
     def _open(self, size: tuple[int, int]) -> cv2.VideoWriter:
         codec = cv2.VideoWriter_fourcc(*"mp4v")
-        writer = cv2.VideoWriter(str(self.path), cv2.CAP_FFMPEG, codec, max(self.fps, MIN_FPS), size[::-1])
+        writer = cv2.VideoWriter(str(self.path), cv2.CAP_FFMPEG, codec, max(float(self.fps), MIN_FPS), size[::-1])
         if not writer.isOpened():
             raise ResultsError(
                 f"{self.path.name}: this OpenCV cannot write MPEG-4 video of {size[1]}x{size[0]} pixels. Install "

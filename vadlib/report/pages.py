@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from vadlib.data import VideoDataset
 from vadlib.evaluation import Interval
 from vadlib.networks import TappedNetwork
 from vadlib.networks.weights import WeightsRecord
@@ -58,7 +59,7 @@ def revision_name(git: dict | None) -> str:
     return git["revision"][:10] + (" and uncommitted changes" if git["dirty"] else "")
 
 
-def data_note(dataset: str, weights: WeightsRecord | dict | None = None) -> str:
+def data_note(dataset: str, weights: WeightsRecord | dict | None = None, *, copy: VideoDataset | None = None) -> str:
     """What the numbers of a page can and cannot say, by data set and by where the network's weights come from.
 
     Parameters
@@ -66,6 +67,8 @@ def data_note(dataset: str, weights: WeightsRecord | dict | None = None) -> str:
     dataset : str
     weights : WeightsRecord or dict, optional
         Of the chapter's network, as it is or as `run.json` has it.
+    copy : VideoDataset, optional
+        What was opened: the note then says what it lacks, and what was left out of it.
     """
     if dataset == "synthcampus":
         first = "Synthetic data: these numbers show the method, not the world."
@@ -78,6 +81,10 @@ def data_note(dataset: str, weights: WeightsRecord | dict | None = None) -> str:
             f"Real data, but {DATASET_NAMES.get(dataset, dataset)}, not the data set of the paper: its numbers and "
             "these do not compare."
         )
+    if copy is not None and copy.missing:
+        first += f" This copy is incomplete: {'; '.join(copy.missing)}."
+    if copy is not None and copy.left_out:
+        first += f" Left out: {copy.facts['left out']}."
     if weights is None:
         return first
     weights = weights if isinstance(weights, dict) else weights.as_dict()

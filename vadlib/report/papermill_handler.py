@@ -12,10 +12,11 @@ from collections.abc import Mapping
 
 import click
 
-from vadlib.errors import LayoutError, ParameterError
+from vadlib.errors import LayoutError, ParameterError, VadError
 from vadlib.report.parameters import NotebookParameterError, check_parameters, notebook_parameters
 
 SCHEME = "jupytext://"
+KERNEL = "python3"  # what pages of any Python are marked with
 MARK = "vadlib_source"  # in the notebook's metadata while papermill has it: the script it was read from
 
 # papermill expects input files to end in .ipynb
@@ -31,6 +32,14 @@ class RefusedError(NotebookParameterError, click.UsageError):
     def __str__(self) -> str:
         """The message."""
         return self.message
+
+
+class KernelError(VadError, click.ClickException):
+    """A kernel that does not start; papermill's command line prints it as one message instead of a traceback."""
+
+    def __init__(self, message: str):
+        VadError.__init__(self, message)
+        click.ClickException.__init__(self, message)
 
 
 class JupytextHandler:
@@ -64,7 +73,7 @@ class JupytextHandler:
         notebook = jupytext.read(source)
         notebook.metadata.pop("jupytext", None)
         notebook.metadata["kernelspec"] = {
-            "name": "python3",
+            "name": KERNEL,
             "display_name": "Python 3",
             **notebook.metadata.get("kernelspec", {}),
             "language": "python",  # papermill needs it before the kernel has said so
@@ -128,11 +137,28 @@ def _checked(engine: type) -> type:
 
         @classmethod
         def execute_notebook(cls, nb, kernel_name, **options):
-            """Drop what belongs to other notebooks from the record; refuse what slipped past the translator."""
+            """Drop what belongs to other notebooks from the record; refuse what slipped past the translator.
+
+            The kernel is this Python's, unless one of another name was asked for.
+            """
             source = nb.metadata.pop(MARK, None)
-            if source is not None:
-                nb.metadata.papermill["parameters"] = _check(source, nb.metadata.papermill.get("parameters", {}))
-            return super().execute_notebook(nb, kernel_name, **options)
+            if source is None:
+                return super().execute_notebook(nb, kernel_name, **options)
+            nb.metadata.papermill["parameters"] = _check(source, nb.metadata.papermill.get("parameters", {}))
+            if kernel_name != KERNEL:
+                return super().execute_notebook(nb, kernel_name, **options)
+            from nbclient.exceptions import DeadKernelError
+
+            from vadlib.report.kernel_manager import OwnKernelManager
+
+            try:
+                return super().execute_notebook(nb, kernel_name, **options, kernel_manager_class=OwnKernelManager)
+            except DeadKernelError:
+                raise
+            except RuntimeError as error:  # so jupyter_client says that a kernel died, or was silent, from the start
+                raise KernelError(
+                    f"{os.path.basename(source)} was not run: {error} (what it said stands above)"
+                ) from error
 
     return CheckedEngine
 

@@ -35,7 +35,13 @@ def read_profile(name: str) -> dict:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
-def plan(parameters: Mapping, root: str | os.PathLike | None = None) -> tuple[VideoDataset, pd.DataFrame]:
+def plan(
+    parameters: Mapping,
+    root: str | os.PathLike | None = None,
+    *,
+    skip_unreadable: bool = False,
+    allow_missing: bool = False,
+) -> tuple[VideoDataset, pd.DataFrame]:
     """Draw as the notebooks would, and count.
 
     Parameters
@@ -44,6 +50,10 @@ def plan(parameters: Mapping, root: str | os.PathLike | None = None) -> tuple[Vi
         Of a profile.
     root : path-like, optional
         The data set's folder, instead of the profile's. It may lack videos, as long as it has the labels.
+    skip_unreadable : bool
+        Leave out clips that do not open.
+    allow_missing : bool
+        Draw from clips that have pictures only, as a book of an incomplete copy does.
 
     Returns
     -------
@@ -66,7 +76,11 @@ def plan(parameters: Mapping, root: str | os.PathLike | None = None) -> tuple[Vi
             f"profile: {parameters.get('profile')} says nothing of {', '.join(lacking)}; its chapters draw no frames "
             "by class, so there is nothing to plan"
         )
-    dataset = open_dataset(parameters["dataset"], root or project_path(parameters["dataset_root"]), allow_missing=True)
+    root = root or project_path(parameters["dataset_root"])
+    skip_unreadable = skip_unreadable or parameters.get("skip_unreadable", False)
+    dataset = open_dataset(parameters["dataset"], root, allow_missing=True, skip_unreadable=skip_unreadable)
+    if allow_missing or parameters.get("allow_missing", False):
+        dataset = dataset.with_pictures()
     table = dataset.frame_table()
     tested = {"test_normal": parameters["n_test_normal"], "test_abnormal": parameters["n_test_abnormal"]}
     rows = {}

@@ -108,9 +108,9 @@ def device_name() -> str:
     str
         Such as `NVIDIA H200` or `AMD EPYC 9B14 (2 cores)`.
     """
-    cuda = _cuda_in_use()
-    if cuda is not None:
-        return cuda.get_device_name()
+    names = [torch.cuda.get_device_name(gpu) for torch, gpu in _gpus_in_use()]
+    if names:
+        return ", ".join(names)
     machine = hardware()
     return f"{machine['cpu']} ({machine['cores']} {'core' if machine['cores'] == 1 else 'cores'})"
 
@@ -141,17 +141,15 @@ def peak_device_bytes() -> int | None:
     Returns
     -------
     int or None
-        Bytes; None where no CUDA device was used.
+        Bytes, of the device that held most; None where no CUDA device was used.
     """
-    cuda = _cuda_in_use()
-    return None if cuda is None else int(cuda.max_memory_allocated())
+    return max((int(torch.cuda.max_memory_allocated(gpu)) for torch, gpu in _gpus_in_use()), default=None)
 
 
 def synchronize() -> None:
     """Wait until the CUDA device, if one is in use, has done what it was given: a clock read now tells the truth."""
-    cuda = _cuda_in_use()
-    if cuda is not None:
-        cuda.synchronize()
+    for torch, gpu in _gpus_in_use():
+        torch.cuda.synchronize(gpu)
 
 
 @cache
@@ -172,12 +170,12 @@ def source_digest() -> str:
     return digest.hexdigest()
 
 
-def _cuda_in_use():
-    """`torch.cuda` if this process has used it; torch is never imported for the question."""
+def _gpus_in_use() -> list:
+    """`torch` and the number of each CUDA device that this process has used; torch is not imported for that."""
     torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
-        return torch.cuda if torch.cuda.max_memory_allocated() > 0 else None
-    return None
+    if torch is None or not (torch.cuda.is_available() and torch.cuda.is_initialized()):
+        return []
+    return [(torch, gpu) for gpu in range(torch.cuda.device_count()) if torch.cuda.max_memory_allocated(gpu) > 0]
 
 
 def _cpu_model() -> str:

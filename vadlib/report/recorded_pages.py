@@ -6,6 +6,7 @@ from vadlib.evaluation import Interval
 from vadlib.report.pages import DATASET_NAMES
 from vadlib.report.provenance import RECORDED_DIR
 from vadlib.report.recorded import Recorded
+from vadlib.report.recorded_gpu import PROFILE, gpu_tables
 
 # The figure that answers a notebook's question; of others, the first that was recorded.
 MAIN_FIGURES = {
@@ -70,7 +71,8 @@ def recorded_section(record: Recorded) -> str:
     """
     heading = f"(recorded-{record.name})=\n## {record.title}: {dataset_name(record)}, profile {record.profile}"
     line = record.line[0].upper() + record.line[1:] + "."
-    parts = [heading, line, _numbers(record), _figure(record), _downloads(record)]
+    numbers = gpu_tables(record) if record.profile == PROFILE else _numbers(record)
+    parts = [heading, line, numbers, _figure(record), _downloads(record)]
     return "\n\n".join(part for part in parts if part)
 
 

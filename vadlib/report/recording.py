@@ -31,6 +31,8 @@ def record(
     *,
     root: str | None = None,
     weights: str | None = None,
+    skip_unreadable: bool = False,
+    allow_missing: bool = False,
     allow_dirty: bool = False,
     cores: str = "all",
 ) -> list[Path]:
@@ -44,7 +46,7 @@ def record(
         Name of a file in `notebooks/profiles`, without its ending.
     notebooks : sequence of str
         Such as `02_padim`.
-    root, weights, cores
+    root, weights, skip_unreadable, allow_missing, cores
         As for `build_book`.
     allow_dirty : bool
         Record in spite of uncommitted changes; the record then says so.
@@ -70,10 +72,11 @@ def record(
     if not notebooks:
         raise ParameterError("notebooks: give the names of those to record, such as 02_padim")
     involved = sorted({name for notebook in notebooks for name in (notebook, *upstream_notebooks(notebook))})
-    _check_revision(allow_dirty)
+    check_revision(allow_dirty)
     targets = [_results_dir(profile, notebook) for notebook in notebooks]
     again = [_results_dir(profile, name) for name in involved if _needs_run(profile, name, allow_dirty)]
-    bring_up_to_date(profile, targets, again=again, root=root, weights=weights, cores=cores)
+    options = {"skip_unreadable": skip_unreadable, "allow_missing": allow_missing}
+    bring_up_to_date(profile, targets, again=again, root=root, weights=weights, cores=cores, **options)
     provenance.source_digest.cache_clear()
     changed = [name for name in involved if _needs_run(profile, name, allow_dirty)]
     if changed:
@@ -81,7 +84,7 @@ def record(
             f"{', '.join(changed)}: the code, or whether all of it is committed, changed while the notebooks ran; "
             "nothing was recorded. Run the same command again."
         )
-    command = record_command(profile, "{}", root, weights)
+    command = record_command(profile, "{}", root, weights, **options)
     written, refused = [], []
     for notebook in notebooks:
         upstream = {name: load_results(_results_dir(profile, name)) for name in upstream_notebooks(notebook)}
@@ -103,10 +106,19 @@ def record(
     return written
 
 
-def record_command(profile: str, notebook: str, root: str | None = None, weights: str | None = None) -> str:
+def record_command(
+    profile: str,
+    notebook: str,
+    root: str | None = None,
+    weights: str | None = None,
+    *,
+    skip_unreadable: bool = False,
+    allow_missing: bool = False,
+) -> str:
     """The command that records a run, with placeholders for this machine's folders."""
     options = {"--root": root, "--weights": weights}
     words = [f"{option} {placeholder(value)}" for option, value in options.items() if value]
+    words += ["--skip-unreadable"] * skip_unreadable + ["--allow-missing"] * allow_missing
     return " ".join([".venv/bin/vadlib record", profile, notebook, *words])
 
 
@@ -184,7 +196,8 @@ def _results_dir(profile: str, notebook: str) -> str:
     return f"_build/{profile}/results/{notebook}"
 
 
-def _check_revision(allow_dirty: bool) -> None:
+def check_revision(allow_dirty: bool) -> None:
+    """Raise ParameterError unless a revision says which code makes the numbers, or that need not be so."""
     git = provenance.git_revision(project_root() or Path.cwd())
     if allow_dirty or (git and git["revision"] and not git["dirty"]):
         return

@@ -21,10 +21,12 @@ import torch
 
 import vadlib
 from vadlib.data import Clip, FrameReader, VideoDataset, videos
-from vadlib.data.folder import UNKNOWN_SCENE, open_videos
+from vadlib.data.cameras import UNKNOWN_SCENE
+from vadlib.data.folder import open_videos
 from vadlib.data.frames import resize
 from vadlib.errors import ParameterError, ResultsError, UnreadableError
-from vadlib.figures import timeline
+from vadlib.figures import make_readable, timeline
+from vadlib.frame_times import seconds
 from vadlib.report import provenance
 from vadlib.report.fitted import FittedRun, open_fitted_run
 from vadlib.report.overlay import OverlayWriter, Scale
@@ -83,7 +85,7 @@ def score_videos(
         Frames a second of folders of frames.
     batch_size : int
     skip_unreadable : bool
-        Leave out what cannot be read: single pictures of a folder, whole videos.
+        Leave out what cannot be read: single pictures of a folder, whole videos. `summary.json` names them.
     device : str
     progress : bool
         Show a bar for each video.
@@ -105,7 +107,7 @@ def score_videos(
     started, clock = datetime.now(UTC), perf_counter()
     out = Path(os.path.abspath(user_path(out)))
     _check_replaceable(out)  # before anything slow
-    dataset = open_videos(paths, fps=fps, scene=scene or UNKNOWN_SCENE)
+    dataset = open_videos(paths, fps=fps, scene=scene or UNKNOWN_SCENE, skip_unreadable=skip_unreadable)
     run = open_fitted_run(detector, size=size, weights=weights, device=device)
     run.check_scene(scene)
     name = score or run.detector.main_score
@@ -116,7 +118,8 @@ def score_videos(
         tables = [_score_clip(run, dataset, clip, folder, scale, options) for clip in dataset.clips]
         table = pd.concat([table for table in tables if len(table)] or [pd.DataFrame()], ignore_index=True)
         if not len(table):
-            raise UnreadableError(f"Not one frame of {len(dataset.clips)} video(s) could be read; nothing is written.")
+            n_videos = len(dataset.clips) + len(dataset.left_out)
+            raise UnreadableError(f"Not one frame of {n_videos} video(s) could be read; nothing is written.")
         table.to_parquet(folder / "scores.parquet", index=False, compression="zstd")
         table.to_csv(folder / "scores.csv", index=False)
         summary = {
@@ -131,6 +134,8 @@ def score_videos(
             else {**options.threshold._asdict(), "is": str(options.threshold)},
             "overlay_scale": None if scale is None else {**scale._asdict(), "is": scale_source},
             "videos": [_describe(*pair, options) for pair in zip(dataset.clips, tables, strict=True)],
+            "facts": {name: value for name, value in dataset.facts.items() if name != "left out"},
+            "left_out": [{"video": clip.clip, "why": clip.why} for clip in dataset.left_out],
             **_code(),
         }
         files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
@@ -144,6 +149,18 @@ def score_videos(
     except OSError as error:
         raise ResultsError(f"The scores could not be written to {out}: {error}.") from error
     return out
+
+
+def summary_lines(folder: Path) -> list[str]:
+    """What a person should know of a folder of scores: damage, uneven times, and what was left out as unreadable."""
+    summary = read_json(folder / SUMMARY)
+    skipped = [
+        f"{video['skipped']:,} of the {video['frames']:,} frames of {video['clip']}"
+        for video in summary["videos"]
+        if video["skipped"]
+    ]
+    lines = [f"{name}: {value}" for name, value in summary["facts"].items()]
+    return lines + [f"left out: {what}" for what in [*(video["why"] for video in summary["left_out"]), *skipped]]
 
 
 def _score_clip(
@@ -164,7 +181,9 @@ def _score_clip(
     if not len(frames):
         place.rmdir()
         return pd.DataFrame()
-    table = pd.DataFrame({"clip": clip.id, "frame": frames, "second": np.round(frames / clip.fps, 6), **columns})
+    table = pd.DataFrame(
+        {"clip": clip.id, "frame": frames, "second": np.round(seconds(clip.fps, frames), 6), **columns}
+    )
     _check_finite(table, list(columns))
     _save_timeline(place, clip, table, options)
     return table
@@ -271,6 +290,7 @@ def _save_timeline(place: Path, clip: Clip, table: pd.DataFrame, options: Option
         if threshold is None
         else f"Threshold: {threshold}.",
     )
+    make_readable(figure)
     with mpl.rc_context({"svg.hashsalt": clip.id}):  # the same figure, the same bytes
         figure.savefig(place / "timeline.svg", metadata={"Date": None})
         figure.savefig(place / "timeline.png", metadata={"Software": None}, dpi=150)

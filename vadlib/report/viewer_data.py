@@ -13,6 +13,7 @@ import pandas as pd
 
 from vadlib.errors import ParameterError
 from vadlib.figures.style import DETECTOR_COLOURS, HEAT
+from vadlib.frame_times import seconds
 
 UNASKED_SHARE = 0.05  # of frames that reach a threshold that nobody gave
 
@@ -27,7 +28,7 @@ class ViewerClip:
         As in the table of scores; any text.
     scene : str
     fps : float
-        Frames a second.
+        Frames per second, or an `UnevenRate`.
     frames : int (n,)
         The clip's scored frames, ascending, all of them.
     images : iterable of uint8 (H, W, 3)
@@ -233,6 +234,7 @@ def describe_clip(
         "scene": str(clip.scene),
         "fps": float(clip.fps),
         "frames": as_text(table["frame"].to_numpy("<i4")),
+        "seconds": as_text(seconds(clip.fps, table["frame"].to_numpy()).astype("<f8")),
         "labels": None if table["label"].isna().any() else as_text(table["label"].to_numpy(np.uint8)),
         "scores": [as_text(table[name].to_numpy("<f4")) for name in detectors],
         "alarms": alarms,

@@ -11,6 +11,7 @@ from vadlib.data import FrameReader, VideoDataset, read_frame
 from vadlib.detectors import ClipPrototypes, Detector, GradCamSsim, Padim, SpadeKnn
 from vadlib.evaluation import AlarmRule, Threshold, list_alarms, match_alarms
 from vadlib.figures import ClipTimeline, GalleryRow
+from vadlib.frame_times import seconds
 from vadlib.networks import TappedNetwork
 
 WATCHERS = ("PaDiM", "Grad-CAM + SSIM", "SPADE", "One-class prototypes")  # what needs no label of an anomaly
@@ -135,8 +136,9 @@ def list_moments(
             raised = [name for name in alarms if name in set(moment["detector"])]
             frame, value = strangest_frame(scores, strangeness, clip, first, last)
             rows.append({
-                "clip": clip, "first": first, "last": last, "start_s": first / fps[clip],
-                "end_s": (last + 1) / fps[clip], "detectors": ", ".join(raised), "n_detectors": len(raised),
+                "clip": clip, "first": first, "last": last, "start_s": float(seconds(fps[clip], first)),
+                "end_s": float(seconds(fps[clip], last + 1)),
+                "detectors": ", ".join(raised), "n_detectors": len(raised),
                 "frame": frame, "strangeness": value,
             })  # fmt: skip
     columns = ["clip", "first", "last", "start_s", "end_s", "detectors", "n_detectors", "frame", "strangeness"]
@@ -203,7 +205,8 @@ def choose_scenes_to_show(
         parts = [("strange", rows.sort_values("strangeness", ascending=False, kind="stable"))]
     columns = ["kind", "clip", "frame", "second", "strangeness", "detectors"]
     chosen = pd.concat([rows.drop_duplicates("clip").head(n).assign(kind=kind) for kind, rows in parts])
-    return chosen.assign(second=chosen["frame"] / chosen["clip"].map(fps).astype(float))[columns].reset_index(drop=True)
+    shown_at = [float(seconds(fps[row.clip], row.frame)) for row in chosen.itertuples()]
+    return chosen.assign(second=shown_at)[columns].reset_index(drop=True)
 
 
 def alarms_of_all(
@@ -245,11 +248,12 @@ def timelines_of(
         truth = None
         if (labels[clip] >= 0).all():
             edges = np.flatnonzero(np.diff(labels[clip] == 1, prepend=False, append=False)).reshape(-1, 2)
-            truth = [(start / fps[clip], end / fps[clip]) for start, end in edges]
+            truth = [tuple(seconds(fps[clip], edge).tolist()) for edge in edges]
         spans = {name: own[own["clip"] == clip][["start_s", "end_s"]].to_numpy() for name, own in alarms.items()}
         lines = {name: strange.loc[rows, name].to_numpy() for name in alarms}
-        seconds = scores.loc[rows, "frame"].to_numpy() / fps[clip]
-        found.append(ClipTimeline(clip, seconds, lines, spans, truth, len(labels[clip]) / fps[clip]))
+        shown_at = seconds(fps[clip], scores.loc[rows, "frame"].to_numpy())
+        end = float(seconds(fps[clip], len(labels[clip])))
+        found.append(ClipTimeline(clip, shown_at, lines, spans, truth, end))
     return found
 
 

@@ -211,4 +211,9 @@ def rate_sentence(
         f"Of that, and of the {hours_and_minutes(scores, fps)} watched, {rate:.2g} frames a second are scored, "
         f"{n_frames:,} in all"
     )
-    return sentence + ("." if rate == asked else f": fewer than the {asked:g} asked for, to bound the time this takes.")
+    if rate == asked:
+        return f"{sentence}."
+    return (
+        f"{sentence}: fewer than the {asked:g} asked for, to bound the time this takes. What lasts less than "
+        f"{1 / rate:.2g} s may lie between two of them; a higher max_frames_watch in the profile looks closer."
+    )

@@ -128,6 +128,8 @@ def words_for(
     listed: pd.DataFrame,
     events: pd.DataFrame | None,
     n_timelines: int,
+    *,
+    n_left_out: int = 0,
 ) -> dict[str, str]:
     """Sentences that differ between pages with and without labels, and with what is shown, by the name to glue.
 
@@ -141,9 +143,12 @@ def words_for(
         From `true_events`.
     n_timelines : int
         Clips whose timelines are shown, at most.
+    n_left_out : int
+        Clips of which some or all could not be read.
     """
     n_clips = scores["clip"].nunique()
-    all_clips = "It shows all clips." if n_clips <= n_timelines else f"It shows {n_timelines} of {n_clips}."
+    every = "all clips" if not n_left_out else f"the {n_clips} clip(s) of which frames could be read"
+    all_clips = f"It shows {every}." if n_clips <= n_timelines else f"It shows {n_timelines} of {n_clips}."
     rest = f"; the strangest {len(listed)} are listed." if len(listed) < len(moments) else "."
     words = {"timelines_sentence": all_clips, "moments_sentence": f"There are {len(moments) or 'none'}{rest}"}
     normal_cost = "so the alarms can only be held against those in normal footage."

@@ -14,6 +14,7 @@
     ...clip,
     index,
     frames: new Int32Array(bytes(clip.frames).buffer),
+    seconds: new Float64Array(bytes(clip.seconds).buffer), // of each scored frame: not all cameras keep an even rate
     labels: clip.labels && bytes(clip.labels),
     scores: clip.scores.map((text) => new Float32Array(bytes(text).buffer)),
     pictures: new Int32Array(bytes(clip.pictures).buffer), // which of the frames have a picture
@@ -408,6 +409,13 @@
     drawLanes();
   }
 
+  function frameAt(clip, second) {
+    const after = Math.max(clip.seconds.findIndex((one) => one >= second), 1);
+    if (clip.seconds.length < 2) return clip.frames[0];
+    const [before, next] = [clip.seconds[after - 1], clip.seconds[after]];
+    return clip.frames[after - 1] + ((second - before) / (next - before)) * (clip.frames[after] - clip.frames[after - 1]);
+  }
+
   function drawGrid(clip) {
     const parts = [];
     const [low, high] = range;
@@ -417,10 +425,10 @@
       parts.push(shape("line", { x1: MARGIN.left, x2: right, y1: y(z), y2: y(z) }));
       parts.push(shape("text", { x: MARGIN.left - 6, y: y(z) + 4, "text-anchor": "end" }, z ? signed(z).replace(".0", "") : "0"));
     }
-    const [first, last] = [clip.frames[0] / clip.fps, clip.frames.at(-1) / clip.fps];
+    const [first, last] = [clip.seconds[0], clip.seconds.at(-1)];
     const step = niceStep(Math.max(last - first, 0.1), plot.width / 90);
     for (let second = Math.ceil(first / step) * step; second <= last; second += step) {
-      const place = x(second * clip.fps);
+      const place = x(frameAt(clip, second));
       const name = second >= 60 ? clock(second).replace(".0", "") : `${+second.toFixed(2)} s`;
       parts.push(shape("line", { x1: place, x2: place, y1: plot.bottom, y2: plot.bottom + 4 }));
       parts.push(shape("text", { x: place, y: plot.bottom + 16, "text-anchor": place > right - 12 ? "end" : "middle" }, name));
@@ -525,8 +533,8 @@
     const place = x(frame);
     for (const [key, value] of Object.entries({ x1: place, x2: place, y1: 0, y2: plot.height })) at("head").setAttribute(key, value);
     at("scrub").value = state.row;
-    at("clock").textContent = `frame ${frame} · ${clock(frame / clip.fps)}`;
-    at("scrub").setAttribute("aria-valuetext", `frame ${frame}, ${clock(frame / clip.fps)}`);
+    at("clock").textContent = `frame ${frame} · ${clock(clip.seconds[state.row])}`;
+    at("scrub").setAttribute("aria-valuetext", `frame ${frame}, ${clock(clip.seconds[state.row])}`);
     detectorButtons.forEach((button, i) => {
       const score = clip.scores[i][state.row];
       const above = score >= thresholds[i];
@@ -606,15 +614,15 @@
     state.playing = true;
     drawPlayButton();
     let before = null;
-    let frame = clip.frames[state.row]; // goes on by fractions, and stands still while a sheet loads
+    let second = clip.seconds[state.row]; // stands still while a sheet loads
     const tick = (now) => {
       if (!state.playing || state.clip !== clip) return;
-      if (state.jumped) [frame, state.jumped] = [clip.frames[state.row], false];
-      const seconds = before === null ? 0 : Math.min((now - before) / 1000, 0.25);
+      if (state.jumped) [second, state.jumped] = [clip.seconds[state.row], false];
+      const passed = before === null ? 0 : Math.min((now - before) / 1000, 0.25);
       before = now;
-      if (at("waiting").hidden) frame += seconds * clip.fps * Number(at("speed").value);
+      if (at("waiting").hidden) second += passed * Number(at("speed").value);
       let row = state.row;
-      while (row < last && clip.frames[row + 1] <= frame) row += 1;
+      while (row < last && clip.seconds[row + 1] <= second) row += 1;
       if (row !== state.row) showRow(row);
       if (row === last) pause();
       else requestAnimationFrame(tick);
@@ -743,7 +751,8 @@
 
   function secondAway(sign) {
     const { clip, row } = state;
-    return rowOf(clip, clip.frames[row] + sign * Math.max(1, Math.round(clip.fps)));
+    const away = clip.seconds.findIndex((one) => one >= clip.seconds[row] + sign - 1e-9);
+    return away < 0 ? clip.seconds.length - 1 : sign < 0 ? Math.min(away, Math.max(row - 1, 0)) : Math.max(away, row);
   }
 
   function setStrength(value) {

@@ -1,0 +1,174 @@
+"""`make bench-gpu`, tried on a CPU, and what becomes of its file."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vadlib.errors import ParameterError, ResultsError
+from vadlib.report.dependencies import part_digests
+from vadlib.report.recorded import load_recorded
+from vadlib.report.recorded_gpu import record_gpu
+from vadlib.report.recorded_pages import recorded_section, recorded_table
+
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPT = ROOT / "benchmarks" / "gpu.py"
+
+
+def run(*arguments, **options):
+    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, **options)
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """The file of a quick run on this CPU."""
+    path = tmp_path_factory.mktemp("gpu") / "gpu.json"
+    done = run("--device", "cpu", "--quick", "--out", path, cwd="/")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return path
+
+
+def test_the_quick_run_measures_everything(measured):
+    found = json.loads(measured.read_text())
+    assert found["passed"]
+    assert found["failed"] == []
+    sections = found["sections"]
+    assert set(sections) == {"agreement", "speed", "decoding", "paper"}
+    for name in ("PaDiM", "Grad-CAM + SSIM", "SPADE", "CLIP prototypes"):
+        alike = sections["agreement"][f"{name}, float32"]
+        assert alike["fitted there"]["max_difference"] == 0  # the CPU beside itself
+        assert alike["fitted on the CPU"]["max_difference"] == 0
+        for batch in (4, 8):
+            speed = sections["speed"][f"{name}, batch {batch}"]
+            rate = speed["score"]["frames_per_second"]
+            assert 0 < rate["low"] <= rate["median"] <= rate["high"]
+            assert speed["score"]["peak_device_bytes"] is None
+    paper = sections["paper"]["batch 8"]
+    total = sum(value for part in paper["detectors"].values() for value in part.values())
+    assert paper["total_seconds"] == pytest.approx(total)
+    assert "decoding" in paper["formula"]
+    assert found["depends_on"] == part_digests(found["depends_on"])
+
+
+def test_a_piece_that_fails_is_named_and_the_others_go_on(tmp_path):
+    """A library that breaks SPADE's scores: an error in its place, a return code, everything else measured."""
+    code = (
+        "import sys, runpy; sys.path[:0] = [{root!r}, {folder!r}]\n"
+        "import gpu_measures, vadlib.detectors.spade as spade\n"
+        "gpu_measures.NAMES = ('SPADE', 'PaDiM')\n"
+        "def broken(*_, **__): raise RuntimeError('no kernel image')\n"
+        "spade.SpadeKnn.score_batch = broken\n"
+        "import gpu; sys.exit(gpu.main(['--device', 'cpu', '--quick', '--out', {out!r}]))"
+    ).format(root=str(ROOT), folder=str(SCRIPT.parent), out=str(tmp_path / "gpu.json"))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 1, done.stdout + done.stderr
+    found = json.loads((tmp_path / "gpu.json").read_text())
+    assert "no kernel image" in found["sections"]["speed"]["SPADE, batch 4"]["error"]
+    assert found["sections"]["speed"]["PaDiM, batch 4"]["score"]["seconds"] > 0
+    assert found["sections"]["decoding"]["videos"]["seconds"] > 0
+    assert not found["passed"]
+    assert "speed: SPADE, batch 4" in found["failed"]
+    assert "paper: batch 4" in found["failed"]  # there are no prototypes to extrapolate from
+    with pytest.raises(ResultsError, match="--quick"):
+        record_gpu(tmp_path / "gpu.json", allow_dirty=True)
+
+
+def test_time_that_is_over_stops_each_piece(tmp_path):
+    done = run("--device", "cpu", "--quick", "--seconds", "0.01", "--out", tmp_path / "gpu.json")
+    assert done.returncode == 1
+    found = json.loads((tmp_path / "gpu.json").read_text())
+    assert found["seconds"] < 60
+    assert "its time was over" in found["sections"]["agreement"]["PaDiM, on the CPU"]["error"]
+
+
+@pytest.mark.skipif("__import__('torch').cuda.is_available()", reason="there is a GPU here")
+@pytest.mark.parametrize(
+    ("arguments", "words"), [((), "torch sees no GPU here"), (("--device", "cuda"), "torch sees no GPU")]
+)
+def test_without_a_gpu_it_says_so(arguments, words, tmp_path):
+    done = run(*arguments, "--out", tmp_path / "gpu.json")
+    assert done.returncode == 2
+    assert done.stdout.startswith("not run: ")
+    assert words in done.stdout
+    assert not (tmp_path / "gpu.json").exists()
+
+
+def test_what_python_lacks_is_named_at_the_start(tmp_path):
+    """The bare interpreter, without the environment's packages."""
+    done = subprocess.run([sys.executable, "-I", "-S", str(SCRIPT)], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "lacks cv2, matplotlib, numpy" in done.stdout
+
+
+@pytest.fixture
+def taken(project, measured, monkeypatch):
+    """A small project under git that has the code of the file, and the file as a GPU would have written it."""
+    for part in ("benchmarks", "vadlib"):
+        ignored = shutil.ignore_patterns("__pycache__", "bundled")
+        shutil.copytree(ROOT / part, project / part, ignore=ignored)
+    (project / ".gitignore").write_text("*.json\n")
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "all"]):
+        identity = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+        subprocess.run(["git", *identity, *command], cwd=project, check=True)
+    found = json.loads(measured.read_text()) | {"quick": False, "device": "NVIDIA H200 (made up)"}
+
+    def write(**changes):
+        (project / "gpu.json").write_text(json.dumps(found | changes))
+        return project / "gpu.json"
+
+    return write
+
+
+def test_a_run_is_recorded_and_shown(taken, project):
+    folder = record_gpu(taken())
+    assert folder.name == "gpu-nvidia-h200-made-up"
+    assert sorted(path.name for path in folder.iterdir()) == ["metrics.json", "run.json"]
+    record = load_recorded(folder.name)
+    assert not record.is_stale
+    assert record.run["git"]["revision"]
+    assert "`make bench-gpu`" in recorded_table([record])
+    section = recorded_section(record)
+    assert "PaDiM, batch 4" in section
+    assert "| CLIP prototypes, float32 | 0.0e+00 | 1.0000 |" in section
+    assert "Total = sum over the detectors" in section
+    (project / "vadlib" / "detectors" / "padim.py").write_text("changed = True\n")
+    assert load_recorded(folder.name).is_stale
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"kind": "holiday"}, "it is another file"),
+        ({"format": 2}, "is not what `make bench-gpu` writes"),
+        ({"quick": True}, "--quick"),
+        ({"failed": ["speed: SPADE, batch 32"], "passed": False}, "1 pieces failed .speed: SPADE"),
+        ({"depends_on": {"benchmarks/gpu.py": "0" * 64}}, "benchmarks/gpu.py differ"),
+        ({"depends_on": {}}, "none is named"),
+    ],
+)
+def test_a_file_that_says_less_or_other_is_refused(taken, changes, words):
+    with pytest.raises(ResultsError, match=words):
+        record_gpu(taken(**changes))
+
+
+def test_a_run_that_was_stopped_is_refused(taken, project):
+    path = taken()
+    found = json.loads(path.read_text())
+    del found["seconds"]
+    path.write_text(json.dumps(found))
+    with pytest.raises(ResultsError, match="it lacks seconds: the run was stopped"):
+        record_gpu(path)
+    with pytest.raises(ResultsError, match="no file"):
+        record_gpu(project / "other.json")
+
+
+def test_uncommitted_changes_are_refused(taken, project):
+    path = taken()
+    (project / "new.py").write_text("")
+    with pytest.raises(ParameterError, match="uncommitted changes"):
+        record_gpu(path)
+    assert load_recorded(record_gpu(path, allow_dirty=True).name).run["git"]["dirty"]
