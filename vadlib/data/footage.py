@@ -18,7 +18,7 @@ from vadlib.errors import ParameterError
 TOLERATED = 0.2  # how far the share of whole clips may be from the share asked for, before clips are cut instead
 MAX_GUARD_SHARE = 0.1  # of a clip that is cut, at most, for the gap
 N_PIECES = 4  # of a clip, where there are too few clips to tell blocks by
-MAX_BLOCKS = 50  # to check a choice on: more would take their time, and tell no more
+MAX_BLOCKS = 20  # to check a choice on: more would take their time, and tell no more
 
 
 class HeldOut(NamedTuple):
