@@ -188,20 +188,27 @@ def list_alarms(
     """
     _check_table(table, score, fps)
     rule = rule or AlarmRule()
-    found = []
-    for clip, rows in table.sort_values(["clip", "frame"]).groupby("clip", sort=True):
-        values, lengths = rows[score].to_numpy(), rule.in_frames(fps[clip])
-        spans = {"first": rows["frame"].to_numpy(), "last": rows["last"].to_numpy() if "last" in rows else None}
+    ordered = table.sort_values(["clip", "frame"])
+    columns = {"scores": score, "first": "frame", "last": "last"}
+    columns = {name: ordered[column].to_numpy() for name, column in columns.items() if column in ordered}
+    clips = ordered["clip"].to_numpy(dtype=object)
+    starts = np.flatnonzero(np.append(True, clips[1:] != clips[:-1])) if len(clips) else []
+    found, names = [], []
+    for start, end in zip(starts, [*starts[1:], len(clips)], strict=True):
+        clip, own = clips[start], {name: values[start:end] for name, values in columns.items()}
         try:
-            if found and not (values >= high).any():  # most clips of a long recording: no table is made of nothing
-                _checked_series(values, **spans)
+            if found and not (own["scores"] >= high).any():  # most clips of a long recording: no table of nothing
+                _checked_series(own["scores"], own["first"], own.get("last"))
                 continue
-            events = find_events(values, high, low=low, **spans, **lengths)
+            events = find_events(**own, high=high, low=low, **rule.in_frames(fps[clip]))
         except ParameterError as error:
             raise ParameterError(f"clip {clip}: {error}") from None
-        events.insert(0, "clip", clip)
-        found.append(events.assign(start_s=events["first"] / fps[clip], end_s=(events["last"] + 1) / fps[clip]))
-    return pd.concat(found, ignore_index=True)
+        found.append(events)
+        names += [clip] * len(events)
+    alarms = pd.concat(found, ignore_index=True)
+    rates = np.array([fps[clip] for clip in names], float)
+    alarms.insert(0, "clip", pd.Series(names, dtype=table["clip"].dtype))
+    return alarms.assign(start_s=alarms["first"] / rates, end_s=(alarms["last"] + 1) / rates)
 
 
 def footage_hours(table: pd.DataFrame, fps: Mapping[str, float]) -> float:
