@@ -60,7 +60,11 @@ class Frames:
     def __iter__(self) -> Iterator[SimpleNamespace]:
         for start in range(0, self.n_frames, self.batch_size):
             rows = np.arange(start, min(start + self.batch_size, self.n_frames))
-            yield SimpleNamespace(images=self.images[rows % len(self.images)], rows=rows, labels=(rows % 2).astype(int))
+            first = start % len(self.images)
+            images = self.images[first : first + len(rows)]
+            if len(images) < len(rows):  # only where the batches do not divide the frames that there are
+                images = self.images[rows % len(self.images)]
+            yield SimpleNamespace(images=images, rows=rows, labels=(rows % 2).astype(int))
 
 
 def make_frames(n: int, size: int, seed: int, patch: np.ndarray | None = None) -> torch.Tensor:

@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from vadlib.cli import app
 from vadlib.errors import ParameterError, ResultsError
 from vadlib.report.dependencies import part_digests
 from vadlib.report.recorded import load_recorded
@@ -170,6 +172,12 @@ def test_a_run_that_was_stopped_is_refused(taken, project):
         record_gpu(path)
     with pytest.raises(ResultsError, match="no file"):
         record_gpu(project / "other.json")
+
+
+def test_the_command_takes_the_file(taken, project):
+    path = taken()
+    done = CliRunner().invoke(app, ["record", "gpu", str(path)])
+    assert done.output == f"recorded in {project}/book/recorded/gpu-nvidia-h200-made-up\n"
 
 
 def test_uncommitted_changes_are_refused(taken, project):
