@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import os
 import signal
 import sys
 import tempfile
@@ -113,10 +114,14 @@ def _in_words(entry: dict) -> str:
 
 
 def agreement(report: Report, sizes, device: str, deadline: float) -> None:
-    """Every network and detector, in float32 and in what `auto` takes, beside float32 on the CPU."""
+    """Every network and detector, in float32 and, where `auto` takes it, in bfloat16, beside float32 on the CPU."""
     import gpu_measures as measures
+    import torch
 
-    for precision in ("float32", "bfloat16"):
+    from vadlib.networks.tapped import bfloat16_is_fast
+
+    precisions = ("float32", "bfloat16") if bfloat16_is_fast(torch.device(device)) else ("float32",)
+    for precision in precisions:
         for architecture in ("resnet18", "efficientnet_lite0", "clip_vision"):
             if architecture == "efficientnet_lite0" and importlib.util.find_spec("timm") is None:
                 continue
@@ -129,7 +134,7 @@ def agreement(report: Report, sizes, device: str, deadline: float) -> None:
         made = report.attempt(
             "agreement", f"{name}, on the CPU", deadline, lambda n=name, o=one: _reference(n, sizes, o)
         )
-        for precision in ("float32", "bfloat16") if made else ():
+        for precision in precisions if made else ():
             report.attempt("agreement", f"{name}, {precision}", deadline, lambda o=one, p=precision: o[0].on(device, p))
 
 
@@ -241,8 +246,10 @@ def main(arguments: list[str] | None = None) -> int:
             f"most {options.seconds:.0f} s. To try the script itself: python benchmarks/gpu.py --device cpu --quick"
         )
         return 2
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    report = Report(options.out, facts(device, options.quick, options.seconds), lambda text: print(text, flush=True))
+    out = options.out.absolute()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    os.chdir(ROOT)  # the project whose code is digested
+    report = Report(out, facts(device, options.quick, options.seconds), lambda text: print(text, flush=True))
     print(f"on {report.content['device']}; frames are made here and wait in the host's memory", flush=True)
     sections = {"agreement": agreement, "speed": speeds, "decoding": decode, "paper": paper}
     for name, section in sections.items():
@@ -254,7 +261,7 @@ def main(arguments: list[str] | None = None) -> int:
             report.failed.append(f"{name}: {type(error).__name__}: {error}")
     report.content |= {"seconds": time.monotonic() - start, "passed": not report.failed}
     report.write()
-    print(f"{'passed' if not report.failed else 'FAILED: ' + '; '.join(report.failed)}; written to {options.out}")
+    print(f"{'passed' if not report.failed else 'FAILED: ' + '; '.join(report.failed)}; written to {out}")
     return 0 if not report.failed else 1
 
 

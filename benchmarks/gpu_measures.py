@@ -20,7 +20,7 @@ from vadlib.data import Clip, FrameReader, VideoDataset
 from vadlib.detectors import ClipPrototypes, GradCamSsim, Padim, SpadeKnn
 
 # Largest difference as a share of the scores' spread, and lowest rank correlation, against float32 on the CPU.
-TOLERANCES = {"float32": (0.02, 0.99), "bfloat16": (0.5, 0.9)}
+TOLERANCES = {"float32": (0.01, 0.995), "bfloat16": (0.15, 0.98)}  # on a CPU, bfloat16 is off by up to 0.03
 NAMES = ("PaDiM", "Grad-CAM + SSIM", "SPADE", "CLIP prototypes")
 LAYERS = ("layer1", "layer2", "layer3", "layer4")
 
@@ -48,7 +48,7 @@ class Sizes:
     video: tuple[int, int] = (480, 856)
 
 
-QUICK = Sizes(64, 20, 4, 3, "random", (4, 8), 2, (8, 16), 16, 12, 40, 20, (96, 128))
+QUICK = Sizes(32, 12, 4, 3, "random", (4, 8), 2, (8, 16), 16, 12, 40, 20, (96, 128))
 
 
 class Frames:
@@ -60,7 +60,11 @@ class Frames:
     def __iter__(self) -> Iterator[SimpleNamespace]:
         for start in range(0, self.n_frames, self.batch_size):
             rows = np.arange(start, min(start + self.batch_size, self.n_frames))
-            yield SimpleNamespace(images=self.images[rows % len(self.images)], rows=rows, labels=(rows % 2).astype(int))
+            first = start % len(self.images)
+            images = self.images[first : first + len(rows)]
+            if len(images) < len(rows):  # only where the batches do not divide the frames that there are
+                images = self.images[rows % len(self.images)]
+            yield SimpleNamespace(images=images, rows=rows, labels=(rows % 2).astype(int))
 
 
 def make_frames(n: int, size: int, seed: int, patch: np.ndarray | None = None) -> torch.Tensor:
@@ -188,24 +192,24 @@ def speed(name: str, sizes: Sizes, device: str, batch: int, pool: torch.Tensor) 
     """Fit (two sizes, so that a fixed part shows), score and heatmap; the copy to the device is in all of them."""
     few, many = (max(n, 2 * sizes.prototypes, sizes.neighbours) for n in sizes.fit_counts)
     repeats = max(sizes.repeats // 2, 1)
-    made = [make_detector(name, sizes, device, "auto") for _ in range(2)]
+    detector = make_detector(name, sizes, device, "auto")
 
-    def fit(detector, n: int) -> dict[str, Any]:
+    def fit(n: int) -> dict[str, Any]:
         return rates(lambda: detector.fit(Frames(pool, n, batch)), n, repeats, device)
 
     found = {
-        "precision": made[0].network.precision,
-        "fit_few": with_peak(lambda: fit(made[0], few), device),
-        "fit": with_peak(lambda: fit(made[1], many), device),
+        "precision": detector.network.precision,
+        "fit_few": with_peak(lambda: fit(few), device),
+        "fit": with_peak(lambda: fit(many), device),
     }
     reader = Frames(pool, max(sizes.n_score, 2 * batch), batch)
     found["score"] = with_peak(
-        lambda: rates(lambda: made[1].score_columns(reader), reader.n_frames, sizes.repeats, device), device
+        lambda: rates(lambda: detector.score_columns(reader), reader.n_frames, sizes.repeats, device), device
     )
-    if hasattr(made[1], "heatmap"):
+    if hasattr(detector, "heatmap"):
         images = pool[: min(32, batch)]
         found["heatmap"] = with_peak(
-            lambda: rates(lambda: made[1].heatmap(images), len(images), repeats, device), device
+            lambda: rates(lambda: detector.heatmap(images), len(images), repeats, device), device
         )
     return found
 

@@ -1,14 +1,17 @@
+import shutil
 import signal
 import subprocess
 import sys
 import time
 
 import cv2
+import pandas as pd
 import pytest
 
 from vadlib import cli
 from vadlib.errors import BusyError, ParameterError
 from vadlib.report.book import build_book
+from vadlib.report.parameters import notebook_parameters
 from vadlib.storage import RunLock
 
 
@@ -49,20 +52,55 @@ def test_extract_takes_size_split_and_format(tiny_world, tmp_path, project_root)
     assert done.stderr.startswith("error: split: 'train', 'test' or None")
 
 
-@pytest.mark.parametrize(("flags", "expected"), [([], False), (["--skip-unreadable"], True)])
-def test_book_passes_skip_unreadable(monkeypatch, flags, expected):
-    given = {}
+@pytest.mark.parametrize("option", ["skip_unreadable", "allow_missing"])
+@pytest.mark.parametrize("given", [False, True])
+def test_book_and_record_pass_their_switches(monkeypatch, option, given):
+    found = {}
 
-    def build_book(profile, **options):
-        given.update(options)
-        return "index.html", True
+    def take(name, result):
+        def called(*_, **options):
+            found[name] = options
+            return result
 
-    monkeypatch.setattr("vadlib.report.book.build_book", build_book)
-    monkeypatch.setattr(sys, "argv", ["vadlib", "book", *flags])
-    with pytest.raises(SystemExit) as exit_:
-        cli.main()
-    assert exit_.value.code == 0
-    assert given["skip_unreadable"] is expected
+        return called
+
+    monkeypatch.setattr("vadlib.report.book.build_book", take("book", ("index.html", True)))
+    monkeypatch.setattr("vadlib.report.recording.record", take("record", []))
+    flags = ["--" + option.replace("_", "-")] if given else []
+    for arguments in (["book"], ["record", "demo", "02_padim"]):
+        monkeypatch.setattr(sys, "argv", ["vadlib", *arguments, *flags])
+        with pytest.raises(SystemExit) as exit_:
+            cli.main()
+        assert exit_.value.code == 0
+        assert found[arguments[0]][option] is given
+
+
+def test_switches_reach_every_notebook_that_opens_data(project_root):
+    for path in sorted((project_root / "notebooks").glob("*.py")):
+        if "open_dataset(" in path.read_text():
+            declared = notebook_parameters(path)
+            assert {"skip_unreadable", "allow_missing"} <= set(declared), path
+    snakefile = (project_root / "Snakefile").read_text()
+    makefile = (project_root / "Makefile").read_text()
+    for name in ("skip_unreadable", "allow_missing"):
+        assert f'"{name}"' in snakefile
+        assert f"$({name.upper()})),--{name.replace('_', '-')})" in makefile
+
+
+def test_an_incomplete_copy_is_extracted_on_purpose(tiny_world, tmp_path, project_root):
+    copy = shutil.copytree(tiny_world, tmp_path / "copy")
+    clips = sorted((copy / "testing/frames").iterdir())
+    shutil.rmtree(clips[0])
+    sorted(clips[1].iterdir())[1].unlink()
+    command = ("extract", "synthcampus", str(copy), str(tmp_path / "out"), "--split", "test")
+    refused = vadlib(*command, cwd=project_root)
+    assert refused.returncode == 1
+    assert "--allow-missing" in refused.stderr
+    done = vadlib(*command, "--allow-missing", "--skip-unreadable", cwd=project_root)
+    assert (done.returncode, "missing: 1 clip" in done.stderr) == (0, True), done.stderr
+    index = pd.read_csv(tmp_path / "out/index.csv", dtype={"clip": str})
+    assert {clips[0].name, clips[1].name}.isdisjoint(index["clip"])
+    assert f"left out: testing/frames/{clips[1].name}: frames " in done.stderr
 
 
 @pytest.mark.parametrize(

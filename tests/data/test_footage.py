@@ -77,11 +77,11 @@ def test_many_clips_are_checked_in_blocks_of_neighbours():
     by_clip = pd.Series(blocks).groupby(table["clip"].to_numpy()).nunique()
     assert (by_clip == 1).all(), "a clip lies in one block"
     sizes = pd.Series(blocks).value_counts()
-    assert len(sizes) == 50
-    assert set(sizes) == {4, 6}
+    assert len(sizes) == 20
+    assert set(sizes) == {12}
     clips = sorted(table["clip"].unique())
     of_clip = dict(zip(table["clip"], blocks, strict=True))
-    assert len([clip for before, clip in pairwise(clips) if of_clip[clip] != of_clip[before]]) == 49
+    assert len([clip for before, clip in pairwise(clips) if of_clip[clip] != of_clip[before]]) == 19
 
 
 def test_more_clips_than_frames_give_one_each():

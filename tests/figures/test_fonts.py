@@ -18,6 +18,7 @@ NAMES = [
     "प्रवेश द्वार",
     "ประตู",
     "ქუჩა 대문",
+    "$犬$ and $x",
     "a\tb\x07c",
     "caf\udce9",
     "\u200egate\u2066",
@@ -62,7 +63,7 @@ def named(names, ticks=("x",)):
     """A figure with names wherever the report's figures have some, drawn with warnings as errors."""
     figure, every = plt.subplots(len(names), squeeze=False)
     for axes, name in zip(every.flat, names, strict=True):
-        axes.set_title(name, loc="left", parse_math=False)
+        axes.set_title(name, loc="left")
     every[0, 0].set_yticks(range(len(ticks)), ticks)
     make_readable(figure)
     with warnings.catch_warnings():

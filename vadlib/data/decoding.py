@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from vadlib.data.files import require_file
+from vadlib.data.files import SKIPPING, require_file
 from vadlib.errors import UnreadableError
 
 if TYPE_CHECKING:  # imported where a video is opened: folders of frames, and all that is fitted on them, do without
@@ -72,7 +72,7 @@ class VideoDecoder:
         except av.FFmpegError as error:
             raise UnreadableError(
                 f"{path} is not a video that can be opened ({error.strerror}). If it is still being recorded, wait "
-                "until it is finished; if it was cut short in copying, copy it again."
+                f"until it is finished; if it was cut short in copying, copy it again, {SKIPPING}."
             ) from error
         try:
             is_picture = self.format.startswith("image2") or self.format.endswith("_pipe")

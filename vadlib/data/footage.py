@@ -20,7 +20,7 @@ TOLERATED = 0.2  # how far the share of whole clips may be from the share asked 
 MAX_GUARD_SHARE = 0.1  # of a clip that is cut, at most, for the gap
 ROUNDING = 1e-9  # of seconds times frames per second
 N_PIECES = 4  # of a clip, where there are too few clips to tell blocks by
-MAX_BLOCKS = 50  # to check a choice on: more would take their time, and tell no more
+MAX_BLOCKS = 20  # to check a choice on: more would take their time, and tell no more
 
 
 class HeldOut(NamedTuple):

@@ -82,7 +82,9 @@ def open_home(name: str, home: Path, opening: Opening) -> VideoDataset:
     tested = sources["test"] if flat else test_labels
     found += [(clip_id, "test", sources["test"].get(clip_id)) for clip_id in tested]
     facts, left_out = _count_frames(found, home, opening.skip_unreadable)
-    found = [(clip_id, split, path) for clip_id, split, path in found if path is None or path in facts]
+    gone = {clip_id for clip_id, _, path in found if path is not None and path not in facts}
+    found = [each for each in found if each[0] not in gone]
+    events = _read_events(home / "events.csv")
     clips, labels, masks = [], {}, _arrays(mask_folder)
     for clip_id, split, path in found:
         n_frames, fps = facts.get(path, (len(test_labels.get(clip_id, ())), _fps(facts)))
@@ -100,7 +102,7 @@ def open_home(name: str, home: Path, opening: Opening) -> VideoDataset:
         labels,
         masks,
         _read_mask,
-        _read_events(home / "events.csv"),
+        events[~events["clip"].isin(gone)].reset_index(drop=True),
         tuple(missing),
         tuple(left_out),
         {"labels": name_place(source, home) if source else "none"} | left_out_facts(left_out),

@@ -18,6 +18,7 @@ scored, each stands for the frames from its own to the one before the next; the 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -189,24 +190,31 @@ def list_alarms(
     """
     _check_table(table, score, fps)
     rule = rule or AlarmRule()
-    found = []
-    for clip, rows in table.sort_values(["clip", "frame"]).groupby("clip", sort=True):
-        values, first = rows[score].to_numpy(), rows["frame"].to_numpy()
-        last = rows["last"].to_numpy() if "last" in rows else first
+    ordered = table.sort_values(["clip", "frame"])
+    scores, first = ordered[score].to_numpy(), ordered["frame"].to_numpy()
+    last = ordered["last"].to_numpy() if "last" in ordered else first
+    clips = ordered["clip"].to_numpy(dtype=object)
+    edges = np.flatnonzero(np.append(True, np.append(clips[1:] != clips[:-1], True)))
+    found, names = [], []
+    for start, end in itertools.pairwise(edges):
+        clip, own = clips[start], (scores[start:end], first[start:end], last[start:end])
         try:
-            if found and not (values >= high).any():  # most clips of a long recording: no table is made of nothing
-                _checked_series(values, first, last)
+            if found and not (own[0] >= high).any():  # most clips of a long recording: no table of nothing
+                _checked_series(*own)
                 continue
-            events = _find_in_clip(values, high, low, first, last, fps[clip], rule)
+            events = _find_in_clip(*own, high, low, fps[clip], rule)
         except ParameterError as error:
             raise ParameterError(f"clip {clip}: {error}") from None
-        events.insert(0, "clip", clip)
-        starts, ends = seconds(fps[clip], events["first"]), seconds(fps[clip], events["last"] + 1)
-        found.append(events.assign(start_s=starts, end_s=ends))
-    return pd.concat(found, ignore_index=True)
+        found.append(events)
+        names += [clip] * len(events)
+    alarms = pd.concat(found, ignore_index=True)
+    alarms.insert(0, "clip", pd.Series(names, dtype=table["clip"].dtype))
+    times = [seconds(fps[row.clip], (row.first, row.last + 1)) for row in alarms.itertuples()]
+    starts_ends = np.array(times, float).reshape(-1, 2)
+    return alarms.assign(start_s=starts_ends[:, 0], end_s=starts_ends[:, 1])
 
 
-def _find_in_clip(scores, high, low, first, last, rate: float, rule: AlarmRule) -> pd.DataFrame:
+def _find_in_clip(scores, first, last, high, low, rate: float, rule: AlarmRule) -> pd.DataFrame:
     """`find_events` by a rule in seconds: at an even rate frames are counted, else the ticks of their times."""
     if not isinstance(rate, UnevenRate):
         return find_events(scores, high, low=low, first=first, last=last, **rule.in_frames(rate))

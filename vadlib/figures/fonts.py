@@ -28,10 +28,12 @@ def make_readable(figure: Figure) -> None:
             said = [label.get_text() for label in axis.get_ticklabels()]
             shown = [_drawable(text, _base(label)) for text, label in zip(said, axis.get_ticklabels(), strict=True)]
             if said != shown:
-                axis.set_ticks(axis.get_ticklocs(), shown)
+                axis.set_ticks(axis.get_ticklocs(), shown, parse_math=False)
     for text in figure.findobj(Text):
         base = _base(text)
-        text.set_text(_drawable(text.get_text(), base))
+        shown = _drawable(text.get_text(), base)
+        if shown != text.get_text():
+            text.set(text=shown, parse_math=False)  # in which a code point would be a command
         others = {_font_with(char) for char in _lacking(text.get_text(), base)}
         if others:
             text.set_fontfamily([*text.get_fontfamily(), *sorted(others)])

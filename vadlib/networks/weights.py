@@ -19,6 +19,7 @@ from vadlib.errors import WeightsError
 from vadlib.networks import hub
 from vadlib.storage import file_sha256
 
+RANDOM = ("random", "random-vit-b-32")  # names of weights that are drawn
 BUNDLED = Path(__file__).parent / "bundled"
 
 
@@ -191,7 +192,7 @@ def at_hand(architecture: str, weights: str) -> bool:
     known = [entry for entry in KNOWN if (entry.architecture, entry.name) == (architecture, weights)]
     if known:
         return not known[0].look()[1]
-    return weights == "random" or Path(weights).exists()
+    return weights in RANDOM or Path(weights).exists()
 
 
 def check_finite(state: dict[str, torch.Tensor], source: str) -> None:

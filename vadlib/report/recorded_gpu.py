@@ -103,7 +103,7 @@ def _checked(path: Path) -> dict:
             "or give --seconds more where time was over, and run it again"
         )
     changed = changed_parts(found["depends_on"])
-    if changed or not found["depends_on"]:
+    if changed or not found["depends_on"] or None in found["depends_on"].values():
         raise ResultsError(
             f"record: {path} was written by other code than this project's ({', '.join(changed) or 'none is named'} "
             f"differ); check out the revision that ran, or run `{COMMAND}` again with this one"
