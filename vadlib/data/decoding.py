@@ -1,6 +1,6 @@
 """Video files to pictures, by FFmpeg's libraries (PyAV): every picture that can be decoded, in playing order.
 
-What a file holds is what comes out: neither the ending of its name nor the number of frames in its header is believed.
+What a file holds is what comes out, whatever the ending of its name and the number of frames in its header say.
 Decoding goes on behind damage, as players do; what was wrong is kept in `VideoDecoder.damage`.
 """
 
@@ -28,6 +28,7 @@ VIDEO_SUFFIXES = (  # a file called so is meant as a video, and an error if it i
 )  # fmt: skip
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".heic", ".heif", ".avif", ".ico")
 MICROSECONDS = 1_000_000  # FFmpeg's unit of a container's times
+Y4M = b"YUV4MPEG2"  # how a file begins that is raw pictures behind a line of text
 TEXT_BYTES = 4096  # at a file's beginning, by which text is told from video
 CONTROL_CHARACTERS = bytes(set(range(32)) - set(b"\t\n\r\f")) + b"\x7f"
 REWRITE = "`ffmpeg -i IN OUT.mp4` writes what can be decoded into a new file"
@@ -68,7 +69,9 @@ class VideoDecoder:
         self.damage: list[str] = []
         try:
             # An absolute path: a relative one could be taken for a protocol, as in "concat:a/b.avi".
-            self._container = av.open(os.path.abspath(path), container_options={"protocol_whitelist": "file"})
+            self._container = av.open(
+                os.path.abspath(path), container_options={"protocol_whitelist": "file"}, metadata_errors="replace"
+            )
         except av.FFmpegError as error:
             raise UnreadableError(
                 f"{path} is not a video that can be opened ({error.strerror}). If it is still being recorded, wait "
@@ -143,6 +146,8 @@ class VideoDecoder:
 
     def picture(self, frame: av.VideoFrame) -> np.ndarray:
         """A frame as people see it: uint8 (H, W, 3) RGB, turned upright where the camera was held sideways."""
+        # By way of BGR: straight to RGB, FFmpeg rounds video of 10 bits in another way than OpenCV, whose pictures
+        # these are to the bit.
         bgr = self._to_bgr.reformat(frame, format="bgr24", interpolation="BICUBIC", threads=1).to_ndarray()
         image = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
         quarter_turns = round(frame.rotation / 90)
@@ -200,4 +205,5 @@ def is_text(path: Path) -> bool:
             start = file.read(TEXT_BYTES)
     except OSError as error:
         raise UnreadableError(f"{path} cannot be read: {error.strerror}.") from error
-    return bool(start) and len(start) == len(start.translate(None, CONTROL_CHARACTERS))
+    looks_so = bool(start) and len(start) == len(start.translate(None, CONTROL_CHARACTERS))
+    return looks_so and not start.startswith(Y4M)

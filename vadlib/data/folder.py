@@ -65,7 +65,7 @@ def open_videos(
     paths : sequence of path-like
         Video files, or folders of numbered pictures.
     fps : float
-        Frames a second of folders, and of files whose header has no believable rate.
+        Frames per second of folders, and of files that state no rate and no times of frames.
     scene : str
         The camera that all of them show.
     skip_unreadable : bool

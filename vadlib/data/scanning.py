@@ -12,7 +12,8 @@ import os
 import zlib
 from collections import Counter
 from contextlib import suppress
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +26,6 @@ from vadlib.frame_times import UnevenRate
 from vadlib.storage import write_atomically
 
 CACHE = "VADLIB_CACHE"  # the environment variable that names a folder to keep scans in; without it none is kept
-FORMAT = 1  # of what is kept
 MAX_FPS = 1000.0
 TOLERATED_FRAMES = 1.5  # by which a frame may be earlier or later than at an even rate: time stamps are rounded
 TOLERATED_END_FRAMES = 3  # that the pictures may end early: cuts made without encoding lose some
@@ -75,7 +75,8 @@ def scan_video(path: Path) -> VideoScan:
 @lru_cache(maxsize=2**16)
 def _scan(path: Path, n_bytes: int, changed_ns: int) -> VideoScan:
     """A scan, from the folder that `CACHE` names where it is there: a day of footage takes minutes to decode."""
-    state = hashlib.sha256(repr((str(path.resolve()), n_bytes, changed_ns, FORMAT)).encode()).hexdigest()
+    of_file = (str(path.resolve()), n_bytes, changed_ns, version("av"), _code())
+    state = hashlib.sha256(repr(of_file).encode()).hexdigest()
     kept = Path(os.environ[CACHE], f"{state}.json") if os.environ.get(CACHE) else None
     if kept is not None:
         with suppress(OSError, ValueError, KeyError, TypeError, ParameterError):
@@ -91,13 +92,23 @@ def _scan(path: Path, n_bytes: int, changed_ns: int) -> VideoScan:
     return scan
 
 
+@cache
+def _code() -> str:
+    """Digest of what makes a scan: what another revision found does not count."""
+    here = Path(__file__)
+    return hashlib.sha256(
+        b"".join(here.with_name(f"{name}.py").read_bytes() for name in ("decoding", "scanning"))
+    ).hexdigest()
+
+
 def _decode(path: Path) -> VideoScan:
     times, pictures = [], []  # of each frame: when it is shown and when its packet came; a checksum of its brightness
     with VideoDecoder(path) as video:
         for frame in video:
             if not times:
                 height, width = video.picture(frame).shape[:2]
-            times.append([np.nan if stamp is None else stamp * frame.time_base for stamp in (frame.pts, frame.dts)])
+            unit = float(frame.time_base or 0) or np.nan
+            times.append([np.nan if stamp is None else stamp * unit for stamp in (frame.pts, frame.dts)])
             pictures.append(zlib.crc32(frame.planes[0]))
             last = frame.duration * float(frame.time_base) if frame.duration and frame.time_base else 0.0
         stream = video.stream
@@ -137,15 +148,18 @@ def _rising(shown: np.ndarray, decoded: np.ndarray) -> tuple[np.ndarray | None, 
 
 
 def _mended(times: np.ndarray) -> tuple[float, np.ndarray | None]:
-    """How many steps do not go forward, and the times with the usual step in their place."""
-    if np.isnan(times[:-1]).any() or (len(times) == 1 and np.isnan(times[0])):
+    """How many steps do not go forward, and the times with the usual step in their place.
+
+    The last frames may have no time: they come out of the decoder when no packet goes in any more.
+    """
+    known = len(times) - int(np.isnan(times[::-1]).cumprod().sum())
+    if known == 0 or np.isnan(times[:known]).any():
         return np.inf, None
     steps = np.diff(times)
     forward = steps[steps > 0]
     if len(times) > 1 and not len(forward):
         return np.inf, None
-    wrong = ~(steps > 0)  # the last time may be unknown
-    mended = np.where(wrong, np.median(forward) if len(forward) else 0.0, steps)
+    mended = np.where(steps > 0, steps, np.median(forward) if len(forward) else 0.0)
     return int((steps <= 0).sum()), np.append(0.0, np.cumsum(mended))
 
 
