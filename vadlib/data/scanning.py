@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vadlib.data.decoding import VideoDecoder
-from vadlib.data.files import require_file
+from vadlib.data.decoding import CORRUPT, UNDECODED, VideoDecoder
+from vadlib.data.files import SKIPPING, require_file
 from vadlib.errors import ParameterError, UnreadableError
 from vadlib.frame_times import UnevenRate
 from vadlib.storage import write_atomically
@@ -30,6 +30,7 @@ MAX_FPS = 1000.0
 TOLERATED_FRAMES = 1.5  # by which a frame may be earlier or later than at an even rate: time stamps are rounded
 TOLERATED_END_FRAMES = 3  # that the pictures may end early: cuts made without encoding lose some
 TOLERATED_END_S = 1.0  # the same where the container's duration is that of its sound, too
+MIN_HOLE_S, MIN_HOLE_STEPS = 0.5, 5  # without a picture, in seconds and in usual steps, likewise
 MIN_STILL_S, MIN_STILL_FRAMES = 5.0, 10  # of the very same picture, from which on it is worth a word
 
 
@@ -120,21 +121,30 @@ def _decode(path: Path) -> VideoScan:
             f"{path}: not one of its {codec} pictures can be decoded. If it was cut short in copying or is still being "
             "recorded, copy it again."
         )
+    n_lost = found[UNDECODED]
+    if n_lost > len(times):
+        raise UnreadableError(
+            f"{path}: {n_lost} of its {n_lost + len(times)} {codec} pictures cannot be decoded; it is damaged, or "
+            f"encrypted. Copy or export it again, without encryption, {SKIPPING}."
+        )
     starts, n_jumps = _rising(*np.array(times, np.float64).T)
     rate = _rate(starts, last, [rate for rate in header_rates if 0 < rate <= MAX_FPS])
+    if found[CORRUPT] <= n_jumps:  # where recordings were joined; nothing is missing there
+        del found[CORRUPT]
     damage = [f"{what}, {n} times" if n > 1 else what for what, n in found.items()]
-    notes = _still(np.array(pictures), starts, rate)
+    notes = [*_still(np.array(pictures), starts, rate), *_holes(starts)]
     if n_jumps:
         notes.append(f"its clock jumps back {n_jumps} times; there the usual time to the next frame is taken")
     elif starts is not None and stated_end is not None:
         step = max(last, float(np.quantile(np.diff(starts), 0.9)) if len(starts) > 1 else 0.0)
         begin = np.nan_to_num(times[0][0])
         end = begin + starts[-1] + step
+        words = f"its pictures end after {end - begin:.1f} of the {stated_end - begin:.1f} seconds that it states"
         if stated_end - end > max(TOLERATED_END_FRAMES * step, TOLERATED_END_S if with_sound else 0.0):
-            damage.append(
-                f"its pictures end after {end - begin:.1f} of the {stated_end - begin:.1f} seconds that it states; if "
-                "it was cut short, copy it again"
-            )
+            if with_sound:
+                notes.append(f"{words}; sound or subtitles go on, or it was cut short")
+            else:
+                damage.append(f"{words}; if it was cut short, copy it again")
     return VideoScan(len(times), rate, height, width, tuple(damage), tuple(notes))
 
 
@@ -176,6 +186,15 @@ def _rate(starts: np.ndarray | None, last: float, header_rates: list[float]) -> 
 def _departure(starts: np.ndarray, rate: float) -> float:
     """How far frames are from their times at an even rate, in seconds, at most."""
     return float(np.abs(starts - np.arange(len(starts)) / rate).max())
+
+
+def _holes(starts: np.ndarray | None) -> list[str]:
+    """A word on the longest stretch without a picture, where pictures come regularly else."""
+    steps = np.diff(starts) if starts is not None and len(starts) > MIN_STILL_FRAMES else np.zeros(1)
+    longest = int(steps.argmax())
+    if steps[longest] <= max(MIN_HOLE_S, MIN_HOLE_STEPS * np.quantile(steps, 0.9)):
+        return []
+    return [f"no picture for {steps[longest]:.1f} s from {starts[longest]:.1f} s on"]
 
 
 def _still(pictures: np.ndarray, starts: np.ndarray | None, rate: float) -> list[str]:
