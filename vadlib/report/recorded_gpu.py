@@ -133,7 +133,7 @@ def gpu_tables(record: Recorded) -> str:
 
 
 def _device(run: Mapping) -> str:
-    on_gpu = run["device_memory_bytes"] is not None
+    on_gpu = run.get("device_memory_bytes") is not None  # earlier records lack it
     more = f", {run['device_memory_bytes'] / 2**30:.0f} GiB, CUDA {run['cuda']}" if on_gpu else ""
     return f"Measured on {run['device']}{more}."
 
