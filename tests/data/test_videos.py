@@ -110,7 +110,7 @@ def test_exact_counts_to_the_end(tmp_path, write):
     assert len(frames_of(path, [0, 5], 40, exact=True)) == 2
     videos.check_whole(path, 40)
     for n_frames in (39, 41):  # more frames than the data set says are as wrong as fewer
-        message = rf"01_0001\.avi: {n_frames} frames expected, 40 can be decoded\. .*copy it again"
+        message = rf"01_0001\.avi: {n_frames} frames expected, 40 can be decoded\. .*copy the file again"
         first, last = frames_of(path, [0, 5], n_frames, exact=True)
         assert write.identify(first)[0] == 0
         with pytest.raises(UnreadableError, match=message):

@@ -25,7 +25,7 @@ from vadlib.errors import ParameterError, UnreadableError
 from vadlib.frame_times import UnevenRate
 from vadlib.storage import write_atomically
 
-CACHE = "VADLIB_CACHE"  # the environment variable that names a folder to keep scans in; without it none is kept
+CACHE = "VADLIB_CACHE"  # internal: names a folder that the processes of one build share; `vadlib.environment` sets it
 MAX_FPS = 1000.0
 TOLERATED_FRAMES = 1.5  # by which a frame may be earlier or later than at an even rate: time stamps are rounded
 TOLERATED_END_FRAMES = 3  # that the pictures may end early: cuts made without encoding lose some
