@@ -15,7 +15,7 @@ PROFILE_FILE = f"notebooks/profiles/{PROFILE}.yml"
 with open(PROFILE_FILE) as file:
     PARAMETERS = yaml.safe_load(file)
 
-# What the command line changes of the profile: another folder for the data set, another file of weights.
+# What the command line changes of the profile: the data set's folder, the file of weights, and how strictly the set is opened.
 OVERRIDES = {name: config[name] for name in ("dataset_root", "weights", "skip_unreadable", "allow_missing") if config.get(name)}
 WEIGHTS_FILE = [name for name in (OVERRIDES.get("weights", PARAMETERS["weights"]),) if os.path.isfile(name)]
 BUNDLED = [path for path in glob("vadlib/networks/bundled/**", recursive=True) if os.path.isfile(path)]

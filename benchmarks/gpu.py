@@ -24,7 +24,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CORE = (
-    *("cv2", "matplotlib", "numpy", "pandas", "pyarrow", "safetensors", "scipy", "seaborn", "sklearn"),
+    *("av", "cv2", "matplotlib", "numpy", "pandas", "pyarrow", "safetensors", "scipy", "seaborn", "sklearn"),
     *("threadpoolctl", "torch", "torchvision", "tqdm", "transformers", "typer", "yaml"),
 )
 PARTS = ("benchmarks/gpu.py", "benchmarks/gpu_measures.py", "vadlib/data", "vadlib/networks", "vadlib/detectors")
@@ -206,7 +206,7 @@ def facts(device: str, quick: bool, seconds: float) -> dict:
         "device_memory_bytes": torch.cuda.get_device_properties(device).total_memory if on_gpu else None,
         "cuda": torch.version.cuda if on_gpu else None,
         "hardware": dict(provenance.hardware()), "versions": provenance.package_versions(),
-        "git": provenance.git_revision(ROOT), "depends_on": part_digests(PARTS),
+        "depends_on": part_digests(PARTS),
     }  # fmt: skip
 
 

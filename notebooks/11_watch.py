@@ -84,7 +84,7 @@ from vadlib.report.watch import (
     standardised,
     timelines_of,
 )
-from vadlib.report.watch_left_out import check_enough_left, left_out_sentence, table_of_left_out
+from vadlib.report.watch_left_out import check_enough_left, facts_sentence, left_out_sentence, table_of_left_out
 from vadlib.report.watch_overview import overview_of_clips
 from vadlib.report.watch_tables import (
     costs_of_alarms,
@@ -363,12 +363,7 @@ glue("n_viewed", viewed["clip"].nunique(), display=False)
 glue("n_fitted", f"{len(fitted_on):,}", display=False)
 glue("held_minutes", hours_and_minutes(normal, fps), display=False)
 glue("held_how", normal_footage.how, display=False)
-told = {
-    name: value
-    for name, value in videos.facts.items()
-    if name.startswith(("times", "damage", "videos", "camera", "not looked at"))
-}
-glue("facts_sentence", " ".join(f"{name}: {value}." for name, value in told.items()), display=False)
+glue("facts_sentence", facts_sentence(videos.facts), display=False)
 glue("rate_sentence", rate_sentence(normal, scores, rate, frames_a_second, fps), display=False)
 glue("low_share", f"{low_share:.0%}", display=False)
 glue("max_gap_seconds", f"{max_gap_seconds:g}", display=False)

@@ -40,6 +40,7 @@ def write_film(
     options: dict | None = None,
     container: dict | None = None,
     format: str | None = None,
+    metadata: dict | None = None,
     sound_s: float = 0.0,
     keep: Callable[[int], bool] = lambda position: True,
 ) -> Path:
@@ -51,8 +52,8 @@ def write_film(
         Which picture each frame shows.
     times_ms
         When each is shown; at the even rate by default.
-    options, container
-        Of the codec and of the container.
+    options, container, metadata
+        Of the codec and of the container; what its tags say.
     sound_s
         Silence of so many seconds beside it, in packets of its own.
     keep
@@ -61,6 +62,7 @@ def write_film(
     path.parent.mkdir(parents=True, exist_ok=True)
     numbers = list(numbers)
     with av.open(str(path), "w", format=format, options=container or {}) as out:
+        out.metadata.update(metadata or {})
         stream = out.add_stream(codec, rate=rate, options=options or {})
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, pixels
         if times_ms is not None:

@@ -163,6 +163,19 @@ def test_a_kernel_that_does_not_start_is_said_to_be_one(project, monkeypatch):
     assert not list(project.glob("*.ipynb")) + list(project.glob(".*.ipynb"))
 
 
+def test_a_kernel_names_the_folder_that_its_sockets_are_in(monkeypatch):
+    long = f"/{'long' * 30}"
+    monkeypatch.setattr(tempfile, "tempdir", long)
+
+    def full(**options):
+        raise OSError(28, "No space left on device", options["dir"])
+
+    monkeypatch.setattr(tempfile, "mkdtemp", full)
+    with pytest.raises(KernelError, match=r"needs some kilobytes in /tmp: .*at most 80 bytes") as caught:
+        kernel_manager.OwnKernelManager()
+    assert long not in str(caught.value)
+
+
 WATCH = """\
 # %% [markdown]
 # # Watched

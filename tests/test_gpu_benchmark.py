@@ -2,9 +2,12 @@
 
 import json
 import os
+import re
+import runpy
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -108,7 +111,24 @@ def test_what_python_lacks_is_named_at_the_start():
     """The bare interpreter, without the environment's packages."""
     done = subprocess.run([sys.executable, "-I", "-S", str(SCRIPT)], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "lacks cv2, matplotlib, numpy" in done.stdout
+    assert "lacks av, cv2, matplotlib, numpy" in done.stdout
+
+
+def test_core_dependencies_are_looked_for():
+    """By the names that they are imported by."""
+    imported = {"opencv-python-headless": "cv2", "pyyaml": "yaml", "scikit-learn": "sklearn"}
+    dependencies = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    names = [re.match(r"[\w-]+", line)[0] for line in dependencies]
+    assert sorted(imported.get(name, name) for name in names) == sorted(runpy.run_path(str(SCRIPT))["CORE"])
+
+
+@pytest.mark.parametrize(
+    "option", [["--root", "x"], ["--weights", "x"], ["--cores", "2"], ["--skip-unreadable"], ["--allow-missing"]]
+)
+def test_switches_of_runs_are_refused(option):
+    done = CliRunner().invoke(app, ["record", "gpu", "gpu.json", *option])
+    assert isinstance(done.exception, ParameterError)
+    assert str(done.exception).startswith(f"{option[0]}: not with gpu")
 
 
 @pytest.fixture
@@ -122,6 +142,7 @@ def taken(project, measured, monkeypatch):
         identity = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
         subprocess.run(["git", *identity, *command], cwd=project, check=True)
     found = json.loads(measured.read_text()) | {"quick": False, "device": "NVIDIA H200 (made up)"}
+    found |= {"device_memory_bytes": 141 * 2**30, "cuda": "12.8"}
 
     def write(**changes):
         (project / "gpu.json").write_text(json.dumps(found | changes))
@@ -139,6 +160,7 @@ def test_a_run_is_recorded_and_shown(taken, project):
     assert record.run["git"]["revision"]
     assert "`make bench-gpu`" in recorded_table([record])
     section = recorded_section(record)
+    assert "Measured on NVIDIA H200 (made up), 141 GiB, CUDA 12.8." in section
     assert "PaDiM, batch 4" in section
     assert "| CLIP prototypes, float32 | 0.0e+00 | 1.0000 |" in section
     assert "Total = sum over the detectors" in section

@@ -12,7 +12,7 @@ import typer.core
 
 from vadlib import cli_data
 from vadlib.environment import enter_clean_environment
-from vadlib.errors import VadError
+from vadlib.errors import ParameterError, VadError
 
 
 class _Commands(typer.core.TyperGroup):
@@ -62,6 +62,7 @@ def book(
 
 @app.command()
 def record(
+    ctx: typer.Context,
     profile: Annotated[str, typer.Argument(help="a name in notebooks/profiles, or gpu")],
     notebooks: Annotated[
         list[str], typer.Argument(metavar="NOTEBOOK...", help="such as 02_padim; after gpu, a file of make bench-gpu")
@@ -83,6 +84,11 @@ def record(
     if profile == "gpu":
         from vadlib.report.recorded_gpu import record_gpu
 
+        for name in ("root", "weights", "cores", "skip_unreadable", "allow_missing"):
+            if ctx.get_parameter_source(name).name != "DEFAULT":
+                raise ParameterError(
+                    f"--{name.replace('_', '-')}: not with gpu, of which a file is recorded as it is; leave it out"
+                )
         for file in notebooks:
             typer.echo(f"recorded in {record_gpu(file, allow_dirty=allow_dirty)}")
         return

@@ -29,7 +29,7 @@ SET = {
     "DOCUTILSCONFIG": os.devnull,  # or Sphinx reads ~/.docutils
 }
 FOLDERS = {
-    "VADLIB_CACHE": "scans",
+    "VADLIB_CACHE": "scans",  # for the processes of one build, not for users: it is always set here
     "XDG_CACHE_HOME": "cache",
     "MPLCONFIGDIR": "matplotlib",
     "IPYTHONDIR": "ipython",

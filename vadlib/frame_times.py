@@ -10,7 +10,7 @@ import numpy as np
 
 from vadlib.errors import ParameterError
 
-TICKS = 90_000  # per second, as in MPEG: fine enough that two frames never share one
+TICKS = 10**9  # per second
 
 
 class UnevenRate(float):
@@ -61,5 +61,7 @@ def seconds(rate: float, frames: np.ndarray | int) -> np.ndarray:
 
 
 def ticks(rate: UnevenRate, frames: np.ndarray | int) -> np.ndarray:
-    """When frames begin, in whole `TICKS` from the clip's start: int64, shaped as `frames`."""
-    return np.round(seconds(rate, frames) * TICKS).astype(np.int64)
+    """When frames begin, in whole `TICKS` from the clip's start: int64, shaped as `frames`, no two alike."""
+    every = np.round(rate.times * TICKS).astype(np.int64)
+    bump = np.arange(len(every))  # two frames may share a tick
+    return (np.maximum.accumulate(every - bump) + bump)[np.asarray(frames)]

@@ -77,6 +77,15 @@ def test_labels_in_a_row(frames, write):
     assert dataset.facts == {"labels": "frame_labels_avenue.npy: labels of frames in a row, no masks"}
 
 
+def test_labels_in_a_row_need_all_clips(frames, write):
+    (frames / "avenue.mat").unlink()
+    np.save(frames / "frame_labels_avenue.npy", np.concatenate(list(write.avenue_labels.values())))
+    clip = sorted((frames / "testing/frames").iterdir())[1]
+    sorted(clip.iterdir())[1].unlink()
+    with pytest.raises(LabelError, match=rf"in one array, .*testing/frames/{clip.name}: .*filed by clip"):
+        open_dataset("avenue", frames, skip_unreadable=True)
+
+
 def test_masks_count_before_intervals(home, write):
     labels = {number: 1 - labels for number, labels in write.avenue_labels.items()}
     write.intervals(home / "avenue.mat", labels)
@@ -310,5 +319,5 @@ def test_a_video_that_does_not_open_is_left_out_with_its_labels(home):
     assert [clip.clip for clip in dataset.left_out] == ["testing_videos/02.avi"]
     for number in (1, 10):
         (home / f"testing_videos/{number:02d}.avi").write_bytes(b"")
-    with pytest.raises(UnreadableError, match="all of the clips to score was left out, since none of it can be read"):
+    with pytest.raises(UnreadableError, match="none of the clips to score can be read: "):
         open_dataset("avenue", home, skip_unreadable=True)

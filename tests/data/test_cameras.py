@@ -1,6 +1,6 @@
 import pytest
 
-from vadlib.data.cameras import UNKNOWN_SCENE, assign_cameras, without_times
+from vadlib.data.cameras import UNKNOWN_SCENE, assign_cameras, hours_alone, without_times
 
 TIMES = [
     *("2024", "2024-01", "2024-01-02", "20240102", "202401", "2024.1.2_10-00-07", "02-01-2024", "1-2-2024"),
@@ -25,6 +25,13 @@ def test_short_numbers_are_times_only_after_a_date():
     assert without_times(["gate", "2024", "01", "02", "10"]) == ["gate"]
     assert without_times(["20240101", "0600", "yard"]) == ["yard"]
     assert without_times(["2024-01-02", "001", "dav", "10"]) == ["001", "dav", "10"]
+
+
+def test_hours_that_may_be_cameras():
+    assert hours_alone([("2024-01-01", "1"), ("2024-01-01", "2")]) == ["1", "2"]
+    assert hours_alone([("2024", "01", "02", "06"), ("2024", "01", "03", "06")]) == ["06"]
+    assert hours_alone([("2024-01-01", "06", "gate"), ("2024-01-01", "07")]) == []
+    assert hours_alone([(), ("2024-01-01", "06h")]) == []
 
 
 @pytest.mark.parametrize(

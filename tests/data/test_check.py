@@ -158,7 +158,7 @@ class TestWhatIsWrongIsSaid:
         assert "damaged: clip 01_0014: " in problems[0]
         assert "004.jpg" in problems[0]
         assert "damaged: clip 02_001: " in problems[1]
-        assert "frames more)" in problems[1]
+        assert "9 frames expected" in problems[1]
 
     def test_archives_beside_it(self, shanghaitech, monkeypatch):
         path = shanghaitech.parent / "shanghaitech.tar.gz"

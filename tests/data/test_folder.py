@@ -368,6 +368,17 @@ def test_find_clips_is_sorted(root):
     assert len(found) == 6
 
 
+def refusing_inside(real, name):
+    """A method of paths, as it is in a folder whose files may be listed and no more."""
+
+    def refuse(path, *arguments, **options):
+        if path.parent.name == name:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, *arguments, **options)
+
+    return refuse
+
+
 class TestClipsThatDoNotOpen:
     BROKEN = ("gate/cut.mp4", "gate/empty.avi", "normal/gate/cut.mkv")
 
@@ -415,6 +426,22 @@ class TestClipsThatDoNotOpen:
         assert [clip.why for clip in dataset.left_out] == ["pond/deep cannot be listed: Permission denied"]
         assert "pond_deep_e" not in [clip.id for clip in dataset.clips]
 
+    @pytest.mark.parametrize("name", ["deep", "normal"])
+    def test_a_folder_that_may_be_listed_but_not_entered(self, root, monkeypatch, name):
+        for what in ("stat", "is_dir", "is_file"):
+            monkeypatch.setattr(Path, what, refusing_inside(getattr(Path, what), name))
+        with pytest.raises(
+            UnreadableError, match=rf"{name} cannot be looked into: Permission denied.*SKIP_UNREADABLE=1"
+        ):
+            open_dataset("folder", root)
+        if name == "normal":
+            with pytest.raises(UnreadableError, match="normal cannot be looked into: Permission denied"):
+                open_dataset("folder", root, skip_unreadable=True)
+            return
+        dataset = open_dataset("folder", root, skip_unreadable=True)
+        assert [clip.why for clip in dataset.left_out] == ["pond/deep cannot be looked into: Permission denied"]
+        assert "pond_deep_e" not in [clip.id for clip in dataset.clips]
+
     def test_a_file_without_rights(self, root, monkeypatch):
         real = folder.scan_video
 
@@ -440,7 +467,7 @@ class TestClipsThatDoNotOpen:
         write.video(tmp_path / "normal/a.avi", 4)
         write.video(tmp_path / "b.avi", 4)
         (tmp_path / ("normal/a.avi" if part else "b.avi")).write_bytes(b"")
-        with pytest.raises(UnreadableError, match=f"all of {words} was left out, since none of it can be read: "):
+        with pytest.raises(UnreadableError, match=f"none of {words} can be read: "):
             open_dataset("folder", tmp_path, skip_unreadable=True)
 
     def test_labels_of_a_clip_left_out_are_passed_over(self, root):
@@ -457,8 +484,14 @@ class TestClipsThatDoNotOpen:
         dataset = open_videos([root / "gone.mp4", root / "top.avi"], skip_unreadable=True)
         assert [clip.id for clip in dataset.clips] == ["top"]
         assert dataset.left_out[0].clip == "gone.mp4"
-        with pytest.raises(UnreadableError, match="all of the clips to score was left out"):
+        with pytest.raises(UnreadableError, match="none of the clips to score can be read: "):
             open_videos([root / "gone.mp4"], skip_unreadable=True)
+        (root / "gone.avi").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(300))
+        with pytest.raises(UnreadableError) as caught:
+            open_videos([root / "gone.mp4", root / "gone.avi"], skip_unreadable=True)
+        assert str(caught.value).count(". Copy it again") == 1
+        assert "until it is finished" in str(caught.value)
+        assert "SKIP_UNREADABLE" not in str(caught.value)  # it is what was done
         with pytest.raises(LayoutError, match="typo.mp4 does not exist"):
             open_videos([root / "typo.mp4", root / "top.avi"], skip_unreadable=True)
 
@@ -475,6 +508,20 @@ def test_dates_and_hours_are_no_cameras(tmp_path, write):
         "gate (2 normal, 2 to score), pond (0 normal, 1 to score), yard (2 normal, 2 to score)"
     )
     assert [name for name in dataset.facts if name.startswith("camera ")] == ["camera pond"]
+
+
+def test_cameras_that_look_like_hours(tmp_path, write):
+    for camera in "12":
+        write.video(tmp_path / f"normal/2024-01-01/{camera}/a.avi", 2)
+        write.video(tmp_path / f"2024-01-02/{camera}/a.avi", 2)
+    dataset = open_dataset("folder", tmp_path)
+    assert {clip.scene for clip in dataset.clips} == {"unknown"}
+    assert "(1, 2) were taken for times" in dataset.facts["camera"]
+    for folder_of_camera in [*tmp_path.glob("normal/*/*"), *tmp_path.glob("2024*/*")]:  # as it says
+        folder_of_camera.rename(folder_of_camera.with_name(f"camera{folder_of_camera.name}"))
+    dataset = open_dataset("folder", tmp_path)
+    assert {clip.scene for clip in dataset.clips} == {"camera1", "camera2"}
+    assert "camera" not in dataset.facts
 
 
 def test_names_in_any_script(tmp_path, write):

@@ -87,6 +87,15 @@ class TestParts:
             "Get the missing part(s), too."
         )
 
+    @pytest.mark.parametrize("first", [0, 1])
+    def test_a_missing_last_one_is_named_where_they_are_numbered(self, archive, tmp_path, first):
+        endings = [f"{first + number:03d}" for number in range(7)]
+        split(tmp_path, "shanghaitech.tar.gz", archive, 7, endings)
+        assert "7 part(s) of shanghaitech.tar.gz are there. Join them" in advice(tmp_path)[0]
+        (tmp_path / f"shanghaitech.tar.gz.{endings[-1]}").unlink()
+        (said,) = advice(tmp_path)
+        assert f"6 part(s) of shanghaitech.tar.gz are there, but not shanghaitech.tar.gz.{endings[-1]}. " in said
+
     def test_other_parts_than_the_published_seven(self, archive, tmp_path):
         split(tmp_path, "shanghaitech.tar.gz", archive, 3)
         (said,) = advice(tmp_path)

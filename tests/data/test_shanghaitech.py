@@ -363,6 +363,14 @@ class TestCopiesInCirculation:
         dataset = self.check(expected, root, write)
         assert dataset.facts == {"labels": f"{folder}/test_frame_mask".removeprefix("./")}
 
+    def test_labels_in_a_row_need_all_clips(self, root, write):
+        shutil.rmtree(root / "testing/test_frame_mask")
+        write.array(root / "frame_labels_shanghai.npy", np.zeros(34))
+        clip = sorted((root / "testing/frames").iterdir())[1]
+        sorted(clip.iterdir())[1].unlink()
+        with pytest.raises(LabelError, match=rf"in one array, .*testing/frames/{clip.name}: .*filed by clip"):
+            open_dataset("shanghaitech", root, skip_unreadable=True)
+
     @pytest.mark.parametrize("file", ["frame_labels_shanghai.npy", "data/frame_labels_shanghaitech.npy"])
     def test_labels_in_a_row(self, root, write, expected, file):
         shutil.rmtree(root / "testing/test_frame_mask")

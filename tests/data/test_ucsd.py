@@ -297,6 +297,13 @@ class TestOtherLayout:
         write.array(copy / "frame_labels_ped2.npy", row[None])
         assert self.check(copy, ucsd_root, write).facts == {"labels": "frame_labels_ped2.npy"}
 
+    def test_labels_in_a_row_need_all_clips(self, copy, write):
+        write.array(copy / "frame_labels_ped2.npy", np.zeros(60))
+        clip = sorted((copy / "testing/frames").iterdir())[1]
+        sorted(clip.iterdir())[1].unlink()
+        with pytest.raises(LabelError, match=rf"in one array, .*testing/frames/{clip.name}: .*filed by clip"):
+            open_dataset("ucsd-ped2", copy, skip_unreadable=True)
+
     def test_the_other_set(self, copy, write):
         write.intervals(copy / "ped1.mat", {number: np.zeros(20) for number in (1, 2, 3)})
         copy = copy.rename(copy.with_name("ped1"))

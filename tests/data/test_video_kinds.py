@@ -11,8 +11,8 @@ from vadlib.data import FrameReader, open_dataset, videos
 from vadlib.data.check import check_datasets
 from vadlib.data.folder import open_videos
 from vadlib.data.scanning import scan_video
-from vadlib.errors import UnreadableError
-from vadlib.frame_times import UnevenRate, seconds
+from vadlib.errors import LabelError, UnreadableError
+from vadlib.frame_times import UnevenRate, seconds, ticks
 
 INTERLACED = {"x264-params": "tff=1"}
 FIELDS = {"flags": "+ildct+ilme"}
@@ -40,6 +40,7 @@ def numbers(path):
         ("av1.mp4", None),
         ("hevc_10_bit.mp4", {"codec": "libx265", "pixels": "yuv420p10le", "options": {"x265-params": "log-level=0"}}),
         ("vp8.webm", {"codec": "libvpx"}),
+        ("h264.avi", {}),
         ("b_frames.avi", {"codec": "mpeg4", "options": {"bf": "2", "g": "20"}}),
     ],
 )
@@ -172,6 +173,56 @@ def test_damaged_pictures_are_noticed(tmp_path):
     assert "a picture that cannot be decoded" in scan.damage
 
 
+@pytest.mark.parametrize("codec", ["libx264", "libx265", "mpeg4"])
+def test_pictures_that_a_decoder_drops_are_noticed(tmp_path, codec):
+    path = write_film(
+        tmp_path / "film.mp4", range(60), codec=codec, options={"g": "20", "x265-params": "keyint=20:log-level=0"}
+    )
+    content = bytearray(path.read_bytes())
+    start = content.index(b"mdat") + 4
+    middle = start + (content.rindex(b"moov") - start) // 2
+    content[middle : middle + 60] = bytes(60)
+    path.write_bytes(content)
+    assert scan_video(path).damage
+
+
+def test_a_stream_that_begins_in_the_middle(tmp_path):
+    first, second = (
+        write_film(
+            tmp_path / f"{pid}.ts",
+            range(20),
+            container={"mpegts_start_pid": str(pid), "mpegts_pmt_start_pid": str(pid + 4096)},
+        )
+        for pid in (256, 512)
+    )
+    path = tmp_path / "restarted.ts"
+    path.write_bytes(first.read_bytes() + second.read_bytes())
+    assert numbers(path)[:20] == list(range(20))
+
+
+def test_what_is_mostly_undecodable_is_no_video(tmp_path):
+    path = write_film(tmp_path / "locked.mp4", range(40), codec="mjpeg", pixels="yuvj420p")
+    content = bytearray(path.read_bytes())
+    for at in [at for at in range(len(content)) if content[at : at + 2] == b"\xff\xda"][4:]:
+        content[at + 2 : at + 14] = b"\xff" * 12
+    path.write_bytes(content)
+    with pytest.raises(UnreadableError, match=r"36 of its 40 mjpeg pictures cannot be decoded; .* encrypted"):
+        scan_video(path)
+
+
+def test_sound_that_outlasts_the_pictures_is_no_damage(tmp_path):
+    for suffix in (".mkv", ".ts", ".mp4"):
+        path = write_film(tmp_path / f"film{suffix}", range(20), sound_s=6)
+        assert not scan_video(path).damage, suffix
+    assert scan_video(tmp_path / "film.ts").notes[0].endswith("sound or subtitles go on, or it was cut short")
+
+
+def test_a_hole_is_noticed(tmp_path):
+    path = write_film(tmp_path / "gap.mkv", range(40), times_ms=GAP)
+    assert scan_video(path).notes == ("no picture for 99.2 s from 0.8 s on",)
+    assert scan_video(write_film(tmp_path / "slow.mkv", range(60), times_ms=SLOW_THEN_FAST)).notes == ()
+
+
 def test_a_picture_that_stands_still_is_noticed(tmp_path):
     moving = write_film(tmp_path / "moving.mp4", range(200))
     assert not scan_video(moving).notes
@@ -243,6 +294,67 @@ def test_a_camera_held_sideways(tmp_path, turn):
     images = [capture.read()[1] for _ in range(3)]
     np.testing.assert_array_equal(turned, images[2][..., ::-1])
     assert scan_video(tmp_path / "turned.mp4")[2:4] == turned.shape[:2]
+
+
+def test_tags_in_another_encoding(tmp_path):
+    path = write_film(tmp_path / "film.avi", range(9), codec="mpeg4", metadata={"title": "K#che"})
+    path.write_bytes(path.read_bytes().replace(b"K#che", b"K\xfcche"))
+    assert numbers(path) == list(range(9))
+
+
+def test_raw_pictures_behind_a_line_of_text(tmp_path):
+    path = tmp_path / "film.y4m"
+    path.write_bytes(b"YUV4MPEG2 W64 H64 F25:1 C420jpeg\n" + (b"FRAME\n" + bytes([200]) * 64 * 96) * 5)
+    assert scan_video(path)[:4] == (5, 25, 64, 64)
+    path.write_bytes(b"a text about YUV4MPEG2\n" * 99)
+    with pytest.raises(UnreadableError, match="but text"):
+        scan_video(path)
+
+
+def test_dropped_frames(tmp_path):
+    """Recorders leave packets out where nothing moves; the header of an AVI file counts them all the same."""
+    kept = [frame for frame in range(60) if frame % 7]
+    path = write_film(
+        tmp_path / "drop.avi", kept, times_ms=[40 * frame for frame in kept], codec="mjpeg", pixels="yuvj420p"
+    )
+    assert numbers(path) == kept
+    assert not scan_video(path).damage
+    assert float(scan_video(path).rate) == pytest.approx(25 * 6 / 7, rel=0.05)
+
+
+def test_times_closer_than_a_tick():
+    rate = UnevenRate([0, 0.04, 0.04 + 1e-12, 0.1, 0.2, 0.6])
+    assert np.all(np.diff(ticks(rate, np.arange(6))) > 0)
+
+
+def test_a_labelled_clip_whose_header_counts_wrongly(tmp_path):
+    root = tmp_path / "shanghaitech"
+    write_film(root / "training/videos/01_001.avi", range(30), codec="mpeg4")
+    whole = write_film(root / "whole.mp4", range(100), options={"g": "25"})
+    (root / "testing/videos").mkdir(parents=True)
+    remux(whole, root / "testing/videos/01_0014.mp4", from_s=1.4)
+    whole.unlink()
+    (root / "testing/test_frame_mask").mkdir()
+    np.save(root / "testing/test_frame_mask/01_0014.npy", np.zeros(65, np.uint8))
+    dataset = open_dataset("shanghaitech", root, allow_missing=True)
+    assert dataset.clip("01_0014").n_frames == 65
+    np.save(root / "testing/test_frame_mask/01_0014.npy", np.zeros(64, np.uint8))
+    with pytest.raises(LabelError, match="Clip 01_0014 has 65 frames .* but 64 labels"):
+        open_dataset("shanghaitech", root, allow_missing=True)
+
+
+def test_damage_in_a_labelled_clip_is_found_by_decoding(tmp_path):
+    root = tmp_path / "shanghaitech"
+    path = write_film(root / "training/videos/01_001.avi", range(60), codec="mpeg4", options={"g": "10"})
+    content = bytearray(path.read_bytes())
+    chunk = content.index(b"00dc", len(content) // 2) + 8
+    content[chunk + 20 : chunk + 60] = bytes(40)
+    path.write_bytes(content)
+    (root / "testing/test_frame_mask").mkdir(parents=True)
+    np.save(root / "testing/test_frame_mask/01_0014.npy", np.zeros(5, np.uint8))
+    assert scan_video(path).damage, "or this tests nothing"
+    (check,) = check_datasets(root, "shanghaitech", decode=True, progress=False)
+    assert any(problem.startswith("damaged: clip 01_001: ") for problem in check.problems), check.problems
 
 
 def test_a_labelled_clip_of_another_length_is_refused(tmp_path):

@@ -19,6 +19,8 @@ class Hub(http.server.ThreadingHTTPServer):
     def __init__(self, repository: str, commits: dict[str, dict[str, Path]], refs: dict[str, str]):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.repository, self.commits, self.refs = repository, commits, refs
+        self.refused: dict[str, int] = {}  # commits, and the status that answers whoever asks for their files
+        self.bare = ""  # a commit whose files come without the hub's headers
         self.asked: list[str] = []
         self.portal = False  # answers a page of its own to whatever is asked
         self.cut = 0  # of the next large answers, half is sent
@@ -70,6 +72,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         commit, name = self._commit(text)
         if commit is None:
             self._refuse(404, "RevisionNotFound", "Invalid rev id")
+            return
+        if commit in self.server.refused:
+            self._refuse(self.server.refused[commit], "", "Not for you")
+            return
+        if commit == self.server.bare:
+            self._send(200, b"something", {})
             return
         file = self.server.commits[commit].get(name)
         if file is None:

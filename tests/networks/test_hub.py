@@ -146,6 +146,15 @@ class TestHub:
             del server.commits[hub.CONVERTED]["model.safetensors"]
         check(clip_vision("openai", precision="float32"), expected, "pytorch_model.bin")
 
+    @pytest.mark.parametrize("status", [403, 451, 501])
+    def test_a_hub_that_refuses_the_conversion_gives_the_torch_file(self, server, expected, status):
+        server.refused = {hub.CONVERTED: status}
+        check(clip_vision("openai", precision="float32"), expected, "pytorch_model.bin")
+
+    def test_a_hub_that_does_not_describe_the_conversion_gives_the_torch_file(self, server, expected):
+        server.bare = hub.CONVERTED
+        check(clip_vision("openai", precision="float32"), expected, "pytorch_model.bin")
+
     def test_a_broken_connection_is_taken_up_again(self, server, expected):
         server.cut = 1
         check(clip_vision("openai", precision="float32"), expected, "model.safetensors")

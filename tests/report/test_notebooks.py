@@ -7,9 +7,9 @@ import nbformat
 import papermill
 import pytest
 
-from vadlib.errors import BusyError, LayoutError, VadError
+from vadlib.errors import BusyError, LayoutError, ResultsError, VadError
 from vadlib.report import finish_notebook, run_notebook
-from vadlib.report.notebooks import NotebookError, NotebookParameterError, _parse
+from vadlib.report.notebooks import NotebookError, NotebookParameterError, _parse, _writing
 from vadlib.report.parameters import notebook_parameters
 
 # pytest sets aside the filter that the handler brings; the command-line test below sees that it works
@@ -204,3 +204,12 @@ def test_finishing_keeps_what_the_book_needs(tmp_path):
 def test_errors_are_vadlibs_own():
     assert issubclass(NotebookError, VadError)
     assert issubclass(NotebookParameterError, VadError)
+
+
+@pytest.mark.parametrize("named", [3, b"page.ipynb", None])
+def test_an_error_that_names_no_path_is_one_of_the_page(tmp_path, named):
+    with (
+        pytest.raises(ResultsError, match=r"page\.ipynb could not be written: No space left"),
+        _writing(tmp_path / "page.ipynb", tmp_path / ".page.running.ipynb"),
+    ):
+        raise OSError(28, "No space left on device", named)

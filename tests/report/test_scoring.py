@@ -328,7 +328,7 @@ class TestUnreadable:
     @pytest.mark.parametrize("scores", [True, False])
     def test_nothing_readable_at_all(self, damaged, make_run, tmp_path, scores):
         run = make_run(scores=scores)
-        with pytest.raises(UnreadableError, match="all of the clips to score was left out"):
+        with pytest.raises(UnreadableError, match="none of the clips to score can be read: "):
             score_videos([damaged[1]], run, tmp_path / "out", skip_unreadable=True, **QUIET)
         assert not (tmp_path / "out").exists()
 

@@ -5,8 +5,13 @@ import pytest
 
 from vadlib.data import FrameReader, open_dataset
 from vadlib.errors import UnreadableError
-from vadlib.report.watch_left_out import check_enough_left, left_out_sentence, table_of_left_out
+from vadlib.report.watch_left_out import check_enough_left, facts_sentence, left_out_sentence, table_of_left_out
 from vadlib.report.watch_truth import words_for
+
+
+def test_facts_are_told_as_sentences():
+    facts = {"labels": "none", "damage": "a.avi: it ends early", "camera gate": "none", "other cameras": "as well"}
+    assert facts_sentence(facts) == "Damage: a.avi: it ends early. Camera gate: none. Other cameras: as well."
 
 
 def write_frames(folder, n_frames, damaged=()):

@@ -89,7 +89,7 @@ def open_home(name: str, home: Path, opening: Opening) -> VideoDataset:
         labels = label_by_mat(mat, {_number(clip): clip for clip in tested})
         source = f"{name_place(mat, home)}: {in_mat.how}, no masks"
     else:
-        labels, source = _flat_labels(home, tested)
+        labels, source = _flat_labels(home, tested, left_out)
     kept = [clip for clip in clips if clip.split == "train" or clip.id in labels]
     labels |= {clip.id: np.zeros(clip.n_frames, np.int8) for clip in kept if clip.split == "train"}
     masks = {clip.id: mask_files[_number(clip)] for clip in tested if _number(clip) in mask_files}
@@ -212,12 +212,12 @@ def _labels_of_masks(clips: list[Clip], mask_files: dict[int, Path]) -> dict[str
         return dict(zip([clip.id for clip in clips], pool.map(read, clips), strict=True))
 
 
-def _flat_labels(home: Path, clips: list[Clip]) -> tuple[dict[str, np.ndarray], str]:
+def _flat_labels(home: Path, clips: list[Clip], left_out: list[LeftOut]) -> tuple[dict[str, np.ndarray], str]:
     """Read the labels of all frames in a row; gives them, and from where they are."""
     flat = first_place(home, FLAT_PLACES)
     if flat is None:
         return {}, "none"
-    return split_flat_labels(flat, clips), f"{name_place(flat, home)}: labels of frames in a row, no masks"
+    return split_flat_labels(flat, clips, left_out), f"{name_place(flat, home)}: labels of frames in a row, no masks"
 
 
 def _read_mask(dataset: VideoDataset, clip: Clip, path: Path, frame: int) -> np.ndarray:

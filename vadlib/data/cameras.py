@@ -36,17 +36,39 @@ def without_times(folders: Sequence[str]) -> list[str]:
 
     A number of one or two digits is a time only right after a date or another time: alone it may be a camera's.
     """
-    kept, after_time = [], False
+    return _divide(folders)[0]
+
+
+def hours_alone(folders: Sequence[Sequence[str]]) -> list[str]:
+    """Folders called by a number alone that are taken for hours, where there are no folders of cameras at all.
+
+    Numbers of cameras in a day's folder look just like that.
+
+    Parameters
+    ----------
+    folders : sequence of sequences of str
+        Of each clip, the folders it lies in, outermost first.
+    """
+    divided = [_divide(each) for each in folders]
+    return [] if any(kept for kept, _ in divided) else sorted({number for _, numbers in divided for number in numbers})
+
+
+def _divide(folders: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Those that are not called after a time, and those that are taken for hours as they follow one."""
+    kept, numbers, after_time, due = [], [], False, 0
     for folder in folders:
-        after_time = bool(
-            _DATE.fullmatch(folder)
-            or _WITH_UNIT.fullmatch(folder)
-            or folder.casefold() in _NAMES
-            or (after_time and _NUMBERS.fullmatch(folder))
-        )
-        if not after_time:
+        certain = _DATE.fullmatch(folder) or _WITH_UNIT.fullmatch(folder) or folder.casefold() in _NAMES
+        follows = not certain and after_time and _NUMBERS.fullmatch(folder)
+        after_time = bool(certain or follows)
+        if certain:
+            due = 2 if re.fullmatch(_YEAR, folder) else 0  # a month and a day follow
+        elif follows and due:
+            due -= 1
+        elif follows:
+            numbers.append(folder)
+        else:
             kept.append(folder)
-    return kept
+    return kept, numbers
 
 
 def assign_cameras(normal: Sequence[Sequence[str]], scored: Sequence[Sequence[str]]) -> tuple[list[str], list[str]]:

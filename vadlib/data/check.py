@@ -16,6 +16,7 @@ from vadlib.data.layouts import LAYOUTS, find_home, open_dataset, unreadable
 from vadlib.data.official import COUNTS, PUBLICATIONS, Archive, Counts
 from vadlib.data.packed import advice
 from vadlib.data.progress import progress_bar
+from vadlib.data.scanning import scan_video
 from vadlib.errors import LayoutError, ParameterError, UnreadableError, VadError
 from vadlib.storage import file_sha256, user_path
 
@@ -64,7 +65,7 @@ def check_datasets(
         The data set; by default whichever have their layout there, or else ``folder``.
     decode : bool
         Read every frame, to find damaged ones, and check the archives' sha256. By default file names, headers and
-        labels are read.
+        labels are read, and of one's own videos all frames.
     progress : bool
 
     Returns
@@ -260,13 +261,25 @@ def _decode(dataset: VideoDataset, progress: bool) -> list[str]:
     problems = []
     with progress_bar(sum(clip.n_frames for clip in clips), "Reading", "frames", shown=progress) as bar:
         for clip in clips:
-            frames = videos.iterate_frames(clip.path, range(clip.n_frames), clip.n_frames, exact=True)
-            errors = [frame for frame in frames if isinstance(frame, UnreadableError)]
+            found = _damage_of_frames(clip) if clip.path.is_dir() else _damage_of_video(clip, dataset)
+            problems += [f"damaged: clip {clip.id}: {what}" for what in found]
             bar.update(clip.n_frames)
-            if errors:
-                more = f" (and {len(errors) - 1} frames more)" if len(errors) > 1 else ""
-                problems.append(f"damaged: clip {clip.id}: {errors[0]}{more}")
     return problems
+
+
+def _damage_of_frames(clip: Clip) -> list[str]:
+    frames = videos.iterate_frames(clip.path, range(clip.n_frames), clip.n_frames)
+    errors = [frame for frame in frames if isinstance(frame, UnreadableError)]
+    more = f" (and {len(errors) - 1} frames more)" if len(errors) > 1 else ""
+    return [f"{errors[0]}{more}"] if errors else []
+
+
+def _damage_of_video(clip: Clip, dataset: VideoDataset) -> list[str]:
+    try:
+        videos.check_whole(clip.path, clip.n_frames)
+        return [] if "damage" in dataset.facts else list(scan_video(clip.path).damage)  # said already
+    except UnreadableError as error:
+        return [str(error)]
 
 
 def report(check: Check) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from vadlib.data.dataset import some
 from vadlib.data.decoding import is_video
-from vadlib.data.files import visible
+from vadlib.data.files import SKIPPING, visible
 from vadlib.data.numbered import IMAGE_SUFFIXES
 from vadlib.errors import LayoutError, UnreadableError
 
@@ -53,11 +54,10 @@ def search_clips(folder: Path, *, skip_unreadable: bool = False) -> Search:
         A folder that is reached twice, by a link, or that holds pictures as well as clips in folders.
     """
     walk = _Walk(skip_unreadable)
-    entries = list_visible(folder)
-    status = folder.stat()
-    walk.seen[(status.st_dev, status.st_ino)] = folder
-    below = walk.look_into(entries)
-    walk.search.clips = sorted([*(entry for entry in entries if is_video(entry)), *below])
+    listed = _list(folder)
+    walk.seen[listed.identity] = folder
+    below = walk.look_into(listed.folders)
+    walk.search.clips = sorted([*listed.films, *below])
     return walk.search
 
 
@@ -72,7 +72,31 @@ def list_visible(folder: Path) -> list[Path]:
     try:
         return sorted(path for path in folder.iterdir() if visible(path) and path.name not in SYSTEM_FOLDERS)
     except OSError as error:
-        raise UnreadableError(f"{folder} cannot be listed: {error.strerror}. Check its permissions.") from error
+        raise UnreadableError(
+            f"{folder} cannot be listed: {error.strerror}. Check its permissions, {SKIPPING}."
+        ) from error
+
+
+class _Listed(NamedTuple):
+    identity: tuple[int, int]
+    folders: list[Path]
+    films: list[Path]
+    pictures: list[Path]
+
+
+def _list(folder: Path) -> _Listed:
+    """What lies in a folder itself; raises UnreadableError where it may not be listed or, though listed, entered."""
+    entries = list_visible(folder)
+    try:
+        status = folder.stat()
+        folders = [entry for entry in entries if entry.is_dir()]
+        films = [entry for entry in entries if is_video(entry)]
+    except OSError as error:
+        raise UnreadableError(
+            f"{folder} cannot be looked into: {error.strerror}. Check its permissions, {SKIPPING}."
+        ) from error
+    pictures = [entry for entry in entries if entry.suffix.lower() in IMAGE_SUFFIXES and entry not in folders]
+    return _Listed((status.st_dev, status.st_ino), folders, films, pictures)
 
 
 class _Walk:
@@ -81,9 +105,8 @@ class _Walk:
         self.seen: dict[tuple[int, int], Path] = {}
         self.search = Search()
 
-    def look_into(self, entries: list[Path]) -> list[Path]:
-        """Clips in those entries that are folders; notes what else there is."""
-        folders = [entry for entry in entries if entry.is_dir()]
+    def look_into(self, folders: list[Path]) -> list[Path]:
+        """Clips in those folders; notes what else there is."""
         names = {folder.name for folder in folders}
         masks = [
             folder
@@ -95,18 +118,16 @@ class _Walk:
 
     def find_in(self, folder: Path) -> list[Path]:
         try:
-            entries, status = list_visible(folder), folder.stat()
-        except (UnreadableError, OSError) as error:
+            listed = _list(folder)
+        except UnreadableError as error:
             if not self.skip_unreadable:
                 raise
             self.search.unreadable[folder] = str(error)
             return []
-        first = self.seen.setdefault((status.st_dev, status.st_ino), folder)
+        first = self.seen.setdefault(listed.identity, folder)
         if first is not folder:
             raise LayoutError(f"{folder} is the same folder as {first}, by a link. Remove one of them.")
-        inside = self.look_into(entries)
-        films = [entry for entry in entries if is_video(entry)]
-        pictures = [entry for entry in entries if entry.suffix.lower() in IMAGE_SUFFIXES and not entry.is_dir()]
+        inside, films, pictures = self.look_into(listed.folders), listed.films, listed.pictures
         if pictures and inside and not films:
             raise LayoutError(
                 f"{folder} holds pictures ({pictures[0].name} …) and also {some([path.name for path in inside])} in "

@@ -20,6 +20,7 @@ import pandas as pd
 from vadlib.data import videos
 from vadlib.data.files import is_text, shown
 from vadlib.data.opening import LeftOut
+from vadlib.data.scanning import scan_video
 from vadlib.errors import LabelError, LayoutError, ParameterError, UnreadableError
 
 EVENT_COLUMNS = ("clip", "first", "last", "event")
@@ -103,7 +104,7 @@ class VideoDataset:
 
     def __post_init__(self):
         """Sort the clips, and check them and their labels."""
-        object.__setattr__(self, "clips", tuple(sorted(self.clips, key=lambda clip: clip.id)))
+        object.__setattr__(self, "clips", tuple(sorted(map(self._counted, self.clips), key=lambda clip: clip.id)))
         if not self.clips:
             raise LayoutError(f"{self.root} has no clips of {self.name}.")
         for first, second in zip(self.clips, self.clips[1:], strict=False):
@@ -116,6 +117,13 @@ class VideoDataset:
                 raise LayoutError(f"{clip.path}: a clip cannot be called {clip.id!r}. Rename it.")
         labels = {clip.id: self._checked_labels(clip) for clip in self.clips}
         object.__setattr__(self, "labels", labels)
+
+    def _counted(self, clip: Clip) -> Clip:
+        """The clip; where a video's header counts other frames than there are labels, with those that it really has."""
+        labels = self.labels.get(clip.id)
+        if labels is None or len(labels) == clip.n_frames or clip.path is None or clip.path.is_dir():
+            return clip
+        return replace(clip, n_frames=scan_video(clip.path).n_frames)
 
     def _checked_labels(self, clip: Clip) -> np.ndarray:
         labels = np.asarray(self.labels[clip.id])

@@ -1,6 +1,6 @@
 """Video files to pictures, by FFmpeg's libraries (PyAV): every picture that can be decoded, in playing order.
 
-What a file holds is what comes out: neither the ending of its name nor the number of frames in its header is believed.
+What a file holds is what comes out, whatever the ending of its name and the number of frames in its header say.
 Decoding goes on behind damage, as players do; what was wrong is kept in `VideoDecoder.damage`.
 """
 
@@ -27,7 +27,12 @@ VIDEO_SUFFIXES = (  # a file called so is meant as a video, and an error if it i
     ".mpg", ".mts", ".mxf", ".ogv", ".qt", ".rm", ".rmvb", ".trp", ".ts", ".vob", ".webm", ".wmv", ".y4m",
 )  # fmt: skip
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".heic", ".heif", ".avif", ".ico")
+ONE_PACKET_ONE_PICTURE = ("h264", "hevc", "mpeg4", "mpeg1video", "mpeg2video", "wmv1", "wmv2", "flv")
+EMPTY_BYTES = 8  # a packet as small as this repeats the picture before, or shows none
+CORRUPT = "a part that did not arrive whole"
+UNDECODED = "a picture that cannot be decoded"
 MICROSECONDS = 1_000_000  # FFmpeg's unit of a container's times
+Y4M = b"YUV4MPEG2"  # how a file begins that is raw pictures behind a line of text
 TEXT_BYTES = 4096  # at a file's beginning, by which text is told from video
 CONTROL_CHARACTERS = bytes(set(range(32)) - set(b"\t\n\r\f")) + b"\x7f"
 REWRITE = "`ffmpeg -i IN OUT.mp4` writes what can be decoded into a new file"
@@ -68,7 +73,9 @@ class VideoDecoder:
         self.damage: list[str] = []
         try:
             # An absolute path: a relative one could be taken for a protocol, as in "concat:a/b.avi".
-            self._container = av.open(os.path.abspath(path), container_options={"protocol_whitelist": "file"})
+            self._container = av.open(
+                os.path.abspath(path), container_options={"protocol_whitelist": "file"}, metadata_errors="replace"
+            )
         except av.FFmpegError as error:
             raise UnreadableError(
                 f"{path} is not a video that can be opened ({error.strerror}). If it is still being recorded, wait "
@@ -103,46 +110,70 @@ class VideoDecoder:
 
     @property
     def stated_end(self) -> tuple[float | None, bool]:
-        """When the last picture should end by the container, and whether that is the end of the sound as well.
+        """When the last picture should end by the container, and whether that may be the end of sound or subtitles.
 
         In seconds on the frames' clock; None if it does not say. The duration of an AVI file that is cut short is
-        estimated from its size; its header's count of frames is not.
+        estimated from its size; its header's count of frames is not. Matroska counts from 0, whenever the first
+        picture comes, and most writers put each track's end into a tag. Other containers' times of a single track are
+        FFmpeg's guesses.
         """
         stream, duration = self.stream, self._container.duration
-        if stream.duration is not None and stream.time_base:
+        tag = re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", "").strip())
+        if self.format.startswith("matroska") and tag:
+            return 3600 * int(tag[1]) + 60 * int(tag[2]) + float(tag[3]), False
+        if self.format.startswith(("mov", "avi")) and stream.duration is not None and stream.time_base:
             end = float(((stream.start_time or 0) + stream.duration) * stream.time_base)
             if self.format == "avi" and stream.frames and stream.average_rate:
                 end = max(end, float(stream.frames / stream.average_rate))
             return end, False
         if duration is None:
             return None, False
-        # Matroska counts its duration from 0, whenever the first picture comes.
         start = 0 if self.format.startswith("matroska") else self._container.start_time or 0
-        return (start + duration) / MICROSECONDS, True
+        return (start + duration) / MICROSECONDS, len(self._container.streams) > 1
 
     def __iter__(self) -> Iterator[av.VideoFrame]:
         """Yield the frames in playing order."""
+        n_packets = n_frames = 0  # packets from the first key frame on that should give a picture
+        interlaced = False
+        for packet in self._packets():
+            if packet.is_corrupt:
+                self.damage.append(CORRUPT)
+            if (n_packets or packet.is_keyframe) and packet.size > EMPTY_BYTES and not packet.is_discard:
+                n_packets += 1
+            try:
+                frames = packet.decode()
+            except self._ffmpeg_error:
+                self.damage.append(UNDECODED)
+                n_packets -= n_packets > 0  # is counted
+                continue
+            for frame in frames:
+                n_frames += 1
+                interlaced |= frame.interlaced_frame
+                if frame.is_corrupt:
+                    self.damage.append("a picture that is guessed in part")
+                yield frame
+        # Not every decoder says so when it drops a picture. Of fields two packets may be one picture.
+        if self.stream.codec_context.name in ONE_PACKET_ONE_PICTURE and not interlaced:
+            self.damage += [UNDECODED] * (n_packets - n_frames)
+
+    def _packets(self) -> Iterator[av.Packet]:
         packets = self._container.demux(self.stream)
         while True:
             try:
                 packet = next(packets, None)
+            except IndexError:  # at the end, where PyAV finds no place for a stream that began in the middle
+                return
             except self._ffmpeg_error as error:
                 self.damage.append(f"the file breaks off ({error.strerror})")
-                packet = None
+                return
             if packet is None:
                 return
-            try:
-                frames = packet.decode()
-            except self._ffmpeg_error:
-                self.damage.append("a picture that cannot be decoded")
-                continue
-            for frame in frames:
-                if frame.is_corrupt:
-                    self.damage.append("a picture that is guessed in part")
-                yield frame
+            yield packet
 
     def picture(self, frame: av.VideoFrame) -> np.ndarray:
         """A frame as people see it: uint8 (H, W, 3) RGB, turned upright where the camera was held sideways."""
+        # By way of BGR: straight to RGB, FFmpeg rounds video of 10 bits in another way than OpenCV, whose pictures
+        # these are to the bit.
         bgr = self._to_bgr.reformat(frame, format="bgr24", interpolation="BICUBIC", threads=1).to_ndarray()
         image = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
         quarter_turns = round(frame.rotation / 90)
@@ -154,6 +185,10 @@ class VideoDecoder:
         stream = self._container.streams.best("video")
         if stream is None or stream.disposition & Disposition.attached_pic:
             raise UnreadableError(f"{self.path} has sound or data, but no video. Export it with its pictures.")
+        if stream.codec_context is None and self._codec_name(stream.index) == "none":
+            raise UnreadableError(
+                f"{self.path}: its header ends before it says how its pictures are coded. Copy it again, {SKIPPING}."
+            )
         if stream.codec_context is None:
             raise UnreadableError(
                 f"{self.path}: its pictures are coded as {self._codec_name(stream.index)}, which cannot be decoded "
@@ -200,4 +235,5 @@ def is_text(path: Path) -> bool:
             start = file.read(TEXT_BYTES)
     except OSError as error:
         raise UnreadableError(f"{path} cannot be read: {error.strerror}.") from error
-    return bool(start) and len(start) == len(start.translate(None, CONTROL_CHARACTERS))
+    looks_so = bool(start) and len(start) == len(start.translate(None, CONTROL_CHARACTERS))
+    return looks_so and not start.startswith(Y4M)

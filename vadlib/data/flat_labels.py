@@ -13,17 +13,20 @@ import numpy as np
 
 from vadlib.data.arrays import open_array
 from vadlib.data.dataset import Clip
+from vadlib.data.opening import LeftOut, listed
 from vadlib.errors import LabelError
 
 
-def split_flat_labels(path: Path, clips: Sequence[Clip]) -> dict[str, np.ndarray]:
+def split_flat_labels(path: Path, clips: Sequence[Clip], left_out: Sequence[LeftOut] = ()) -> dict[str, np.ndarray]:
     """Read such a file, and give each clip its own labels.
 
     Parameters
     ----------
     path : Path
     clips : sequence of Clip
-        All test clips.
+        All test clips that could be opened.
+    left_out : sequence of LeftOut
+        Clips that could not.
 
     Returns
     -------
@@ -33,11 +36,18 @@ def split_flat_labels(path: Path, clips: Sequence[Clip]) -> dict[str, np.ndarray
     Raises
     ------
     LabelError
-        No plain array of numbers, or not as many labels as the clips have frames: both numbers are named.
+        No plain array of numbers, or not as many labels as the clips have frames: both numbers are named,
+        or what was left out.
     """
     labels = open_array(path)
     n_frames = sum(clip.n_frames for clip in clips)
     if labels.shape not in ((n_frames,), (1, n_frames)):
+        gone = [clip for clip in left_out if clip.split == "test"]
+        if gone:
+            raise LabelError(
+                f"{path} has labels {labels.shape} in one array, which cannot be told apart where a clip is left out: "
+                f"{listed(gone)}. Copy that again, or use labels that are filed by clip."
+            )
         raise LabelError(
             f"{path} has labels {labels.shape}, but the {len(clips)} test clips have {n_frames:,} frames. It fits "
             "only a copy with all of them: copy the clips again, or use labels that are filed by clip."

@@ -35,10 +35,10 @@ from vadlib.data.cameras import UNKNOWN_SCENE, assign_cameras
 from vadlib.data.clip_search import list_visible, search_clips
 from vadlib.data.dataset import UNLABELLED, Clip, VideoDataset, some
 from vadlib.data.decoding import is_video
-from vadlib.data.folder_facts import camera_facts, mask_facts, scan_facts
+from vadlib.data.folder_facts import camera_facts, hour_facts, mask_facts, scan_facts
 from vadlib.data.interval_labels import label_clips, read_intervals
 from vadlib.data.numbered import list_numbered, seconds_between
-from vadlib.data.opening import LeftOut, Opening, below, check_some_left, first_sentence, left_out_facts, open_each
+from vadlib.data.opening import LeftOut, Opening, check_some_left, left_out_facts, open_each
 from vadlib.data.scanning import MAX_FPS, VideoScan, scan_video
 from vadlib.errors import LayoutError, ParameterError, UnreadableError
 from vadlib.storage import user_path
@@ -65,7 +65,7 @@ def open_videos(
     paths : sequence of path-like
         Video files, or folders of numbered pictures.
     fps : float
-        Frames a second of folders, and of files whose header has no believable rate.
+        Frames per second of folders, and of files that state no rate and no times of frames.
     scene : str
         The camera that all of them show.
     skip_unreadable : bool
@@ -122,10 +122,7 @@ def open_home(name: str, home: Path, opening: Opening) -> VideoDataset:
         return "train" if normal and path.relative_to(home).parts[0] == normal.name else "test"
 
     found = {split: [path for path in search.clips if split_of(path) == split] for split in ("train", "test")}
-    closed = [
-        LeftOut(below(path, home), split_of(path), first_sentence(why, path, home))
-        for path, why in search.unreadable.items()
-    ]
+    closed = [LeftOut.by(why, path, split_of(path), home) for path, why in search.unreadable.items()]
     check_some_left([split for split, paths in found.items() if paths], closed, home)
     missing, unread = _missing(home, found), mask_facts(search.masks)
     if missing and (not opening.allow_missing or len(missing) == 2):
@@ -146,7 +143,8 @@ def open_home(name: str, home: Path, opening: Opening) -> VideoDataset:
     unlabelled = [clip.id for clip in clips if (labels[clip.id] == UNLABELLED).any()]
     source = f"none ({LABEL_FILE} is not there)" if label_file is None else label_file.name
     facts = {"labels": source + (f"; unlabelled: {some(unlabelled)}" if unlabelled else "")}
-    facts |= camera_facts(clips) | unread | scan_facts(scans) | left_out_facts(left_out)
+    below_normal = [path.relative_to(home).parts[1:-1] for path in found["train"]]
+    facts |= camera_facts(clips) | hour_facts(below_normal) | unread | scan_facts(scans) | left_out_facts(left_out)
     return VideoDataset(
         name, home, tuple(clips), labels, events=events, missing=tuple(missing), left_out=tuple(left_out),
         facts=facts, may_lack_labels=True,

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from vadlib.data.cameras import hours_alone
 from vadlib.data.clip_search import MASK_ENDING
 from vadlib.data.dataset import Clip
 from vadlib.data.scanning import VideoScan
@@ -43,6 +44,22 @@ def camera_facts(clips: Sequence[Clip]) -> dict[str, str]:
     if len(without) > MAX_CAMERAS:
         facts["other cameras"] = f"no normal footage of {len(without) - MAX_CAMERAS} more, either"
     return facts
+
+
+def hour_facts(folders: Sequence[Sequence[str]]) -> dict[str, str]:
+    """Say which folders of normal footage were taken for hours, where they may as well be cameras.
+
+    Parameters
+    ----------
+    folders : sequence of sequences of str
+        Of each normal clip, the folders it lies in below ``normal``, outermost first.
+    """
+    hours = hours_alone(folders)
+    if len(hours) < 2:
+        return {}
+    said = f"folders called by numbers in those of dates ({_first(hours, ', ')}) were taken for times"
+    remedy = f"if they are cameras, rename them, such as {hours[0]} to camera{hours[0]}"
+    return {"camera": f"{said}, and all is one camera; {remedy}"}
 
 
 def scan_facts(scans: Mapping[str, VideoScan]) -> dict[str, str]:

@@ -246,7 +246,10 @@ def _whole_clips(lengths: pd.Series, share: float, rng: np.random.Generator) -> 
 def _cut(clip: str, n_frames: int, fps: float, share: float, guard_s: float) -> tuple[int, int]:
     """Where the fitted part ends and the held part begins."""
     end = n_frames - max(1, round(share * n_frames))
-    start = end - min(round(guard_s * fps), int(MAX_GUARD_SHARE * n_frames))
+    guard = round(guard_s * fps)
+    if isinstance(fps, UnevenRate):
+        guard = end - int(np.searchsorted(fps.times, fps.times[end] - guard_s, side="right") - 1)
+    start = end - min(guard, int(MAX_GUARD_SHARE * n_frames))
     if start < 1:
         raise ParameterError(
             f"normal footage: clip {clip} has {n_frames} frame(s), too few to fit on some and hold out others; "

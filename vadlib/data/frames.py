@@ -73,7 +73,7 @@ class FrameReader:
         Decoding threads; the number of cores, at most 8, by default.
     skip_unreadable : bool
         Leave out frames that cannot be read, with a warning, and note them in `skipped`; by default they are an
-        error. Of a test video with frames missing all are left out; to know in time, each is decoded twice.
+        error. Of a test video with frames missing all are left out; to know in time, its frames are counted first.
     description : str
         In front of the progress bar.
 
@@ -139,6 +139,7 @@ class FrameReader:
         n_ahead = int(np.clip(BYTES_AHEAD // (3 * self.size[0] * self.size[1]), 4, 64))
         decoded = prefetch(jobs, n_threads=self.n_threads, n_ahead=n_ahead)
         skipped: list[int] = []
+        self.why_skipped = {}
         images, rows = self._new_images(), []
         with closing(decoded), self._progress_bar() as bar:
             for row, image in zip(order, decoded, strict=True):

@@ -77,7 +77,7 @@ def open_dataset(
     LabelError
         Labels that do not fit their clip, or cannot be read.
     UnreadableError
-        A video whose header cannot be read, or a folder that may not be.
+        A video that cannot be opened, or a folder that may not be.
     """
     layout = LAYOUTS.get(name)
     if layout is None:

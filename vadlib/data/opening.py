@@ -33,6 +33,14 @@ class LeftOut(NamedTuple):
     clip: str  # its file or folder, below the data set's
     split: str
     why: str  # a sentence, without the data set's folder in it
+    remedy: str = ""  # what to do, as sentences
+
+    @classmethod
+    def by(cls, message: str, path: Path, split: str, home: Path) -> LeftOut:
+        """The entry of a file or folder, from an error's message about it; leaving it out is no longer a remedy."""
+        _, _, after = message.rpartition(shown(path))
+        remedy = after.partition(". ")[2].replace(f", {SKIPPING}", "")
+        return cls(below(path, home), split, first_sentence(message, path, home), remedy)
 
 
 def open_each(
@@ -85,7 +93,7 @@ def open_each(
             results[pair] = result
             bar.update()
     left_out = [
-        LeftOut(below(path, home), split, first_sentence(str(result), path, home))
+        LeftOut.by(str(result), path, split, home)
         for (split, path), result in results.items()
         if isinstance(result, Exception)
     ]
@@ -98,9 +106,9 @@ def check_some_left(opened_splits: Iterable[str], left_out: Sequence[LeftOut], h
     """Raise UnreadableError where every clip of a split was left out."""
     for split in {clip.split for clip in left_out} - set(opened_splits):
         own = [clip for clip in left_out if clip.split == split]
+        remedies = dict.fromkeys(clip.remedy for clip in own[:MAX_NAMED] if clip.remedy)
         raise UnreadableError(
-            f"{shown(home)}: all of {SPLITS[split]} was left out, since none of it can be read: {listed(own)}. "
-            "Copy it again."
+            " ".join([f"{shown(home)}: none of {SPLITS[split]} can be read: {listed(own)}.", *remedies])
         )
 
 

@@ -92,8 +92,10 @@ def _parts_advice(folder: Path, whole: str, parts: Sequence[Path]) -> str:
     sizes = {index: path.stat().st_size for index, path in here.items()}
     full = _full_size([size for index, size in sizes.items() if index != last] or list(sizes.values()))
     published = _published_parts(whole)
-    if published and last + 1 < published and sizes[last] == full:  # the last of a split is the only smaller one
-        last = published - 1
+    if (
+        published and last < first + published - 1 and sizes[last] == full
+    ):  # the last of a split is the only smaller one
+        last = first + published - 1
     missing = [_suffix(index, like) for index in range(first, last + 1) if index not in here]
     short = [path.name for index, path in here.items() if index != max(here) and sizes[index] < full]
     what = f"{len(parts)} part(s) of {whole} are there"

@@ -12,24 +12,25 @@ import os
 import zlib
 from collections import Counter
 from contextlib import suppress
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from vadlib.data.decoding import VideoDecoder
-from vadlib.data.files import require_file
+from vadlib.data.decoding import CORRUPT, UNDECODED, VideoDecoder
+from vadlib.data.files import SKIPPING, require_file
 from vadlib.errors import ParameterError, UnreadableError
 from vadlib.frame_times import UnevenRate
 from vadlib.storage import write_atomically
 
-CACHE = "VADLIB_CACHE"  # the environment variable that names a folder to keep scans in; without it none is kept
-FORMAT = 1  # of what is kept
+CACHE = "VADLIB_CACHE"  # internal: names a folder that the processes of one build share; `vadlib.environment` sets it
 MAX_FPS = 1000.0
 TOLERATED_FRAMES = 1.5  # by which a frame may be earlier or later than at an even rate: time stamps are rounded
 TOLERATED_END_FRAMES = 3  # that the pictures may end early: cuts made without encoding lose some
 TOLERATED_END_S = 1.0  # the same where the container's duration is that of its sound, too
+MIN_HOLE_S, MIN_HOLE_STEPS = 0.5, 5  # without a picture, in seconds and in usual steps, likewise
 MIN_STILL_S, MIN_STILL_FRAMES = 5.0, 10  # of the very same picture, from which on it is worth a word
 
 
@@ -75,7 +76,8 @@ def scan_video(path: Path) -> VideoScan:
 @lru_cache(maxsize=2**16)
 def _scan(path: Path, n_bytes: int, changed_ns: int) -> VideoScan:
     """A scan, from the folder that `CACHE` names where it is there: a day of footage takes minutes to decode."""
-    state = hashlib.sha256(repr((str(path.resolve()), n_bytes, changed_ns, FORMAT)).encode()).hexdigest()
+    of_file = (str(path.resolve()), n_bytes, changed_ns, version("av"), _code())
+    state = hashlib.sha256(repr(of_file).encode()).hexdigest()
     kept = Path(os.environ[CACHE], f"{state}.json") if os.environ.get(CACHE) else None
     if kept is not None:
         with suppress(OSError, ValueError, KeyError, TypeError, ParameterError):
@@ -91,13 +93,23 @@ def _scan(path: Path, n_bytes: int, changed_ns: int) -> VideoScan:
     return scan
 
 
+@cache
+def _code() -> str:
+    """Digest of what makes a scan: what another revision found does not count."""
+    here = Path(__file__)
+    return hashlib.sha256(
+        b"".join(here.with_name(f"{name}.py").read_bytes() for name in ("decoding", "scanning"))
+    ).hexdigest()
+
+
 def _decode(path: Path) -> VideoScan:
     times, pictures = [], []  # of each frame: when it is shown and when its packet came; a checksum of its brightness
     with VideoDecoder(path) as video:
         for frame in video:
             if not times:
                 height, width = video.picture(frame).shape[:2]
-            times.append([np.nan if stamp is None else stamp * frame.time_base for stamp in (frame.pts, frame.dts)])
+            unit = float(frame.time_base or 0) or np.nan
+            times.append([np.nan if stamp is None else stamp * unit for stamp in (frame.pts, frame.dts)])
             pictures.append(zlib.crc32(frame.planes[0]))
             last = frame.duration * float(frame.time_base) if frame.duration and frame.time_base else 0.0
         stream = video.stream
@@ -109,21 +121,30 @@ def _decode(path: Path) -> VideoScan:
             f"{path}: not one of its {codec} pictures can be decoded. If it was cut short in copying or is still being "
             "recorded, copy it again."
         )
+    n_lost = found[UNDECODED]
+    if n_lost > len(times):
+        raise UnreadableError(
+            f"{path}: {n_lost} of its {n_lost + len(times)} {codec} pictures cannot be decoded; it is damaged, or "
+            f"encrypted. Copy or export it again, without encryption, {SKIPPING}."
+        )
     starts, n_jumps = _rising(*np.array(times, np.float64).T)
     rate = _rate(starts, last, [rate for rate in header_rates if 0 < rate <= MAX_FPS])
+    if found[CORRUPT] <= n_jumps:  # where recordings were joined; nothing is missing there
+        del found[CORRUPT]
     damage = [f"{what}, {n} times" if n > 1 else what for what, n in found.items()]
-    notes = _still(np.array(pictures), starts, rate)
+    notes = [*_still(np.array(pictures), starts, rate), *_holes(starts)]
     if n_jumps:
         notes.append(f"its clock jumps back {n_jumps} times; there the usual time to the next frame is taken")
     elif starts is not None and stated_end is not None:
         step = max(last, float(np.quantile(np.diff(starts), 0.9)) if len(starts) > 1 else 0.0)
         begin = np.nan_to_num(times[0][0])
         end = begin + starts[-1] + step
+        words = f"its pictures end after {end - begin:.1f} of the {stated_end - begin:.1f} seconds that it states"
         if stated_end - end > max(TOLERATED_END_FRAMES * step, TOLERATED_END_S if with_sound else 0.0):
-            damage.append(
-                f"its pictures end after {end - begin:.1f} of the {stated_end - begin:.1f} seconds that it states; if "
-                "it was cut short, copy it again"
-            )
+            if with_sound:
+                notes.append(f"{words}; sound or subtitles go on, or it was cut short")
+            else:
+                damage.append(f"{words}; if it was cut short, copy it again")
     return VideoScan(len(times), rate, height, width, tuple(damage), tuple(notes))
 
 
@@ -137,15 +158,18 @@ def _rising(shown: np.ndarray, decoded: np.ndarray) -> tuple[np.ndarray | None, 
 
 
 def _mended(times: np.ndarray) -> tuple[float, np.ndarray | None]:
-    """How many steps do not go forward, and the times with the usual step in their place."""
-    if np.isnan(times[:-1]).any() or (len(times) == 1 and np.isnan(times[0])):
+    """How many steps do not go forward, and the times with the usual step in their place.
+
+    The last frames may have no time: they come out of the decoder when no packet goes in any more.
+    """
+    known = len(times) - int(np.isnan(times[::-1]).cumprod().sum())
+    if known == 0 or np.isnan(times[:known]).any():
         return np.inf, None
     steps = np.diff(times)
     forward = steps[steps > 0]
     if len(times) > 1 and not len(forward):
         return np.inf, None
-    wrong = ~(steps > 0)  # the last time may be unknown
-    mended = np.where(wrong, np.median(forward) if len(forward) else 0.0, steps)
+    mended = np.where(steps > 0, steps, np.median(forward) if len(forward) else 0.0)
     return int((steps <= 0).sum()), np.append(0.0, np.cumsum(mended))
 
 
@@ -162,6 +186,15 @@ def _rate(starts: np.ndarray | None, last: float, header_rates: list[float]) -> 
 def _departure(starts: np.ndarray, rate: float) -> float:
     """How far frames are from their times at an even rate, in seconds, at most."""
     return float(np.abs(starts - np.arange(len(starts)) / rate).max())
+
+
+def _holes(starts: np.ndarray | None) -> list[str]:
+    """A word on the longest stretch without a picture, where pictures come regularly else."""
+    steps = np.diff(starts) if starts is not None and len(starts) > MIN_STILL_FRAMES else np.zeros(1)
+    longest = int(steps.argmax())
+    if steps[longest] <= max(MIN_HOLE_S, MIN_HOLE_STEPS * np.quantile(steps, 0.9)):
+        return []
+    return [f"no picture for {steps[longest]:.1f} s from {starts[longest]:.1f} s on"]
 
 
 def _still(pictures: np.ndarray, starts: np.ndarray | None, rate: float) -> list[str]:

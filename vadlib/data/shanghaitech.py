@@ -92,7 +92,7 @@ def open_home(name: str, home: Path, opening: Opening) -> VideoDataset:
         clips.append(clip)
         labels[clip_id] = np.zeros(n_frames, np.int8) if split == "train" else test_labels.get(clip_id)
     if flat:
-        labels |= split_flat_labels(flat, [clip for clip in clips if clip.split == "test"])
+        labels |= split_flat_labels(flat, [clip for clip in clips if clip.split == "test"], left_out)
     masks = {clip.id: masks[clip.id] for clip in clips if clip.split == "test" and clip.id in masks}
     source = flat or label_folder
     dataset = VideoDataset(

@@ -185,7 +185,7 @@ def _open_other(name: str, home: Path, opening: Opening) -> VideoDataset:
     if mat:
         labels |= label_by_mat(label_file, tested)
     elif label_file:
-        labels |= split_flat_labels(label_file, list(tested.values()))
+        labels |= split_flat_labels(label_file, list(tested.values()), left_out)
     facts = {"labels": name_place(label_file, home) if label_file else "none"} | left_out_facts(left_out)
     return VideoDataset(
         name, home, tuple(clips.values()), labels, missing=tuple(missing), left_out=tuple(left_out), facts=facts

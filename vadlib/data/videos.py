@@ -155,5 +155,5 @@ def _check_count(path: Path, n_found: int, n_frames: int) -> None:
     if n_found != n_frames:
         raise UnreadableError(
             f"{path}: {n_frames} frames expected, {n_found} can be decoded. Frames after the damage would get other "
-            f"frames' labels: copy the file again, {SKIPPING}."
+            f"frames' labels: copy the file again (if it is still growing, once it is whole), {SKIPPING}."
         )

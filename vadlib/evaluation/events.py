@@ -336,6 +336,9 @@ def _check_table(table: pd.DataFrame, score: str, fps: Mapping[str, float]) -> N
     unknown = sorted(set(table["clip"]) - set(fps))
     if unknown:
         raise ParameterError(f"fps: no rate for clip {unknown[0]}; give frames a second for each clip")
+    wrong = [rate for rate in map(fps.get, set(table["clip"])) if not (math.isfinite(rate) and rate > 0)]
+    if wrong:
+        raise ParameterError(f"fps: expected frames a second, above 0, found {wrong[0]!r}")
 
 
 def _overlaps(alarms: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:

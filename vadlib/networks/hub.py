@@ -73,7 +73,7 @@ def fetch_files() -> Files:
         Whatever the hub's client raises: it has many kinds, and all mean that the weights are not to be had.
     """
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.errors import FileMetadataError, HfHubHTTPError, LocalEntryNotFoundError
 
     files, missing = cached_files()
     if files is not None:
@@ -88,7 +88,10 @@ def fetch_files() -> Files:
     if f"{SAFETENSORS} or {TORCH_FILE}" in missing:
         try:
             hf_hub_download(REPOSITORY, SAFETENSORS, revision=CONVERTED)
-        except HfHubHTTPError:  # the server was reached and does not have it: mirrors often leave out such revisions
+        except (HfHubHTTPError, LocalEntryNotFoundError) as error:
+            # Mirrors often leave out such revisions. What they answer is often wrapped into an error of the cache.
+            if not any(isinstance(found, HfHubHTTPError | FileMetadataError) for found in (error, error.__cause__)):
+                raise  # no server was reached
             hf_hub_download(REPOSITORY, TORCH_FILE, revision=MAIN)
     files, missing = cached_files()
     if files is None:

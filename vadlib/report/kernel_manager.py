@@ -30,7 +30,7 @@ class OwnKernelManager(AsyncKernelManager):
         try:
             sockets = tempfile.mkdtemp(prefix="kernel-", dir=folder)
         except OSError as error:
-            raise _not_started(error) from error
+            raise _not_started(error, folder) from error
         weakref.finalize(self, shutil.rmtree, sockets, ignore_errors=True)
         self.transport, self.ip = "ipc", os.path.join(sockets, "k")
         self.connection_file = os.path.join(sockets, "kernel.json")
@@ -52,11 +52,12 @@ class OwnKernelManager(AsyncKernelManager):
         try:
             await super().start_kernel(**options | {"env": clean_environment()})
         except OSError as error:
-            raise _not_started(error) from error
+            raise _not_started(error, os.path.dirname(os.path.dirname(self.connection_file))) from error
 
 
-def _not_started(error: OSError) -> KernelError:
+def _not_started(error: OSError, folder: str) -> KernelError:
     return KernelError(
         f"the kernel that runs the notebook could not be started: {error}. It needs some kilobytes in "
-        f"{tempfile.gettempdir()}: make room there, or name another folder in the environment variable TMPDIR"
+        f"{folder}: make room there, or name another folder, of at most {MAX_FOLDER_BYTES} bytes, in the environment "
+        "variable TMPDIR"
     )

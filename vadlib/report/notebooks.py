@@ -154,7 +154,9 @@ def _writing(output: Path, running: Path):
         raise
     except OSError as error:
         running.unlink(missing_ok=True)
-        if error.filename and not Path(error.filename).is_relative_to(output.parent.absolute()):
+        # Of an open file, an error may carry the descriptor, and of a name in bytes, those.
+        named = error.filename if isinstance(error.filename, str) else None
+        if named and not Path(named).is_relative_to(output.parent.absolute()):
             raise NotebookError(f"{output} could not be made: {error}. Mend that, and run it again.") from error
         raise ResultsError(
             f"{output} could not be written: {error.strerror or error}. Make room, or give another place."

@@ -22,7 +22,8 @@ from vadlib.storage import RunLock, check_replaceable, project_path, project_roo
 PROFILE = "gpu"
 KIND, KNOWN_FORMAT = "vadlib gpu benchmark", 1
 COMMAND = "make bench-gpu"
-FACTS = ("started", "seconds", "device", "hardware", "versions", "depends_on", "sections", "failed", "passed", "quick")
+KEPT = ("started", "seconds", "device", "device_memory_bytes", "cuda", "hardware", "versions")
+FACTS = (*KEPT, "depends_on", "sections", "failed", "passed", "quick")
 
 
 def record_gpu(file: str | Path, *, allow_dirty: bool = False) -> Path:
@@ -60,7 +61,7 @@ def record_gpu(file: str | Path, *, allow_dirty: bool = False) -> Path:
     run = {
         "experiment": "bench-gpu",
         "format": FORMAT,
-        **{key: found[key] for key in ("started", "seconds", "device", "hardware", "versions")},
+        **{key: found[key] for key in KEPT},
         "parameters": {"dataset": "frames made on the spot"},
         "git": git,
         "figures": {},
@@ -112,7 +113,7 @@ def _checked(path: Path) -> dict:
 
 
 def gpu_tables(record: Recorded) -> str:
-    """Agreement with the CPU, speed and the paper's workload, as MyST.
+    """The device, agreement with the CPU, speed and the paper's workload, as MyST.
 
     Parameters
     ----------
@@ -128,7 +129,13 @@ def gpu_tables(record: Recorded) -> str:
         _table(["the paper's workload, extrapolated", "seconds in all"], _paper(sections)),
     ]
     formulas = {entry["formula"] for entry in sections.get("paper", {}).values() if "formula" in entry}
-    return "\n\n".join([*(part for part in parts if part), *sorted(formulas)])
+    return "\n\n".join([_device(record.run), *(part for part in parts if part), *sorted(formulas)])
+
+
+def _device(run: Mapping) -> str:
+    on_gpu = run.get("device_memory_bytes") is not None  # earlier records lack it
+    more = f", {run['device_memory_bytes'] / 2**30:.0f} GiB, CUDA {run['cuda']}" if on_gpu else ""
+    return f"Measured on {run['device']}{more}."
 
 
 def _agreement(sections: Mapping) -> Iterator[list[str]]:

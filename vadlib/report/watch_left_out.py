@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
@@ -13,6 +13,7 @@ from vadlib.errors import UnreadableError
 COLUMNS = ("clip", "part of", "left out", "why")
 MAX_NAMED = 5
 WHOLE = "the whole clip"
+TOLD = ("times", "damage", "videos", "camera", "other cameras", "not looked at")  # what names of facts begin with
 
 
 def table_of_left_out(videos: VideoDataset, readers: Iterable[FrameReader]) -> pd.DataFrame:
@@ -63,6 +64,18 @@ def check_enough_left(reader: FrameReader, split: str, purpose: str) -> None:
             f"{reader.dataset.root}: not one of the {own.sum():,} frames {purpose} can be read, so nothing is left of "
             f"{SPLITS[split]}. The first: {why}"
         )
+
+
+def facts_sentence(facts: Mapping[str, str]) -> str:
+    """What a reader should know of the footage, as sentences: damage, uneven times, cameras without normal footage.
+
+    Parameters
+    ----------
+    facts : mapping of str to str
+        From `VideoDataset`.
+    """
+    told = [(name, value) for name, value in facts.items() if name.startswith(TOLD)]
+    return " ".join(f"{name[0].upper()}{name[1:]}: {value}." for name, value in told)
 
 
 def left_out_sentence(left_out: pd.DataFrame) -> str:

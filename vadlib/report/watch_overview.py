@@ -13,6 +13,7 @@ from vadlib.data.moments import find_moments
 from vadlib.report.watch_tables import hours_and_minutes
 
 MAX_GROUPS = 200  # of clips, in a table of all of them
+MIN_YEAR, MAX_YEAR = 1900, 2099  # as `find_moments` reads them in dates
 
 
 def overview_of_clips(
@@ -64,9 +65,9 @@ def _groups(paths: Mapping[str, Path], root: Path) -> dict[str, str]:
     """By clip, the group it belongs to."""
     folders = {clip: path.relative_to(root).parent.parts for clip, path in paths.items()}
     if len(set(folders.values())) == 1:
-        moments = {clip: find_moments([path.stem]) for clip, path in paths.items()}
-        if all(found and len(found[0].key) > 4 for found in moments.values()):  # year, month, day, hour, and more
-            keys = {clip: found[0].key for clip, found in moments.items()}
+        keys = {clip: found[0].key for clip, path in paths.items() if (found := find_moments([path.stem]))}
+        # Keys of a clock begin with its hour, those of seconds since 1970 with these.
+        if len(keys) == len(paths) and all(MIN_YEAR <= key[0] <= MAX_YEAR for key in keys.values()):
             return {clip: "{:04d}-{:02d}-{:02d}, {:02d} h".format(*key[:4]) for clip, key in keys.items()}
     depth = max(map(len, folders.values()))
     while depth > 0 and len({parts[:depth] for parts in folders.values()}) > MAX_GROUPS:
