@@ -327,20 +327,25 @@ def test_times_closer_than_a_tick():
     assert np.all(np.diff(ticks(rate, np.arange(6))) > 0)
 
 
-def test_a_labelled_clip_whose_header_counts_wrongly(tmp_path):
-    root = tmp_path / "shanghaitech"
+def write_trimmed_test_clip(root):
+    """ShanghaiTech's layout with a test video of which 65 frames are shown; its header counts 75."""
     write_film(root / "training/videos/01_001.avi", range(30), codec="mpeg4")
     whole = write_film(root / "whole.mp4", range(100), options={"g": "25"})
-    (root / "testing/videos").mkdir(parents=True)
+    for folder in ("videos", "test_frame_mask"):
+        (root / "testing" / folder).mkdir(parents=True)
     remux(whole, root / "testing/videos/01_0014.mp4", from_s=1.4)
     whole.unlink()
-    (root / "testing/test_frame_mask").mkdir()
-    np.save(root / "testing/test_frame_mask/01_0014.npy", np.zeros(65, np.uint8))
-    dataset = open_dataset("shanghaitech", root, allow_missing=True)
+    return root / "testing/test_frame_mask/01_0014.npy"
+
+
+def test_a_labelled_clip_whose_header_counts_wrongly(tmp_path):
+    labels = write_trimmed_test_clip(tmp_path / "shanghaitech")
+    np.save(labels, np.zeros(65, np.uint8))
+    dataset = open_dataset("shanghaitech", tmp_path / "shanghaitech", allow_missing=True)
     assert dataset.clip("01_0014").n_frames == 65
-    np.save(root / "testing/test_frame_mask/01_0014.npy", np.zeros(64, np.uint8))
-    with pytest.raises(LabelError, match="Clip 01_0014 has 65 frames .* but 64 labels"):
-        open_dataset("shanghaitech", root, allow_missing=True)
+    np.save(labels, np.zeros(64, np.uint8))
+    with pytest.raises(LabelError, match=r"Clip 01_0014 has 65 frames .* but 64 labels"):
+        open_dataset("shanghaitech", tmp_path / "shanghaitech", allow_missing=True)
 
 
 def test_damage_in_a_labelled_clip_is_found_by_decoding(tmp_path):
@@ -359,15 +364,9 @@ def test_damage_in_a_labelled_clip_is_found_by_decoding(tmp_path):
 
 def test_a_labelled_clip_of_another_length_is_refused(tmp_path):
     """Where labels came with a video, a difference is an error with both numbers: none is cut to fit."""
-    root = tmp_path / "shanghaitech"
-    write_film(root / "training/videos/01_001.avi", range(30), codec="mpeg4")
-    whole = write_film(root / "whole.mp4", range(100), options={"g": "25"})
-    (root / "testing/videos").mkdir(parents=True)
-    remux(whole, root / "testing/videos/01_0014.mp4", from_s=1.4)
-    whole.unlink()
-    (root / "testing/test_frame_mask").mkdir()
-    np.save(root / "testing/test_frame_mask/01_0014.npy", np.zeros(75, np.uint8))
-    dataset = open_dataset("shanghaitech", root, allow_missing=True)
+    labels = write_trimmed_test_clip(tmp_path / "shanghaitech")
+    np.save(labels, np.zeros(75, np.uint8))
+    dataset = open_dataset("shanghaitech", tmp_path / "shanghaitech", allow_missing=True)
     table = dataset.frame_table().query("split == 'test'")
     with pytest.raises(UnreadableError, match=r"01_0014\.mp4: decoding ended at frame 65 of the 75 expected"):
         list(FrameReader(dataset, table, (32, 64), progress=False))

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from vadlib.data.files import SKIPPING, require_file
@@ -93,7 +92,7 @@ class VideoDecoder:
         except BaseException:
             self._container.close()
             raise
-        self._to_bgr = VideoReformatter()
+        self._to_rgb = VideoReformatter()
 
     def __enter__(self) -> VideoDecoder:
         """Give itself."""
@@ -172,10 +171,7 @@ class VideoDecoder:
 
     def picture(self, frame: av.VideoFrame) -> np.ndarray:
         """A frame as people see it: uint8 (H, W, 3) RGB, turned upright where the camera was held sideways."""
-        # By way of BGR: straight to RGB, FFmpeg rounds video of 10 bits in another way than OpenCV, whose pictures
-        # these are to the bit.
-        bgr = self._to_bgr.reformat(frame, format="bgr24", interpolation="BICUBIC", threads=1).to_ndarray()
-        image = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+        image = self._to_rgb.reformat(frame, format="rgb24", interpolation="BICUBIC", threads=1).to_ndarray()
         quarter_turns = round(frame.rotation / 90)
         return np.ascontiguousarray(np.rot90(image, quarter_turns)) if quarter_turns else image
 

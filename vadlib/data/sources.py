@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from vadlib.data import videos
+from vadlib.data.decoding import VIDEO_SUFFIXES
 from vadlib.errors import LayoutError
 
 
@@ -41,7 +42,7 @@ def find_sources(home: Path, places: Mapping[str, str]) -> dict[str, Path]:
             if path.is_dir():
                 if re.fullmatch(pattern, path.name, re.DOTALL):
                     folders.setdefault(path.name, path)
-            elif path.suffix.lower() in videos.VIDEO_SUFFIXES and re.fullmatch(pattern, path.stem, re.DOTALL):
+            elif path.suffix.lower() in VIDEO_SUFFIXES and re.fullmatch(pattern, path.stem, re.DOTALL):
                 if path.stem in here:
                     raise LayoutError(f"{path} and {here[path.stem].name} are both clip {path.stem}. Keep one of them.")
                 here[path.stem] = path

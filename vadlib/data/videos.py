@@ -23,7 +23,6 @@ from vadlib.data.pictures import read_mask as read_mask
 from vadlib.data.scanning import MAX_FPS, scan_video
 from vadlib.errors import UnreadableError
 
-VIDEO_SUFFIXES = (".avi", ".mp4", ".mov", ".mkv")
 MIN_FRAME_BYTES = 8  # a frame that shows nothing new takes this much in an AVI or MP4 file, at the least
 
 

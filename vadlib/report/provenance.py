@@ -21,6 +21,7 @@ KEY_PACKAGES = (
     "pandas",
     "pyarrow",
     "scikit-learn",
+    "av",
     "opencv-python-headless",
     "opencv-python",
     "torch",
