@@ -10,9 +10,9 @@ PED2    ?=
 SHANGHAITECH ?=
 
 # What is recorded in book/recorded: a profile, then its notebooks.
-RECORD_LABELS := shanghaitech-labels 12_labels
-RECORD_RESNET := ped2 02_padim 08_ablations
-RECORD_PED2 := ped2-offline 02_padim 03_gradcam_ssim 04_clip_prototypes 05_comparison 07_audit 08_ablations 09_networks 13_like_for_like
+RECORD_LABELS := shanghaitech-labels 22_labels_alone
+RECORD_RESNET := ped2 02_padim 25_choices
+RECORD_PED2 := ped2-offline 02_padim 03_gradcam_ssim 04_clip_prototypes 21_claims 23_protocols 25_choices 28_networks 24_same_labels
 
 unexport PYTHONHOME PYTHONPATH PYTHONWARNINGS  # of another Python: ours would not start with them
 

@@ -26,21 +26,21 @@ UPSTREAM = {
     "02_padim": [],
     "03_gradcam_ssim": [],
     "04_clip_prototypes": [],
-    "05_comparison": ["01_dataset", "02_padim", "03_gradcam_ssim", "04_clip_prototypes", "12_labels"],
-    "06_limitations": ["02_padim", "03_gradcam_ssim", "04_clip_prototypes"],
-    "07_audit": ["02_padim", "03_gradcam_ssim", "04_clip_prototypes", "12_labels"],
-    "08_ablations": [],
-    "09_networks": [],
-    "11_watch": [],
-    "12_labels": [],
-    "13_like_for_like": [],
-    "14_recorded": [],
+    "21_claims": ["01_dataset", "02_padim", "03_gradcam_ssim", "04_clip_prototypes", "22_labels_alone"],
+    "26_limits": ["02_padim", "03_gradcam_ssim", "04_clip_prototypes"],
+    "23_protocols": ["02_padim", "03_gradcam_ssim", "04_clip_prototypes", "22_labels_alone"],
+    "25_choices": [],
+    "28_networks": [],
+    "30_footage": [],
+    "22_labels_alone": [],
+    "24_same_labels": [],
+    "90_recorded": [],
 }
-UPSTREAM["10_provenance"] = list(UPSTREAM)  # of every run of the book
+UPSTREAM["91_provenance"] = list(UPSTREAM)  # of every run of the book
 # A profile may name the chapters of its book. The provenance page tells of those that there are; others need all they read.
 CHAPTERS = PARAMETERS.get("chapters") or list(UPSTREAM)
 LACKING = {name for name in CHAPTERS if name not in UPSTREAM}
-for name in set(CHAPTERS) - LACKING - {"10_provenance"}:
+for name in set(CHAPTERS) - LACKING - {"91_provenance"}:
     LACKING |= set(UPSTREAM[name]) - set(CHAPTERS)
 if LACKING:
     raise WorkflowError(
@@ -48,18 +48,19 @@ if LACKING:
         f" and not named itself; there are {', '.join(UPSTREAM)}"
     )
 UPSTREAM = {name: [needed for needed in UPSTREAM[name] if needed in CHAPTERS] for name in CHAPTERS}
-COMPUTES = {name for name, needed in UPSTREAM.items() if not needed} - {"14_recorded"} | {"07_audit"}  # others: one core
-READS_RECORDS = {"07_audit", "08_ablations", "14_recorded"}
+COMPUTES = {name for name, needed in UPSTREAM.items() if not needed} - {"90_recorded"} | {"23_protocols"}  # others: one core
+READS_RECORDS = {"23_protocols", "25_choices", "90_recorded"}
 RECORDED = [path for path in glob("book/recorded/*/**", recursive=True) if os.path.isfile(path)]
 SOURCES = sorted(glob("notebooks/*.py") + glob("notebooks/profiles/*.yml"))  # a change in one may make a record stale
 LIBRARY = sorted(glob_wildcards("vadlib/{path,[^.]+}.py").path)
-AROUND = ("cli", "cli_data", "report/book", "report/machine_paths", "report/recording", "report/workflow")  # what no notebook uses
+AROUND = ("cli", "cli_data", "report/book", "report/machine_paths", "report/records/recording", "report/workflow")  # what no notebook uses
 LIBRARY = [f"vadlib/{path}.py" for path in LIBRARY if path not in AROUND]
-LIBRARY += sorted(glob("vadlib/report/viewer_assets/*"))
+LIBRARY += sorted(glob("vadlib/viewer/assets/*"))
+WORLD = sorted(glob("synthcampus/*.py"))
 PYTHON = sys.executable
 
 
-def note_state(folder):
+def note_folder_state(folder):
     """A file that is written anew when a name, size or time below a folder of one's own has changed: clips come and go."""
     files, seen = [], set()
     for place, folders, names in os.walk(folder, followlinks=True):
@@ -114,10 +115,10 @@ rule notebook:
         library=LIBRARY,
         paper="book/paper_values.yml",
         weights=lambda wildcards: WEIGHTS_FILE + BUNDLED,
-        data=[OUT + "/data/world.json"] if MAKES_WORLD else note_state(OWN_FOLDER) if OWN_FOLDER else [],
+        data=[OUT + "/data/world.json"] if MAKES_WORLD else note_folder_state(OWN_FOLDER) if OWN_FOLDER else [],
         upstream=lambda wildcards: [f"{OUT}/results/{name}" for name in UPSTREAM[wildcards.name]],
         recorded=lambda wildcards: RECORDED if wildcards.name in READS_RECORDS else [],
-        sources=lambda wildcards: SOURCES if wildcards.name == "14_recorded" else [],
+        sources=lambda wildcards: SOURCES if wildcards.name == "90_recorded" else [],
     output:
         notebook=OUT + "/notebooks/{name}.ipynb",
         results=directory(OUT + "/results/{name}"),
@@ -132,7 +133,7 @@ rule notebook:
 
 rule world:
     input:
-        [source for source in LIBRARY if source.startswith("vadlib/synth/")],
+        WORLD,
     output:
         OUT + "/data/world.json",
     params:

@@ -118,7 +118,7 @@ def agreement(report: Report, sizes, device: str, deadline: float) -> None:
     import gpu_measures as measures
     import torch
 
-    from vadlib.networks.tapped import bfloat16_is_fast
+    from vadlib.networks.features import bfloat16_is_fast
 
     precisions = ("float32", "bfloat16") if bfloat16_is_fast(torch.device(device)) else ("float32",)
     for precision in precisions:
@@ -195,8 +195,8 @@ def facts(device: str, quick: bool, seconds: float) -> dict:
     """Who measured what, with which code: nothing of it depends on git being there."""
     import torch
 
-    from vadlib.report import provenance
-    from vadlib.report.dependencies import part_digests
+    from vadlib.runs import provenance
+    from vadlib.runs.code_state import part_digests
 
     on_gpu = torch.device(device).type == "cuda"
     return {

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from vadlib.data import FrameReader, extract_frames, open_dataset
-from vadlib.data.videos import iterate_frames, probe_video
+from vadlib.data.reading.videos import iterate_frames, probe_video
 
 N_VIDEOS, N_FRAMES, ONE_IN = 4, 200, 40
 

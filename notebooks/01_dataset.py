@@ -43,7 +43,7 @@ from vadlib.data import draw, open_dataset, read_frame
 from vadlib.evaluation import anomalous_stretches
 from vadlib.figures import class_balance, contact_sheet, label_calendar, use_house_style
 from vadlib.report import Experiment, load_paper_values, project_path
-from vadlib.report.pages import chapter_line, data_note
+from vadlib.report.words.common import chapter_line, data_note
 
 use_house_style()
 run = Experiment.from_notebook("01_dataset", globals())

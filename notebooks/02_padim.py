@@ -50,6 +50,7 @@ import numpy as np
 import pandas as pd
 from myst_nb import glue
 
+from synthcampus import EVENT_KINDS
 from vadlib import networks
 from vadlib.data import FrameReader, draw, open_dataset, read_frame
 from vadlib.detectors import Padim
@@ -73,7 +74,7 @@ from vadlib.figures import (
 )
 from vadlib.report import Experiment, load_paper_values, project_path
 from vadlib.report.chapters import localise, table_of_merit
-from vadlib.report.pages import (
+from vadlib.report.words.common import (
     SCORE_NAMES,
     against_chance,
     chapter_line,
@@ -82,7 +83,6 @@ from vadlib.report.pages import (
     interval_or_none,
     network_name,
 )
-from vadlib.synth import EVENT_KINDS
 
 use_house_style()
 run = Experiment.from_notebook("02_padim", globals())

@@ -57,7 +57,7 @@ from myst_nb import glue
 
 from vadlib import networks
 from vadlib.data import FrameReader, draw, open_dataset, read_frame
-from vadlib.detectors import ClipPrototypes, ZeroShotText, embed_frames, frames_of, score_split
+from vadlib.detectors import ClipPrototypes, ZeroShotText, embed_frames
 from vadlib.evaluation import (
     auroc_by_group,
     bootstrap_auroc,
@@ -70,7 +70,8 @@ from vadlib.evaluation import (
 from vadlib.figures import DETECTOR_COLOURS, contact_sheet, density_panels, interval_rows, roc, use_house_style
 from vadlib.report import Experiment, load_paper_values, project_path
 from vadlib.report.chapters import table_of_merit
-from vadlib.report.pages import against_chance, chapter_line, data_note, difference_in_words, network_name
+from vadlib.report.words.common import against_chance, chapter_line, data_note, difference_in_words, network_name
+from vadlib.studies.cross_fit import frames_of, score_split
 
 use_house_style()
 run = Experiment.from_notebook("04_clip_prototypes", globals())
@@ -320,7 +321,7 @@ glue(
 #
 # ## What this does not show
 #
-# Prototypes see labelled anomalies and the other detectors do not: the paper's ranking is not like for like. [Like for like](13_like_for_like)
+# Prototypes see labelled anomalies and the other detectors do not: the paper's ranking is not like for like. [Like for like](24_same_labels)
 # gives everybody the same labels.
 #
 # Downloads: {download}`this chapter's script <../results/04_clip_prototypes/04_clip_prototypes.py>` ·

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vadlib.synth import write_world
+from synthcampus import write_world
 
 ROOT = Path(__file__).resolve().parents[1]
 

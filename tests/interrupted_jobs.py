@@ -17,14 +17,14 @@ import matplotlib as mpl
 import numpy as np
 import torch
 
+from synthcampus import write_world
+from vadlib.apps.score import score_videos
 from vadlib.data import FrameReader, draw, extract_frames, open_dataset
 from vadlib.detectors import Padim, embed_frames, embeddings
 from vadlib.evaluation import auroc
 from vadlib.figures import timeline
 from vadlib.networks import resnet18
 from vadlib.report import Experiment
-from vadlib.report.scoring import score_videos
-from vadlib.synth import write_world
 
 mpl.use("Agg")
 cv2.setNumThreads(1)

@@ -20,20 +20,20 @@ from bs4 import BeautifulSoup
 from vadlib.report import load_results
 from vadlib.report.book import assemble, build_pages
 from vadlib.report.notebooks import NotebookError, notebook_parameters, run_notebook
-from vadlib.report.recorded import list_recorded, load_recorded
+from vadlib.report.records.recorded import list_recorded, load_recorded
 
 DETECTORS = ("02_padim", "03_gradcam_ssim", "04_clip_prototypes")
 OTHERS = (
-    "12_labels",
-    "05_comparison",
-    "06_limitations",
-    "07_audit",
-    "08_ablations",
-    "13_like_for_like",
-    "09_networks",
-    "11_watch",
-    "14_recorded",
-    "10_provenance",
+    "22_labels_alone",
+    "21_claims",
+    "26_limits",
+    "23_protocols",
+    "25_choices",
+    "24_same_labels",
+    "28_networks",
+    "30_footage",
+    "90_recorded",
+    "91_provenance",
 )
 NOTEBOOKS = ("01_dataset", *DETECTORS, *OTHERS)
 
@@ -227,12 +227,12 @@ def test_numbers_on_the_page_are_those_of_the_results(pages, tiny_book):
     metrics = load_results(tiny_book / "results" / "02_padim").metrics
     interval = metrics["micro_auroc_interval"]
     shown = f"{interval['estimate']:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]"
-    for name in ("book/deviations", "notebooks/02_padim", "notebooks/05_comparison"):
+    for name in ("book/deviations", "notebooks/02_padim", "notebooks/21_claims"):
         assert shown in " ".join(pages[tiny_book / "html" / f"{name}.html"].get_text().split()), name
 
 
 def test_every_recorded_run_is_on_its_page(pages, tiny_book):
-    page = pages[tiny_book / "html" / "notebooks" / "14_recorded.html"]
+    page = pages[tiny_book / "html" / "notebooks" / "90_recorded.html"]
     text = " ".join(page.get_text().split())
     records = [load_recorded(name) for name in list_recorded()]
     for record in records:

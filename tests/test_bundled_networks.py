@@ -12,9 +12,9 @@ import yaml
 from safetensors.torch import load_file
 from torch.nn import functional
 
+from synthcampus import TEMPLATES, draw_place
+from synthcampus.world import WorldParameters, draw_places, plan_world, scene_seed
 from vadlib.networks import clip_vision, resnet18
-from vadlib.synth import TEMPLATES, draw_place
-from vadlib.synth.world import WorldParameters, draw_places, plan_world, scene_seed
 
 CELLS = 4
 

@@ -11,7 +11,7 @@ import pytest
 from vadlib import cli
 from vadlib.errors import BusyError, ParameterError
 from vadlib.report.book import build_book
-from vadlib.report.parameters import notebook_parameters
+from vadlib.runs.parameters import notebook_parameters
 from vadlib.storage import RunLock
 
 
@@ -65,7 +65,7 @@ def test_book_and_record_pass_their_switches(monkeypatch, option, given):
         return called
 
     monkeypatch.setattr("vadlib.report.book.build_book", take("book", ("index.html", True)))
-    monkeypatch.setattr("vadlib.report.recording.record", take("record", []))
+    monkeypatch.setattr("vadlib.report.records.recording.record", take("record", []))
     flags = ["--" + option.replace("_", "-")] if given else []
     for arguments in (["book"], ["record", "demo", "02_padim"]):
         monkeypatch.setattr(sys, "argv", ["vadlib", *arguments, *flags])

@@ -7,8 +7,8 @@ from functools import partial
 import pytest
 
 from vadlib import cli
-from vadlib.data.check import check_datasets
-from vadlib.data.official import COUNTS, Counts
+from vadlib.data.published.check import check_datasets
+from vadlib.data.published.official import COUNTS, Counts
 
 
 @pytest.fixture

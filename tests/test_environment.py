@@ -182,7 +182,7 @@ WATCH = """\
 
 # %% tags=["parameters"]
 dataset_root = "nowhere"  # the videos
-results_dir = "_build/manual/11_watch"  # results go here
+results_dir = "_build/manual/30_footage"  # results go here
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-one", "caption": "A clip."}, "image": {"alt": "A line"}}
 import os
@@ -194,7 +194,7 @@ from vadlib.figures import use_house_style
 from vadlib.report import Experiment
 
 use_house_style()
-run = Experiment.from_notebook("11_watch", globals())
+run = Experiment.from_notebook("30_footage", globals())
 clip, = sorted(os.listdir(dataset_root))
 figure, axes = plt.subplots()
 axes.set_title(clip)
@@ -217,17 +217,17 @@ def small_book(tmp_path, project_root, monkeypatch):
     for name in ("pyproject.toml", "vadlib/report/book.py", "vadlib/report/machine_paths.py"):
         (clone / name).touch()
     (clone / "_toc.yml").write_text(
-        "format: jb-book\nroot: book/index\nparts: [{caption: x, chapters: [{file: notebooks/11_watch}]}]\n"
+        "format: jb-book\nroot: book/index\nparts: [{caption: x, chapters: [{file: notebooks/30_footage}]}]\n"
     )
     (clone / "_config.yml").write_text('title: x\nonly_build_toc_files: true\nexecute: {execute_notebooks: "off"}\n')
     (clone / "book/index.md").write_text("# A book\n")
     (clone / "book/paper_values.yml").touch()
-    (clone / "notebooks/11_watch.py").write_text(WATCH)
+    (clone / "notebooks/30_footage.py").write_text(WATCH)
     (clone / "notebooks/profiles/tiny.yml").write_text(
-        "profile: tiny\nchapters: [11_watch]\ndataset: mine\ndataset_root: x\nweights: random\n"
+        "profile: tiny\nchapters: [30_footage]\ndataset: mine\ndataset_root: x\nweights: random\n"
     )
     # `chapters` and the rest are parameters of other notebooks, which a check of names looks for beside
-    (clone / "notebooks/10_provenance.py").write_text((project_root / "notebooks/10_provenance.py").read_text())
+    (clone / "notebooks/91_provenance.py").write_text((project_root / "notebooks/91_provenance.py").read_text())
     (clone / "notebooks/02_padim.py").write_text((project_root / "notebooks/02_padim.py").read_text())
     videos.mkdir()
     (videos / "猫 प्रवेश 🎥").touch()
@@ -250,7 +250,7 @@ def test_a_book_in_spite_of_everything(small_book, hostile):
     assert done.stderr == b""
     pages = clone / "_build/tiny/html"
     assert f"the report is at {pages / 'index.html'}" in done.stdout.decode()
-    page = BeautifulSoup((pages / "notebooks/11_watch.html").read_text(), "html.parser").select_one("article")
+    page = BeautifulSoup((pages / "notebooks/30_footage.html").read_text(), "html.parser").select_one("article")
     assert page.select_one("figure#fig-one svg, figure#fig-one img")
     assert "Fig. 1 shows it." in page.get_text()
     for machine in ("Warning", str(clone), str(videos), ".py:"):

@@ -53,7 +53,7 @@ def check_pages(out):
                 assert (path.parent / unquote(target.path)).resolve().is_file(), f"{path.name}: {link['href']}"
         for image in page.select("article img"):
             assert (path.parent / unquote(image["src"])).is_file(), f"{path.name}: {image['src']}"
-    article = pages[out / "html" / "notebooks" / "11_watch.html"].select_one("article")
+    article = pages[out / "html" / "notebooks" / "30_footage.html"].select_one("article")
     text = article.get_text(" ")
     for gap in ("Traceback", "glue:", "{numref}", str(out)):
         assert gap not in text
@@ -86,7 +86,7 @@ def test_without_labels_there_are_alarms_and_no_roc_curve_and_the_page_says_why(
 
 
 def test_nothing_of_a_book_names_the_folder_it_was_made_from(unlabelled_book, folder):
-    results = load_results(unlabelled_book / "results" / "11_watch")
+    results = load_results(unlabelled_book / "results" / "30_footage")
     assert results.run["parameters"]["dataset_root"] == str(folder)
     records = list((unlabelled_book / "html").rglob("run*.json"))
     assert records
@@ -95,21 +95,21 @@ def test_nothing_of_a_book_names_the_folder_it_was_made_from(unlabelled_book, fo
         for place in (folder, unlabelled_book):
             assert str(place).encode() not in path.read_bytes(), path
     assert f"path/to/{folder.name}" in records[0].read_text()
-    page = BeautifulSoup((unlabelled_book / "html" / "notebooks" / "11_watch.html").read_text(), "html.parser")
+    page = BeautifulSoup((unlabelled_book / "html" / "notebooks" / "30_footage.html").read_text(), "html.parser")
     assert f'dataset_root = "path/to/{folder.name}"' in page.get_text()
 
 
 def test_results_without_labels_say_that_there_are_none(unlabelled_book):
-    results = load_results(unlabelled_book / "results" / "11_watch")
+    results = load_results(unlabelled_book / "results" / "30_footage")
     assert (results.scores["label"] == -1).all()
     assert set(results.scores.columns) >= {"PaDiM", "Grad-CAM + SSIM", "SPADE", "One-class prototypes"}
     assert results.metrics["labelled"] is False
     assert set(results.metrics["thresholds"]) == {"PaDiM", "Grad-CAM + SSIM", "SPADE", "One-class prototypes"}
-    alarms = pd.read_csv(unlabelled_book / "results" / "11_watch" / "alarms.csv", dtype={"clip": str})
+    alarms = pd.read_csv(unlabelled_book / "results" / "30_footage" / "alarms.csv", dtype={"clip": str})
     for name, found in results.metrics["thresholds"].items():
         assert found["n_alarms"] == (alarms["detector"] == name).sum()
         assert found["low"] <= found["high"]
-    assert not (unlabelled_book / "results" / "11_watch" / "events.csv").exists()
+    assert not (unlabelled_book / "results" / "30_footage" / "events.csv").exists()
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def test_a_clip_labelled_normal_is_checked_and_one_without_labels_is_not_judged(
         root, tmp_path / "out", UNTRAINED | {"alarm_unit": "frames", "promised_share": 0.3, "low_share": 0.5}
     )
     text = check_pages(out)
-    results = load_results(out / "results" / "11_watch")
+    results = load_results(out / "results" / "30_footage")
     assert results.metrics["labelled"] is True
     assert (results.metrics["n_events"], results.metrics["n_events_found"]) == (0, 0)
     n_labelled = (results.scores["label"] == 0).sum()
@@ -137,7 +137,7 @@ def test_a_clip_labelled_normal_is_checked_and_one_without_labels_is_not_judged(
     assert "The labels name no event" in text
     assert "No label says what really happened" not in text
     assert any("normal frames watched" in key for key in results.metrics["kept"])
-    moments = pd.read_csv(out / "results" / "11_watch" / "moments.csv", dtype={"clip": str})
+    moments = pd.read_csv(out / "results" / "30_footage" / "moments.csv", dtype={"clip": str})
     assert set(moments["clip"]) - {labelled}, "no moment in the clip without labels, so this test shows nothing"
     assert moments["true"].tolist() == ["no" if clip == labelled else "not labelled" for clip in moments["clip"]]
     n_unknown = int((moments["clip"] != labelled).sum())
@@ -173,7 +173,7 @@ def test_two_real_videos_build_a_whole_book(shared_data, tmp_path, labelled):
     text = check_pages(out)
     assert ("There is no ROC curve" in text) is not labelled
     assert ("AUROC [95 %]" in text) is labelled
-    scores = load_results(out / "results" / "11_watch").scores
+    scores = load_results(out / "results" / "30_footage").scores
     expected = mask[scores["frame"]] if labelled else np.full(len(scores), -1)
     np.testing.assert_array_equal(scores["label"], expected)
 
@@ -198,6 +198,6 @@ def test_what_was_left_out_stands_beside_the_answer(folder, tmp_path):
     assert "empty.mp4 (the whole clip)" in text
     assert "all clips" not in text
     assert "It shows the 1 clip(s) of which frames could be read." in text
-    run = load_results(out / "results" / "11_watch").run
+    run = load_results(out / "results" / "30_footage").run
     assert sorted(row["clip"] for row in run["left_out"]) == sorted(["normal/cut.mp4", "empty.mp4", damaged.name])
     assert sorted(row["clip"] for row in run["dataset"]["left_out"]) == ["empty.mp4", "normal/cut.mp4"]

@@ -6,7 +6,7 @@ import pytest
 
 from vadlib.data.footage import sample_by_time
 from vadlib.errors import ParameterError
-from vadlib.evaluation.events import AlarmRule, footage_hours, list_alarms
+from vadlib.evaluation.alarms import AlarmRule, footage_hours, list_alarms
 from vadlib.frame_times import UnevenRate, seconds
 
 # Ten frames of a fifth of a second, then ten of a thirtieth.

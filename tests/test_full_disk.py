@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
+from synthcampus import write_world
 from vadlib.errors import ResultsError
 from vadlib.storage import RunLock
-from vadlib.synth import write_world
 
 WORLD = {"n_train_clips": 2, "n_test_clips": 2, "n_scenes": 1, "clip_seconds": (2, 3), "size": (120, 160)}
 

@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 
 from vadlib.cli import app
 from vadlib.errors import ParameterError, ResultsError
-from vadlib.report.dependencies import part_digests
-from vadlib.report.recorded import load_recorded
-from vadlib.report.recorded_gpu import record_gpu
-from vadlib.report.recorded_pages import recorded_section, recorded_table
+from vadlib.report.records.gpu import record_gpu
+from vadlib.report.records.pages import recorded_section, recorded_table
+from vadlib.report.records.recorded import load_recorded
+from vadlib.runs.code_state import part_digests
 
 ROOT = Path(__file__).resolve().parents[1]
 ALONE = os.environ | {"OMP_NUM_THREADS": "1"}  # threads that wait for each other cost more than such sizes take

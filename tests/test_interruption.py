@@ -20,7 +20,7 @@ import pytest
 import yaml
 from safetensors.numpy import load_file
 
-from vadlib.synth import write_world
+from synthcampus import write_world
 
 TIMES = {"run.json", "summary.json"}
 JOBS = ("extraction", "embedding", "experiment", "saved_detector", "scoring", "world")
@@ -212,7 +212,7 @@ class Book:
         """What does not hold times."""
         kept = ("scores.parquet", "metrics.json")
         files = [path for path in sorted((self.out / "results").rglob("*")) if path.is_file()]
-        files = [path for path in files if "10_provenance" not in path.parts]  # which is about times
+        files = [path for path in files if "91_provenance" not in path.parts]  # which is about times
         files = [path for path in files if path.name in kept or path.suffix == ".svg" or "detector" in path.parts]
         return {path.relative_to(self.out).as_posix(): without_times(path) for path in files}
 

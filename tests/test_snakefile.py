@@ -17,7 +17,7 @@ from vadlib.report.workflow import snakemake_command
 
 DETECTORS = {"02_padim", "03_gradcam_ssim", "04_clip_prototypes"}
 CHAPTERS = {path.stem for path in (Path(__file__).parents[1] / "notebooks").glob("*.py")}
-LAST = {"10_provenance", "14_recorded", "book"}  # the run table, and which record is stale, tell of every notebook
+LAST = {"91_provenance", "90_recorded", "book"}  # the run table, and which record is stale, tell of every notebook
 
 
 @pytest.fixture(scope="module")
@@ -74,15 +74,15 @@ def test_nothing_changed_nothing_runs(finished):
     ("changed", "runs"),
     [
         ("book/rebuild.md", {"book"}),
-        ("book/recorded/demo-02_padim/run.json", {"07_audit", "08_ablations"} | LAST),
-        ("vadlib/report/recording.py", set()),
+        ("book/recorded/demo-02_padim/run.json", {"23_protocols", "25_choices"} | LAST),
+        ("vadlib/report/records/recording.py", set()),
         ("vadlib/report/machine_paths.py", {"book"}),
-        ("notebooks/10_provenance.py", LAST),
-        ("notebooks/02_padim.py", {"02_padim", "05_comparison", "06_limitations", "07_audit"} | LAST),
-        ("notebooks/01_dataset.py", {"01_dataset", "05_comparison"} | LAST),
+        ("notebooks/91_provenance.py", LAST),
+        ("notebooks/02_padim.py", {"02_padim", "21_claims", "26_limits", "23_protocols"} | LAST),
+        ("notebooks/01_dataset.py", {"01_dataset", "21_claims"} | LAST),
         ("book/paper_values.yml", CHAPTERS | {"book"}),
         ("vadlib/detectors/padim.py", CHAPTERS | {"book"}),
-        ("vadlib/synth/render.py", CHAPTERS | {"world", "book"}),
+        ("synthcampus/render.py", CHAPTERS | {"world", "book"}),
         ("notebooks/profiles/demo.yml", CHAPTERS | {"book"}),
     ],
 )
@@ -101,7 +101,7 @@ def test_a_profile_names_its_chapters_and_a_new_video_of_ones_own_runs_them_agai
     videos, config = tmp_path / "videos", ("profile=folder", f"dataset_root={tmp_path / 'videos'}")
     videos.mkdir()
     (videos / "a.mp4").write_text("a")
-    chapters = {"11_watch", "10_provenance"}
+    chapters = {"30_footage", "91_provenance"}
     assert planned(finished, config=config) == chapters | {"book"}
     out = finished / "_build" / "folder"
     for name in chapters:
@@ -119,42 +119,42 @@ def test_a_profile_names_its_chapters_and_a_new_video_of_ones_own_runs_them_agai
 
 
 @pytest.fixture
-def note_state(project_root, tmp_path):
+def note_folder_state(project_root, tmp_path):
     """The Snakefile's own function, writing to a folder of the test."""
     text = (project_root / "Snakefile").read_text()
     names = {"os": os, "hashlib": hashlib, "Path": Path, "OUT": str(tmp_path / "out")}
-    exec(re.search(r"^def note_state.*?(?=^\S*[A-Z_]+ =)", text, re.DOTALL | re.MULTILINE)[0], names)
-    return lambda folder: Path(names["note_state"](folder)[0]).read_text()
+    exec(re.search(r"^def note_folder_state.*?(?=^\S*[A-Z_]+ =)", text, re.DOTALL | re.MULTILINE)[0], names)
+    return lambda folder: Path(names["note_folder_state"](folder)[0]).read_text()
 
 
-def test_a_folder_s_state_is_that_of_its_visible_files_and_links_end_nowhere(note_state, tmp_path, monkeypatch):
+def test_a_folder_s_state_is_that_of_its_visible_files_and_links_end_nowhere(note_folder_state, tmp_path, monkeypatch):
     videos = tmp_path / "videos"
     for name in ("a", "b", "c"):
         (videos / name).mkdir(parents=True)
         (videos / name / "clip.mp4").write_text(name)
-    before = note_state(videos)
+    before = note_folder_state(videos)
     (videos / ".cache").mkdir()
     (videos / ".cache" / "thumbnail.jpg").write_text("hidden")
     (videos / "a" / "._clip.mp4").write_text("hidden")
     (videos / "gone.mp4").symlink_to(tmp_path / "nowhere")
-    assert note_state(videos) == before
+    assert note_folder_state(videos) == before
     for name in ("a", "b", "c"):  # each leads to all, so paths multiply with every level
         for number in range(4):
             (videos / name / f"back{number}").symlink_to(videos)
     stats, stat = [], os.stat
     monkeypatch.setattr(os, "stat", lambda *args, **kwargs: stats.append(args) or stat(*args, **kwargs))
-    linked = note_state(videos)
+    linked = note_folder_state(videos)
     assert len(stats) < 100
     monkeypatch.undo()
     (videos / "d").symlink_to(videos / "a")
-    assert note_state(videos) != linked
+    assert note_folder_state(videos) != linked
 
 
-def test_a_file_that_vanishes_while_it_is_looked_at_is_no_error(note_state, tmp_path, monkeypatch):
+def test_a_file_that_vanishes_while_it_is_looked_at_is_no_error(note_folder_state, tmp_path, monkeypatch):
     videos, stat, exists = tmp_path / "videos", os.stat, os.path.exists
     videos.mkdir()
     (videos / "a.mp4").write_text("a")
-    without = note_state(videos)
+    without = note_folder_state(videos)
     (videos / "b.mp4").write_text("b")
 
     def vanished(path, **kwargs):
@@ -164,7 +164,7 @@ def test_a_file_that_vanishes_while_it_is_looked_at_is_no_error(note_state, tmp_
 
     monkeypatch.setattr(os, "stat", vanished)
     monkeypatch.setattr(os.path, "exists", lambda path: str(path).endswith("b.mp4") or exists(path))
-    found = note_state(videos)
+    found = note_folder_state(videos)
     monkeypatch.undo()
     assert found == without
 
@@ -190,20 +190,20 @@ def test_a_folder_with_braces_and_colons_in_its_name_can_be_planned(finished, tm
 
 def test_chapters_that_are_none_or_lack_what_they_read_are_named(finished):
     path = finished / "notebooks" / "profiles" / "wrong.yml"
-    path.write_text((finished / "notebooks/profiles/demo.yml").read_text() + "chapters: [05_comparison, 12_absent]\n")
+    path.write_text((finished / "notebooks/profiles/demo.yml").read_text() + "chapters: [21_claims, 12_absent]\n")
     try:
         done = snakemake(finished, "--dry-run", config=("profile=wrong",))
     finally:
         path.unlink()
     assert done.returncode != 0
-    expected = "01_dataset, 02_padim, 03_gradcam_ssim, 04_clip_prototypes, 12_absent, 12_labels is no notebook"
+    expected = "01_dataset, 02_padim, 03_gradcam_ssim, 04_clip_prototypes, 12_absent, 22_labels_alone is no notebook"
     assert expected in done.stdout + done.stderr
 
 
 def test_every_result_that_a_notebook_reads_is_declared(project_root):
     text = (project_root / "Snakefile").read_text()
     upstream = ast.literal_eval(re.search(r"UPSTREAM = (\{.*?\n\})", text, re.DOTALL)[1])
-    upstream["10_provenance"] = list(upstream)
+    upstream["91_provenance"] = list(upstream)
     assert set(upstream) == CHAPTERS
     for name, declared in upstream.items():
         source = (project_root / "notebooks" / f"{name}.py").read_text()
@@ -224,7 +224,7 @@ def test_make_passes_on_that_unreadable_frames_be_left_out(project_root, given, 
 
 
 def test_pages_say_that_one_model_serves_all_cameras_and_how_to_leave_frames_out(project_root):
-    for page in ("notebooks/11_watch.py", "book/rebuild.md", "README.md"):
+    for page in ("notebooks/30_footage.py", "book/rebuild.md", "README.md"):
         text = " ".join((project_root / page).read_text().replace("\n# ", " ").split())
         assert "One model and one threshold serve" in text, page
     for page in ("book/rebuild.md", "README.md"):

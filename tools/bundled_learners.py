@@ -22,9 +22,9 @@ from torch.nn import functional
 from torchvision.models import resnet18
 from transformers import CLIPConfig, CLIPModel
 
+from synthcampus import TEMPLATES
 from vadlib.networks.clip import MEAN as CLIP_MEAN
 from vadlib.networks.clip import STD as CLIP_STD
-from vadlib.synth import TEMPLATES
 
 IMAGE_SIDE, PATCH = 160, 16  # what the CLIP's image tower sees
 WIDTH = 192

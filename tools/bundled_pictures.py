@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vadlib.synth import EVENT_KINDS, TEMPLATES, draw_place, render_scene, render_still, suits
+from synthcampus import EVENT_KINDS, TEMPLATES, draw_place, render_scene, render_still, suits
 
 FIRST_TRAINING_SEED = 1_000_000
 FIRST_VALIDATION_SEED = 1_100_000
@@ -39,7 +39,7 @@ class PictureSet:
     images : uint8 (N, 224, 224, 3)
         RGB.
     template : int64 (N,)
-        Index into `vadlib.synth.TEMPLATES`.
+        Index into `synthcampus.TEMPLATES`.
     first : int64 (N + 1,)
         Objects of still i are those from first[i] to first[i + 1].
     label : int64 (M,)

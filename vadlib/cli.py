@@ -82,7 +82,7 @@ def record(
 ) -> None:
     """Run notebooks, with what they read, and keep their results in book/recorded, or what make bench-gpu wrote."""
     if profile == "gpu":
-        from vadlib.report.recorded_gpu import record_gpu
+        from vadlib.report.records.gpu import record_gpu
 
         for name in ("root", "weights", "cores", "skip_unreadable", "allow_missing"):
             if ctx.get_parameter_source(name).name != "DEFAULT":
@@ -92,7 +92,7 @@ def record(
         for file in notebooks:
             typer.echo(f"recorded in {record_gpu(file, allow_dirty=allow_dirty)}")
         return
-    from vadlib.report.recording import record as record_runs
+    from vadlib.report.records.recording import record as record_runs
 
     options = {"root": root, "weights": weights, "allow_dirty": allow_dirty, "cores": cores}
     options |= {"skip_unreadable": skip_unreadable, "allow_missing": allow_missing}
@@ -112,7 +112,7 @@ def plan(
     ] = False,
 ) -> None:
     """Say how many frames a profile draws for each detector, and what the data set lacks; no frame is read."""
-    from vadlib.report.plan import plan, read_profile
+    from vadlib.studies.dry_run import plan, read_profile
 
     parameters = read_profile(profile)
     options = {"skip_unreadable": skip_unreadable, "allow_missing": allow_missing}
@@ -153,7 +153,7 @@ def synth(
     scenes: Annotated[int, typer.Option(min=1)] = 6,
 ) -> None:
     """Write SynthCampus, the demo's videos, in ShanghaiTech's layout."""
-    from vadlib.synth import write_world
+    from synthcampus import write_world
 
     path = write_world(out, n_train_clips=train_clips, n_test_clips=test_clips, n_scenes=scenes, seed=seed)
     typer.echo(f"the world is at {path}")
@@ -221,7 +221,7 @@ def score(
     import matplotlib
 
     matplotlib.use("Agg")  # pictures go to files, with or without a screen
-    from vadlib.report.scoring import score_videos, summary_lines
+    from vadlib.apps.score import score_videos, summary_lines
 
     path = score_videos(
         videos,

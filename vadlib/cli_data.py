@@ -19,7 +19,7 @@ def check(
     ] = False,
 ) -> None:
     """Say what is there, what is missing, and how it differs from what is published. Exit code 1: not complete."""
-    from vadlib.data.check import check_datasets, report
+    from vadlib.data.published.check import check_datasets, report
 
     checks = check_datasets(root, dataset, decode=decode)
     typer.echo("\n\n".join(map(report, checks)))
@@ -40,9 +40,9 @@ def fetch(
     keep: Annotated[bool, typer.Option(help="keep the archives after unpacking")] = True,
 ) -> None:
     """Download a data set from its authors, unpack and check it. Read its terms first. Exit code 1: not complete."""
-    from vadlib.data.check import check_datasets, report
-    from vadlib.data.fetch import fetch
-    from vadlib.data.official import PUBLICATIONS
+    from vadlib.data.published.check import check_datasets, report
+    from vadlib.data.published.fetch import fetch
+    from vadlib.data.published.official import PUBLICATIONS
 
     publication = PUBLICATIONS.get(dataset)
     if publication is not None:

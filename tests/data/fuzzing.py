@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 
 from vadlib.data import VideoDataset, open_dataset
-from vadlib.data.folder import open_videos
+from vadlib.data.layouts.folder import open_videos
 
 HEIGHT, WIDTH = 12, 16
 PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp")

@@ -11,8 +11,8 @@ from collections import namedtuple
 
 import pytest
 
-from vadlib.data import archives
-from vadlib.data.archives import unpack
+from vadlib.data.published import archives
+from vadlib.data.published.archives import unpack
 from vadlib.errors import FetchError
 
 CONTENT = {"set/a/01.avi": b"film" * 1000, "set/a/empty": b"", "set/b c/größe.npy": bytes([1]) * 3000}

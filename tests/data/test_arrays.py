@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from vadlib.data.arrays import open_array
+from vadlib.data.labels.arrays import open_array
 from vadlib.errors import LabelError
 
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import scipy.io
 
-from vadlib.data import FrameReader, avenue, open_dataset, read_frame
-from vadlib.data.mat_intervals import read_intervals
-from vadlib.data.opening import Opening
+from vadlib.data import FrameReader, open_dataset, read_frame
+from vadlib.data.labels.mat_intervals import read_intervals
+from vadlib.data.layouts import avenue
+from vadlib.data.layouts.opening import Opening
 from vadlib.errors import LabelError, LayoutError, UnreadableError
 
 
@@ -228,8 +229,8 @@ class TestIncompleteCopy:
 
 
 def test_other_sets_are_not_avenue(shanghaitech_root, ucsd_root, published, frames):
-    assert not avenue.is_home(shanghaitech_root, "avenue")
-    assert not avenue.is_home(ucsd_root / "UCSD_Anomaly_Dataset.v1p2/UCSDped2", "avenue")
+    assert not avenue.matches(shanghaitech_root, "avenue")
+    assert not avenue.matches(ucsd_root / "UCSD_Anomaly_Dataset.v1p2/UCSDped2", "avenue")
     for home in (published, frames):
         with pytest.raises(LayoutError, match="It looks like avenue"):
             open_dataset("ucsd-ped2", home)
@@ -305,7 +306,7 @@ class TestPartialCopies:
         for split in ("training_videos", "testing_videos"):
             shutil.rmtree(home / split)
         (home / "testing_videos").mkdir()
-        dataset = avenue.open_home("avenue", home, Opening(allow_missing=True))
+        dataset = avenue.open_layout("avenue", home, Opening(allow_missing=True))
         with pytest.raises(LayoutError, match="has frames, only labels"):
             dataset.with_pictures()
 

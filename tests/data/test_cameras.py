@@ -1,6 +1,6 @@
 import pytest
 
-from vadlib.data.cameras import UNKNOWN_SCENE, assign_cameras, hours_alone, without_times
+from vadlib.data.layouts.cameras import UNKNOWN_SCENE, assign_cameras, hours_alone, without_times
 
 TIMES = [
     *("2024", "2024-01", "2024-01-02", "20240102", "202401", "2024.1.2_10-00-07", "02-01-2024", "1-2-2024"),

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vadlib.data import official
-from vadlib.data.check import check_datasets, guess_names, report
-from vadlib.data.official import COUNTS, Archive, Counts
+from vadlib.data.published import official
+from vadlib.data.published.check import check_datasets, guess_names, report
+from vadlib.data.published.official import COUNTS, Archive, Counts
 from vadlib.errors import LayoutError, ParameterError, UnreadableError
 
 # What the small copies of `conftest.py` hold.
@@ -259,7 +259,7 @@ class TestWhatMayNotBeRead:
             raise PermissionError(13, "Permission denied", str(path))
 
         (shanghaitech.parent / "shanghaitech.tar.gz").write_bytes(b"archive")
-        monkeypatch.setattr("vadlib.data.check.file_sha256", refuse)
+        monkeypatch.setattr("vadlib.data.published.check.file_sha256", refuse)
         assert only(shanghaitech, decode=True).notes[0].endswith("(7 bytes), but cannot be read: Permission denied")
 
     @pytest.mark.parametrize("name", [None, "ucsd-ped2"])

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from vadlib.data import fetch as fetching
-from vadlib.data.fetch import download, fetch
-from vadlib.data.official import PUBLICATIONS, Archive, Publication
+from vadlib.data.published import fetch as fetching
+from vadlib.data.published.fetch import download, fetch
+from vadlib.data.published.official import PUBLICATIONS, Archive, Publication
 from vadlib.errors import BusyError, FetchError, ParameterError
 
 CONTENT = bytes(range(256)) * 4000  # 1,024,000 bytes

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vadlib.data.dataset import Clip
-from vadlib.data.flat_labels import split_flat_labels
+from vadlib.data.labels.flat_labels import split_flat_labels
 from vadlib.errors import LabelError
 
 CLIPS = [Clip(name, "test", "s", Path(name), n, 25) for name, n in (("b", 3), ("a", 2), ("c", 1))]

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vadlib.data import FrameReader, draw, extract_frames, folder, open_dataset, read_frame
-from vadlib.data.check import check_datasets
-from vadlib.data.folder import find_clips, open_videos
+from vadlib.data import FrameReader, draw, extract_frames, open_dataset, read_frame
+from vadlib.data.layouts import folder
+from vadlib.data.layouts.folder import find_clips, open_videos
+from vadlib.data.published.check import check_datasets
 from vadlib.errors import LabelError, LayoutError, ParameterError, UnreadableError
 
 

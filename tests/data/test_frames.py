@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vadlib.data import FrameReader, open_dataset, read_frame, read_frames
-from vadlib.data import frames as frames_module
+from vadlib.data.reading import frames as frames_module
 from vadlib.errors import LayoutError, ParameterError, UnreadableError
 
 CLIP_NUMBERS = {"01_001": 0, "01_002": 1, "02_001": 2, "01_0014": 3, "01_0015": 4, "02_0001": 5}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vadlib.data.dataset import Clip
-from vadlib.data.interval_labels import Interval, label_clips, read_intervals
+from vadlib.data.labels.intervals import Interval, label_clips, read_intervals
 from vadlib.errors import LabelError
 
 

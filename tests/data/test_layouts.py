@@ -2,7 +2,8 @@ import shutil
 
 import pytest
 
-from vadlib.data import layouts, open_dataset
+from vadlib.data import open_dataset
+from vadlib.data.layouts import catalogue as layouts
 from vadlib.errors import LayoutError, ParameterError, UnreadableError
 
 
@@ -100,6 +101,6 @@ def test_a_folder_that_may_not_be_entered(shanghaitech_root, monkeypatch):
     def refuse(home, name):
         raise PermissionError(13, "Permission denied", str(home / "testing"))
 
-    monkeypatch.setitem(layouts.LAYOUTS, "shanghaitech", layouts.LAYOUTS["shanghaitech"]._replace(is_home=refuse))
+    monkeypatch.setitem(layouts.LAYOUTS, "shanghaitech", layouts.LAYOUTS["shanghaitech"]._replace(matches=refuse))
     with pytest.raises(UnreadableError, match="testing cannot be read: Permission denied. Check its permissions"):
         open_dataset("shanghaitech", shanghaitech_root)

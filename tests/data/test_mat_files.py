@@ -6,7 +6,7 @@ import pytest
 import scipy.io
 import scipy.sparse
 
-from vadlib.data.mat_files import open_variable
+from vadlib.data.labels.mat_files import open_variable
 from vadlib.errors import LabelError
 
 KINDS = ("u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8", "i8", "u8")

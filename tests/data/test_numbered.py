@@ -3,7 +3,7 @@ import random
 import pytest
 
 from vadlib.data import open_dataset
-from vadlib.data.numbered import list_numbered, seconds_between
+from vadlib.data.layouts.numbered import list_numbered, seconds_between
 from vadlib.errors import LayoutError
 
 IN_ORDER = [

@@ -12,9 +12,9 @@ import zipfile
 import pytest
 
 from vadlib import cli
-from vadlib.data.check import check_datasets, guess_names
-from vadlib.data.fetch import fetch
-from vadlib.data.packed import advice, looks_like_a_page
+from vadlib.data.published.check import check_datasets, guess_names
+from vadlib.data.published.fetch import fetch
+from vadlib.data.published.packed import advice, looks_like_a_page
 from vadlib.errors import FetchError, LayoutError
 
 
@@ -138,7 +138,7 @@ class TestParts:
         def gone(url, *_, **__):
             raise FetchError(f"{url}: timed out, 5 times in a row.")
 
-        monkeypatch.setattr("vadlib.data.fetch.download", gone)
+        monkeypatch.setattr("vadlib.data.published.fetch.download", gone)
         with pytest.raises(FetchError, match=r"passed around in 7 parts, too: put them beside it, and run this again"):
             fetch("shanghaitech", tmp_path, progress=False)
         split(tmp_path, "shanghaitech.tar.gz", archive, 7)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vadlib.data import pictures
-from vadlib.data.pictures import header_size, picture_size, read_image, read_mask
+from vadlib.data.reading import pictures
+from vadlib.data.reading.pictures import header_size, picture_size, read_image, read_mask
 from vadlib.errors import UnreadableError
 
 SUFFIXES = (".jpg", ".png", ".tif", ".bmp")
@@ -78,7 +78,7 @@ def test_a_header_that_promises_gigabytes_allocates_nothing(tmp_path, project_ro
         (tmp_path / f"lie{suffix}").write_bytes(with_size(suffix, 8192, 8192))
         assert header_size((tmp_path / f"lie{suffix}").read_bytes()) == (8192, 8192)
     code = (
-        "import resource, sys, pathlib\nfrom vadlib.data.pictures import read_image\n"
+        "import resource, sys, pathlib\nfrom vadlib.data.reading.pictures import read_image\n"
         "from vadlib.errors import UnreadableError\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "for path in sorted(pathlib.Path(sys.argv[1]).iterdir()):\n"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vadlib.data.prefetch import prefetch
+from vadlib.data.reading.prefetch import prefetch
 
 
 def own_threads() -> list[threading.Thread]:

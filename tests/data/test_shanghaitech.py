@@ -4,7 +4,8 @@ import shutil
 import numpy as np
 import pytest
 
-from vadlib.data import open_dataset, read_frame, shanghaitech
+from vadlib.data import open_dataset, read_frame
+from vadlib.data.layouts import shanghaitech
 from vadlib.errors import LabelError, LayoutError, UnreadableError
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from vadlib.data.sources import find_sources, first_place, name_place
+from vadlib.data.layouts.locate import find_sources, first_existing, relative_name
 from vadlib.errors import LayoutError
 
 CLIP = r"\d+_\d+"
@@ -45,7 +45,7 @@ def test_two_videos_of_one_clip(tmp_path):
 def test_first_place_and_how_it_is_name_place(tmp_path):
     home = tmp_path / "home"
     make(tmp_path, "home/b.mat", "beside/c.mat")
-    assert first_place(home, ["a.mat", "b.mat", "../beside/c.mat"]) == home / "b.mat"
-    assert first_place(home, ["a.mat"]) is None
-    assert name_place(home / "b.mat", home) == "b.mat"
-    assert name_place(first_place(home, ["../beside/c.mat"]), home) == "beside/c.mat"
+    assert first_existing(home, ["a.mat", "b.mat", "../beside/c.mat"]) == home / "b.mat"
+    assert first_existing(home, ["a.mat"]) is None
+    assert relative_name(home / "b.mat", home) == "b.mat"
+    assert relative_name(first_existing(home, ["../beside/c.mat"]), home) == "beside/c.mat"

@@ -4,8 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from vadlib.data import open_dataset, read_frame, ucsd
-from vadlib.data.check import check_datasets, guess_names, report
+from vadlib.data import open_dataset, read_frame
+from vadlib.data.layouts import ucsd
+from vadlib.data.published.check import check_datasets, guess_names, report
 from vadlib.errors import LabelError, LayoutError
 
 

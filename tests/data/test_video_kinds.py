@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from films import number_in, remux, write_av1, write_film
 
-from vadlib.data import FrameReader, open_dataset, videos
-from vadlib.data.check import check_datasets
-from vadlib.data.folder import open_videos
-from vadlib.data.scanning import scan_video
+from vadlib.data import FrameReader, open_dataset
+from vadlib.data.layouts.folder import open_videos
+from vadlib.data.published.check import check_datasets
+from vadlib.data.reading import videos
+from vadlib.data.reading.scanning import scan_video
 from vadlib.errors import LabelError, UnreadableError
 from vadlib.frame_times import UnevenRate, seconds, ticks
 

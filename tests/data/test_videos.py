@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vadlib.data import videos
+from vadlib.data.reading import videos
 from vadlib.errors import LayoutError, UnreadableError
 
 

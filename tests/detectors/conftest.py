@@ -8,7 +8,7 @@ import torch
 import torchvision
 from torch import nn
 
-from vadlib.networks import TappedNetwork, WeightsRecord
+from vadlib.networks import FeatureNetwork, WeightsRecord
 
 
 @dataclass
@@ -106,7 +106,7 @@ def small_network(seed=1):
     stages |= {"layer3": stage(8, 10, 3, 2), "layer4": stage(10, 12, 3, 2)}
     classifier = nn.Linear(12, 7)
     nn.init.normal_(classifier.weight, generator=generator)
-    return TappedNetwork(
+    return FeatureNetwork(
         stages,
         nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(1), classifier),
         channels=channels,

@@ -10,7 +10,8 @@ from vadlib.detectors import Padim
 from vadlib.detectors.gaussian import CHUNK_FRAMES, PyramidGaussianField
 from vadlib.detectors.padim import _in_proportion
 from vadlib.errors import BusyError, NotFittedError, ParameterError, ResultsError, WeightsError
-from vadlib.networks import resnet18, tapped
+from vadlib.networks import features as tapped
+from vadlib.networks import resnet18
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ from vadlib.evaluation import (
     bootstrap_difference,
     bootstrap_roc_band,
     delong_auroc,
-    resampling,
     roc_curve,
 )
+from vadlib.evaluation import bootstrap as resampling
 
 R = 60
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from vadlib.data import draw
 from vadlib.data.sampling import Fold
-from vadlib.detectors.cross_fitting import score_split
 from vadlib.errors import ParameterError
 from vadlib.evaluation import leakage, leakage_report, nearest_fit_distance, nearest_fit_similarity
+from vadlib.studies.cross_fit import score_split
 
 DISJOINT = ("disjoint-clips", "disjoint-scenes")
 

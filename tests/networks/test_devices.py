@@ -8,8 +8,8 @@ from pretended_gpu import held, pretended_gpu
 from vadlib import networks
 from vadlib.errors import ParameterError
 from vadlib.networks import resolve_device
-from vadlib.networks.tapped import exact_convolutions
-from vadlib.report import provenance
+from vadlib.networks.features import exact_convolutions
+from vadlib.runs import provenance
 
 GPU = "cuda:1"
 

@@ -26,7 +26,7 @@ def test_a_whole_book_is_as_it_is_written(contents, project_root):
 
 
 def test_a_book_of_two_chapters_has_pages_that_need_no_other(contents, project_root):
-    chapters = ["11_watch", "10_provenance"]
+    chapters = ["30_footage", "91_provenance"]
     found = files(select_contents(contents, project_root, chapters))
     assert found[0] == "book/index_watch"
     assert {Path(file).name for file in found if file.startswith("notebooks/")} == set(chapters)
@@ -39,7 +39,7 @@ def test_a_book_of_two_chapters_has_pages_that_need_no_other(contents, project_r
 
 
 def test_every_page_that_a_small_book_links_to_is_in_it(contents, project_root):
-    found = files(select_contents(contents, project_root, ["11_watch", "10_provenance"]))
+    found = files(select_contents(contents, project_root, ["30_footage", "91_provenance"]))
     for file in found:
         suffix = ".md" if file.startswith("book/") else ".py"
         text = (project_root / f"{file}{suffix}").read_text()
@@ -49,20 +49,20 @@ def test_every_page_that_a_small_book_links_to_is_in_it(contents, project_root):
 
 
 def test_no_opening_page_is_an_error(contents, project_root):
-    with pytest.raises(ParameterError, match="each opening page .* other than 09_networks; name 11_watch"):
-        select_contents(contents, project_root, ["09_networks"])
+    with pytest.raises(ParameterError, match="each opening page .* other than 28_networks; name 30_footage"):
+        select_contents(contents, project_root, ["28_networks"])
 
 
 def test_what_other_chapters_left_behind_is_not_in_the_book(tmp_path, project_root, monkeypatch):
     monkeypatch.chdir(project_root)
-    for name in ("02_padim", "11_watch", "10_provenance"):
+    for name in ("02_padim", "30_footage", "91_provenance"):
         (tmp_path / "notebooks").mkdir(exist_ok=True)
         (tmp_path / "notebooks" / f"{name}.ipynb").write_text("{}")
         (tmp_path / "results" / name).mkdir(parents=True)
         (tmp_path / "results" / name / "metrics.json").write_text("{}")
-    source = assemble(tmp_path, ["11_watch", "10_provenance"])
-    assert {path.stem for path in (source / "notebooks").iterdir()} == {"11_watch", "10_provenance"}
-    assert {path.name for path in (source / "results").iterdir()} == {"11_watch", "10_provenance"}
+    source = assemble(tmp_path, ["30_footage", "91_provenance"])
+    assert {path.stem for path in (source / "notebooks").iterdir()} == {"30_footage", "91_provenance"}
+    assert {path.name for path in (source / "results").iterdir()} == {"30_footage", "91_provenance"}
     assert yaml.safe_load((source / "_toc.yml").read_text())["root"] == "book/index_watch"
     assert yaml.safe_load((source / "_config.yml").read_text())["title"] == "What happened in front of the camera?"
     whole = assemble(tmp_path)

@@ -6,11 +6,11 @@ import torch
 from pretended_gpu import pretended_gpu
 
 from vadlib import networks
+from vadlib.apps.scales import scores_and_heatmaps
 from vadlib.data import FrameReader, draw, open_dataset
-from vadlib.report.held_frames import HeldFrames
-from vadlib.report.scales import scores_and_heatmaps
-from vadlib.report.trials import Trial, Trials
-from vadlib.report.watch import fit_watchers, gallery_rows, score_together
+from vadlib.studies.footage import fit_watchers, gallery_rows, score_together
+from vadlib.studies.memory import FramesInMemory
+from vadlib.studies.runner import DetectorRunner, DetectorSpec
 
 GPU = "cuda:1"
 CLOSE = {"rtol": 1e-4, "atol": 1e-4}
@@ -31,19 +31,19 @@ def on_both(work):
 def test_trials_keep_their_features_on_the_gpu(videos):
     testing = {"test_normal": 4, "test_abnormal": 4, "seed": 1}
     settings = {
-        "padim": Trial("PaDiM", "resnet18:float32", 64, options={"n_components": 12}),
-        "padim again": Trial("PaDiM", "resnet18:float32", 64, options={"n_components": 6, "layers": ["layer3"]}),
-        "maps by scene": Trial("Grad-CAM + SSIM", "resnet18:float32", 64, options={"reference": "scene"}),
-        "spade": Trial("SPADE", "resnet18:float32", 64, options={"k": 2}),
-        "head": Trial("PaDiM", "resnet18:float32", 64, options={"n_components": 12}, head={"grid": 2}),
-        "prototypes": Trial("Prototypes", "resnet18:float32", 64, options={"k": 2}),
+        "padim": DetectorSpec("PaDiM", "resnet18:float32", 64, options={"n_components": 12}),
+        "padim again": DetectorSpec("PaDiM", "resnet18:float32", 64, options={"n_components": 6, "layers": ["layer3"]}),
+        "maps by scene": DetectorSpec("Grad-CAM + SSIM", "resnet18:float32", 64, options={"reference": "scene"}),
+        "spade": DetectorSpec("SPADE", "resnet18:float32", 64, options={"k": 2}),
+        "head": DetectorSpec("PaDiM", "resnet18:float32", 64, options={"n_components": 12}, head={"grid": 2}),
+        "prototypes": DetectorSpec("Prototypes", "resnet18:float32", 64, options={"k": 2}),
     }
 
     def work(device):
         table = videos.frame_table()
         normal = draw(table, "official-split", 6, 0, **testing)
         labelled = draw(table, "disjoint-clips", 4, 4, n_folds=2, **testing)
-        trials = Trials(videos, normal, labelled, batch_size=4, device=device)
+        trials = DetectorRunner(videos, normal, labelled, batch_size=4, device=device)
         network = trials.network("resnet18:random")
         network.network.requested_precision = "float32"
         trials._networks["resnet18:float32"] = network
@@ -73,7 +73,7 @@ def test_watchers_watch_on_the_gpu(videos):
         classifier = networks.resnet18("random", precision="float32")
         used = dict.fromkeys(("PaDiM", "Grad-CAM + SSIM", "SPADE"), classifier)
         used["One-class prototypes"] = networks.resnet18("random", precision="float32")
-        frames = HeldFrames(FrameReader(videos, fit, size, 8, progress=False))
+        frames = FramesInMemory(FrameReader(videos, fit, size, 8, progress=False))
         watchers = fit_watchers(
             used, frames.select(frames.table), n_components=12, n_neighbours=3, n_prototypes=3, seed=0, device=device
         )

@@ -39,7 +39,7 @@ def test_what_a_link_leads_to_is_hidden_too(tmp_path):
 def test_notebooks_and_records_of_a_book_name_no_folder(tmp_path, project_root, monkeypatch):
     monkeypatch.chdir(project_root)
     root, weights = "/home/ann/my videos", "/home/ann/nets/r18.pth"
-    results = tmp_path / "results" / "11_watch"
+    results = tmp_path / "results" / "30_footage"
     results.mkdir(parents=True)
     parameters = {"dataset_root": root, "weights": weights, "compared": ["resnet18:/home/ann/other.pth"], "seed": 0}
     (results / "run.json").write_text(json.dumps({"parameters": parameters, "argv": "/opt/python/bin/python -m x"}))
@@ -48,13 +48,13 @@ def test_notebooks_and_records_of_a_book_name_no_folder(tmp_path, project_root, 
         {"source": f'dataset_root = "{root}"'},
         {"outputs": [{"text": f"Left out {root}/normal/a.mp4, /home/ann/other.pth"}]},
     ]
-    (tmp_path / "notebooks" / "11_watch.ipynb").write_text(json.dumps({"cells": cells}))
+    (tmp_path / "notebooks" / "30_footage.ipynb").write_text(json.dumps({"cells": cells}))
     source = assemble(tmp_path)
-    for path in (source / "notebooks" / "11_watch.ipynb", source / "results" / "11_watch" / "run.json"):
+    for path in (source / "notebooks" / "30_footage.ipynb", source / "results" / "30_footage" / "run.json"):
         text = path.read_text()
         assert "ann" not in text
         assert "path/to/my videos" in text
-    run = json.loads((source / "results" / "11_watch" / "run.json").read_text())
+    run = json.loads((source / "results" / "30_footage" / "run.json").read_text())
     assert run["parameters"]["weights"] == "path/to/r18.pth"
     assert run["argv"] == "path/to/python -m x"
     assert json.loads((results / "run.json").read_text())["parameters"] == parameters  # the result itself is as it was

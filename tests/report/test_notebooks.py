@@ -10,7 +10,7 @@ import pytest
 from vadlib.errors import BusyError, LayoutError, ResultsError, VadError
 from vadlib.report import finish_notebook, run_notebook
 from vadlib.report.notebooks import NotebookError, NotebookParameterError, _parse, _writing
-from vadlib.report.parameters import notebook_parameters
+from vadlib.runs.parameters import notebook_parameters
 
 # pytest sets aside the filter that the handler brings; the command-line test below sees that it works
 pytestmark = pytest.mark.filterwarnings("ignore:The specified file:UserWarning")

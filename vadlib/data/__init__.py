@@ -2,8 +2,8 @@
 
 from vadlib.data.dataset import Clip, VideoDataset
 from vadlib.data.extraction import extract_frames
-from vadlib.data.frames import Batch, FrameReader, read_frame, read_frames
-from vadlib.data.layouts import open_dataset
+from vadlib.data.layouts.catalogue import open_dataset
+from vadlib.data.reading.frames import Batch, FrameReader, read_frame, read_frames
 from vadlib.data.sampling import PROTOCOLS, Fold, Split, draw
 
 __all__ = [

@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vadlib.data import videos
-from vadlib.data.files import is_text, shown
-from vadlib.data.opening import LeftOut
-from vadlib.data.scanning import scan_video
+from vadlib.data.layouts.opening import LeftOut
+from vadlib.data.reading import videos
+from vadlib.data.reading.files import is_text, shown
+from vadlib.data.reading.scanning import scan_video
 from vadlib.errors import LabelError, LayoutError, ParameterError, UnreadableError
 
 EVENT_COLUMNS = ("clip", "first", "last", "event")

@@ -27,11 +27,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vadlib.data import videos
 from vadlib.data.dataset import UNLABELLED, Clip, VideoDataset, check_has_frames, some
-from vadlib.data.frames import available_cores, check_size, resize
-from vadlib.data.prefetch import prefetch
 from vadlib.data.progress import progress_bar
+from vadlib.data.reading import videos
+from vadlib.data.reading.frames import available_cores, check_size, resize
+from vadlib.data.reading.prefetch import prefetch
 from vadlib.errors import ParameterError, ResultsError, UnreadableError
 from vadlib.storage import RunLock, user_path, write_atomically
 

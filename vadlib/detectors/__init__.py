@@ -1,12 +1,11 @@
 """Detectors: fit on frames, score frames; higher scores are more anomalous."""
 
-from vadlib.detectors.clip_prototypes import ClipPrototypes
-from vadlib.detectors.cross_fitting import frames_of, score_split
 from vadlib.detectors.detector import Detector
 from vadlib.detectors.embeddings import embed_frames
 from vadlib.detectors.gradcam_ssim import GradCamSsim
 from vadlib.detectors.loading import load_detector
 from vadlib.detectors.padim import Padim
+from vadlib.detectors.prototypes import ClipPrototypes
 from vadlib.detectors.spade import SpadeKnn
 from vadlib.detectors.zero_shot import ZeroShotText
 
@@ -18,7 +17,5 @@ __all__ = [
     "SpadeKnn",
     "ZeroShotText",
     "embed_frames",
-    "frames_of",
     "load_detector",
-    "score_split",
 ]

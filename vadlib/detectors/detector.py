@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 import vadlib.networks
 from vadlib.errors import NotFittedError, ParameterError, ResultsError, WeightsError
-from vadlib.networks import TappedNetwork, resolve_device
+from vadlib.networks import FeatureNetwork, resolve_device
 from vadlib.storage import RunLock, recover_folder, replace_folder, user_path
 
 
@@ -24,7 +24,7 @@ class Detector(ABC):
 
     Parameters
     ----------
-    network : TappedNetwork
+    network : FeatureNetwork
         Moved to ``device``.
     device : str
         ``"auto"`` (a GPU where there is one), ``"cpu"``, ``"cuda"`` …
@@ -32,7 +32,7 @@ class Detector(ABC):
 
     main_score: ClassVar[str]
 
-    def __init__(self, network: TappedNetwork, *, device: str = "auto"):
+    def __init__(self, network: FeatureNetwork, *, device: str = "auto"):
         self.device = resolve_device(device)
         self.network = network.to(self.device)
 
@@ -118,14 +118,14 @@ class Detector(ABC):
             raise ResultsError(f"save: {path} cannot be written ({error}); choose a folder with room") from error
 
     @classmethod
-    def load(cls, path: str | Path, *, network: TappedNetwork | None = None, device: str = "auto") -> Self:
+    def load(cls, path: str | Path, *, network: FeatureNetwork | None = None, device: str = "auto") -> Self:
         """Read a detector that `save` wrote.
 
         Parameters
         ----------
         path : str or Path
             The folder.
-        network : TappedNetwork, optional
+        network : FeatureNetwork, optional
             The network it was fitted with; without it, it is rebuilt from the recorded weights and precision.
         device : str
             As for the constructor.

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import torch
 
 from vadlib.errors import ParameterError
-from vadlib.networks import TappedNetwork
-from vadlib.networks.tapped import exact_convolutions
+from vadlib.networks import FeatureNetwork
+from vadlib.networks.features import exact_convolutions
 
 
 def raw_grad_cam(
-    network: TappedNetwork, images: torch.Tensor, layers: Sequence[str], *, target: str | int | torch.Tensor = "top1"
+    network: FeatureNetwork, images: torch.Tensor, layers: Sequence[str], *, target: str | int | torch.Tensor = "top1"
 ) -> list[torch.Tensor]:
     """Maps at the layers' own resolutions and scales (Selvaraju et al. 2017, Eq. 1 and 2).
 
@@ -22,7 +22,7 @@ def raw_grad_cam(
 
     Parameters
     ----------
-    network : TappedNetwork
+    network : FeatureNetwork
         One with a classifier.
     images : uint8 (B, 3, H, W)
         RGB frames.
@@ -52,7 +52,7 @@ def raw_grad_cam(
 
 
 def grad_cam(
-    network: TappedNetwork,
+    network: FeatureNetwork,
     images: torch.Tensor,
     layers: Sequence[str],
     size: tuple[int, int],

@@ -17,7 +17,7 @@ from vadlib.detectors.gradcam import grad_cam
 from vadlib.detectors.heatmaps import smoothed_resize
 from vadlib.detectors.ssim import WINDOW, SsimReference
 from vadlib.errors import ParameterError
-from vadlib.networks import TappedNetwork
+from vadlib.networks import FeatureNetwork
 
 REFERENCES = ("dataset", "scene")
 ALL = "all"  # the reference of the whole data set
@@ -47,7 +47,7 @@ class GradCamSsim(Detector):
 
     Parameters
     ----------
-    network : TappedNetwork
+    network : FeatureNetwork
         One with a classifier; the paper's is ResNet-18.
     seed : int
         Nothing is drawn: there for the sake of one signature for all detectors.
@@ -76,7 +76,7 @@ class GradCamSsim(Detector):
 
     def __init__(
         self,
-        network: TappedNetwork,
+        network: FeatureNetwork,
         seed: int = 0,
         device: str = "auto",
         *,

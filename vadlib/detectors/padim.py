@@ -13,7 +13,7 @@ from vadlib.detectors.detector import Detector
 from vadlib.detectors.gaussian import PyramidGaussianField
 from vadlib.detectors.heatmaps import frame_scores, smoothed_resize
 from vadlib.errors import ParameterError
-from vadlib.networks import TappedNetwork
+from vadlib.networks import FeatureNetwork
 
 REDUCTIONS = ("blocks", "select", "dense")
 FRAME_SCORES = ("max", "mean", "top1%")
@@ -24,7 +24,7 @@ class Padim(Detector):
 
     Parameters
     ----------
-    network : TappedNetwork
+    network : FeatureNetwork
         Backbone; the paper's is ResNet-18.
     n_components : int
         Dimensions kept of the layers' concatenated channels (paper: 300 of 448).
@@ -53,7 +53,7 @@ class Padim(Detector):
 
     def __init__(
         self,
-        network: TappedNetwork,
+        network: FeatureNetwork,
         n_components: int = 300,
         seed: int = 0,
         device: str = "auto",

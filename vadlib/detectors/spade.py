@@ -12,7 +12,7 @@ import torch
 from vadlib.detectors.detector import Detector
 from vadlib.detectors.heatmaps import smoothed_resize
 from vadlib.errors import ParameterError, WeightsError
-from vadlib.networks import TappedNetwork
+from vadlib.networks import FeatureNetwork
 
 CHUNK_FRAMES = 8  # whose neighbours' features are in memory at a time: with 5 neighbours, 56 MB at 224 pixels
 STRIP_BYTES = 2**26  # of distances at a time on a GPU, where few large products are faster
@@ -23,7 +23,7 @@ class SpadeKnn(Detector):
 
     Parameters
     ----------
-    network : TappedNetwork
+    network : FeatureNetwork
     k : int
         Nearest normal frames that a frame's score averages over (50 in the original).
     seed : int
@@ -64,7 +64,7 @@ class SpadeKnn(Detector):
 
     def __init__(
         self,
-        network: TappedNetwork,
+        network: FeatureNetwork,
         k: int = 50,
         seed: int = 0,
         device: str = "auto",
@@ -332,7 +332,7 @@ def _check_grids(layers: Sequence[torch.Tensor]) -> None:
             )
 
 
-def _require_embedding(network: TappedNetwork, layers: Sequence[str]) -> None:
+def _require_embedding(network: FeatureNetwork, layers: Sequence[str]) -> None:
     try:
         network.require_embedding()
     except WeightsError as error:

@@ -56,7 +56,7 @@ def pooled_heatmaps(heatmaps: np.ndarray, grid: int = 4) -> np.ndarray:
 
 
 class SupervisedHead:
-    """Logistic regression on standardised features, for `vadlib.detectors.score_split`.
+    """Logistic regression on standardised features, for `vadlib.studies.cross_fit.score_split`.
 
     Parameters
     ----------

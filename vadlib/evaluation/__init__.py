@@ -1,9 +1,6 @@
 """Figures of merit and their intervals: arrays and data frames in, numbers out; nothing here knows a detector."""
 
-from vadlib.evaluation.blind import BLIND_BASELINES, blind_scores, nearest_fit_label, shuffled_scene_rates
-from vadlib.evaluation.comparisons import SeedSpread, auroc_over_seeds, compare_all, holm, spread_over_seeds
-from vadlib.evaluation.coverage import coverage, coverage_study
-from vadlib.evaluation.events import (
+from vadlib.evaluation.alarms import (
     AlarmRule,
     find_events,
     footage_hours,
@@ -11,8 +8,12 @@ from vadlib.evaluation.events import (
     list_alarms,
     match_alarms,
 )
-from vadlib.evaluation.factors import rank_correlation_within, share_explained
-from vadlib.evaluation.groups import anomalous_stretches, auroc_by_group, event_of_frames, extreme_frames
+from vadlib.evaluation.blind import BLIND_BASELINES, blind_scores, nearest_fit_label, shuffled_scene_rates
+from vadlib.evaluation.by_event import anomalous_stretches, auroc_by_group, event_of_frames, extreme_frames
+from vadlib.evaluation.comparisons import SeedSpread, auroc_over_seeds, compare_all, holm, spread_over_seeds
+from vadlib.evaluation.confounders import rank_correlation_within, share_explained
+from vadlib.evaluation.coverage import coverage, coverage_study
+from vadlib.evaluation.false_alarm_rates import choose_threshold, cross_checked_rate, poisson_interval, realised_rate
 from vadlib.evaluation.intervals import (
     Interval,
     RocBand,
@@ -33,7 +34,7 @@ from vadlib.evaluation.metrics import (
     roc_curve,
     summarize,
 )
-from vadlib.evaluation.operation import Alarms, alarms_at_recall, average_precision_at
+from vadlib.evaluation.operating_points import Alarms, alarms_at_recall, average_precision_at
 from vadlib.evaluation.postprocessing import (
     TunedSmoothing,
     balanced_rows,
@@ -43,7 +44,6 @@ from vadlib.evaluation.postprocessing import (
     smooth_per_clip,
     tune_smoothing,
 )
-from vadlib.evaluation.promises import choose_threshold, cross_checked_rate, poisson_interval, realised_rate
 from vadlib.evaluation.simulation import ScoreModel, Shapes
 from vadlib.evaluation.thresholds import Threshold, alarm_threshold, frame_threshold, low_threshold
 

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from vadlib.errors import ParameterError
-from vadlib.evaluation.bounds import bounds, check_level, p_value
+from vadlib.evaluation.bootstrap import resample
+from vadlib.evaluation.bootstrap_intervals import bounds, check_level, p_value
 from vadlib.evaluation.intervals import Interval
-from vadlib.evaluation.resampling import resample
 
 
 def compare_all(labels, scores, *, clusters, n_resamples=5000, level=0.95, seed=0) -> pd.DataFrame:

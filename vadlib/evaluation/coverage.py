@@ -7,9 +7,9 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from vadlib.errors import ParameterError
-from vadlib.evaluation.bounds import METHODS, bounds, check_level
+from vadlib.evaluation.bootstrap import resample
+from vadlib.evaluation.bootstrap_intervals import METHODS, bounds, check_level
 from vadlib.evaluation.intervals import delong_auroc
-from vadlib.evaluation.resampling import resample
 from vadlib.evaluation.simulation import ScoreModel, Shapes, draw_data_set
 
 

@@ -1,8 +1,8 @@
 """Intervals for AUROC: how far the number would move had other clips been filmed.
 
-Frames of one clip are not independent, so the bootstrap draws whole clips ("clusters"); `vadlib.evaluation.resampling`
-draws and counts, `vadlib.evaluation.bounds` makes an interval of it, and says why the one in use is not the percentile
-interval.
+Frames of one clip are not independent, so the bootstrap draws whole clips ("clusters"); `vadlib.evaluation.bootstrap`
+draws and counts, `vadlib.evaluation.bootstrap_intervals` makes an interval of it, and says why the one in use is
+not the percentile interval.
 """
 
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from vadlib.errors import ParameterError
-from vadlib.evaluation.bounds import bounds, check_level, normal_reach
+from vadlib.evaluation.bootstrap import cluster_sizes, resample, resample_weights
+from vadlib.evaluation.bootstrap_intervals import bounds, check_level, normal_reach
 from vadlib.evaluation.metrics import check_labels_scores
-from vadlib.evaluation.resampling import cluster_sizes, resample, resample_weights
 
 MIN_UNITS = 6  # fewer clips or scenes than this say next to nothing about others: see `auroc_by_unit`
 

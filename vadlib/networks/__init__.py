@@ -2,15 +2,15 @@
 
 from vadlib.networks.clip import ClipVision, clip_vision
 from vadlib.networks.efficientnet import efficientnet_lite0
+from vadlib.networks.features import FeatureNetwork, resolve_device
 from vadlib.networks.resnet import resnet18
-from vadlib.networks.tapped import TappedNetwork, resolve_device
 from vadlib.networks.weights import KNOWN, KnownWeights, WeightsRecord
 
 __all__ = [
     "KNOWN",
     "ClipVision",
+    "FeatureNetwork",
     "KnownWeights",
-    "TappedNetwork",
     "WeightsRecord",
     "clip_vision",
     "efficientnet_lite0",

@@ -11,7 +11,7 @@ from torch import nn
 
 from vadlib.errors import ParameterError, WeightsError
 from vadlib.networks import hub
-from vadlib.networks.tapped import PRECISIONS, arithmetic, bfloat16_is_fast
+from vadlib.networks.features import PRECISIONS, arithmetic, bfloat16_is_fast
 from vadlib.networks.weights import (
     BUNDLED,
     WeightsRecord,
@@ -35,7 +35,7 @@ class ClipVision(nn.Module):
         Without one there are no embeddings of texts.
     record : WeightsRecord
     precision : {"auto", "float32", "bfloat16"}
-        As in `TappedNetwork`.
+        As in `FeatureNetwork`.
 
     Attributes
     ----------

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from vadlib.errors import WeightsError
-from vadlib.networks.tapped import TappedNetwork
+from vadlib.networks.features import FeatureNetwork
 from vadlib.networks.weights import WeightsRecord, check_finite, checked_sha256, read_weights, unavailable
 
 MEAN = STD = (0.5, 0.5, 0.5)  # what these weights were trained with, unlike torchvision's
@@ -18,7 +18,7 @@ CHANNELS = {"layer1": 24, "layer2": 40, "layer3": 112, "layer4": 320}
 _BLOCKS = {"layer1": (0, 2), "layer2": (2, 3), "layer3": (3, 5), "layer4": (5, 7)}
 
 
-def efficientnet_lite0(weights: str | Path = "imagenet", *, seed: int = 0, precision: str = "auto") -> TappedNetwork:
+def efficientnet_lite0(weights: str | Path = "imagenet", *, seed: int = 0, precision: str = "auto") -> FeatureNetwork:
     """EfficientNet-Lite0 with taps where ResNet has ``layer1`` to ``layer4``, in evaluation mode, on the CPU.
 
     Parameters
@@ -29,7 +29,7 @@ def efficientnet_lite0(weights: str | Path = "imagenet", *, seed: int = 0, preci
     seed : int
         Of random weights.
     precision : {"auto", "float32", "bfloat16"}
-        See `TappedNetwork`.
+        See `FeatureNetwork`.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def _renamed(state: dict[str, torch.Tensor], model: nn.Module, source: str) -> d
     return renamed | {key: value for key, value in own.items() if key.endswith(counters)}
 
 
-def _tapped(model: nn.Module, record: WeightsRecord, precision: str) -> TappedNetwork:
+def _tapped(model: nn.Module, record: WeightsRecord, precision: str) -> FeatureNetwork:
     _fold(model, "conv_stem", "bn1")
     _fold(model, "conv_head", "bn2")
     for block in model.blocks.modules():
@@ -112,7 +112,7 @@ def _tapped(model: nn.Module, record: WeightsRecord, precision: str) -> TappedNe
     stages |= {name: model.blocks[first:last] for name, (first, last) in _BLOCKS.items()}
     stages["top"] = nn.Sequential(model.conv_head, model.bn2)
     head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(1), model.classifier)
-    return TappedNetwork(stages, head, channels=CHANNELS, mean=MEAN, std=STD, record=record, precision=precision)
+    return FeatureNetwork(stages, head, channels=CHANNELS, mean=MEAN, std=STD, record=record, precision=precision)
 
 
 def _fold(parent: nn.Module, conv: str, norm: str) -> None:

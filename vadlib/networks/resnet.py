@@ -10,7 +10,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.models import resnet18 as torchvision_resnet18
 
 from vadlib.errors import WeightsError
-from vadlib.networks.tapped import TappedNetwork
+from vadlib.networks.features import FeatureNetwork
 from vadlib.networks.weights import (
     BUNDLED,
     WeightsRecord,
@@ -26,7 +26,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 CHANNELS = {"layer1": 64, "layer2": 128, "layer3": 256, "layer4": 512}
 
 
-def resnet18(weights: str | Path = "imagenet", *, seed: int = 0, precision: str = "auto") -> TappedNetwork:
+def resnet18(weights: str | Path = "imagenet", *, seed: int = 0, precision: str = "auto") -> FeatureNetwork:
     """ResNet-18 with taps at ``layer1`` to ``layer4``, in evaluation mode, on the CPU.
 
     Parameters
@@ -39,7 +39,7 @@ def resnet18(weights: str | Path = "imagenet", *, seed: int = 0, precision: str 
     seed : int
         Seed of random weights; not used otherwise.
     precision : {"auto", "float32", "bfloat16"}
-        See `TappedNetwork`.
+        See `FeatureNetwork`.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def _load(model: nn.Module, state: dict[str, torch.Tensor], *, source: str) -> l
     return lacking
 
 
-def _tapped(model: nn.Module, record: WeightsRecord, missing: list[str], precision: str) -> TappedNetwork:
+def _tapped(model: nn.Module, record: WeightsRecord, missing: list[str], precision: str) -> FeatureNetwork:
     # A batch normalisation in evaluation mode is affine: folded into the convolution before it, one pass less.
     model.conv1 = fuse_conv_bn_eval(model.conv1, model.bn1)
     for stage in (model.layer1, model.layer2, model.layer3, model.layer4):
@@ -108,7 +108,7 @@ def _tapped(model: nn.Module, record: WeightsRecord, missing: list[str], precisi
     stages = {"stem": nn.Sequential(model.conv1, model.relu, model.maxpool)}
     stages |= {name: getattr(model, name) for name in CHANNELS}
     head = nn.Sequential(model.avgpool, nn.Flatten(1), model.fc)
-    return TappedNetwork(
+    return FeatureNetwork(
         stages,
         head,
         channels=CHANNELS,

@@ -7,17 +7,17 @@ pandas.
 from importlib import import_module
 
 _HOME = {
-    "Experiment": "experiment",
-    "Results": "results",
-    "load_results": "results",
-    "list_recorded": "recorded",
-    "load_recorded": "recorded",
-    "project_path": "storage",
-    "notebook_parameters": "notebooks",
-    "run_notebook": "notebooks",
-    "finish_notebook": "notebooks",
-    "compare_with_paper": "paper",
-    "load_paper_values": "paper",
+    "Experiment": "vadlib.runs.experiment",
+    "Results": "vadlib.runs.results",
+    "load_results": "vadlib.runs.results",
+    "list_recorded": "vadlib.report.records.recorded",
+    "load_recorded": "vadlib.report.records.recorded",
+    "project_path": "vadlib.storage",
+    "notebook_parameters": "vadlib.report.notebooks",
+    "run_notebook": "vadlib.report.notebooks",
+    "finish_notebook": "vadlib.report.notebooks",
+    "compare_with_paper": "vadlib.report.paper",
+    "load_paper_values": "vadlib.report.paper",
 }
 
 __all__ = [
@@ -39,5 +39,4 @@ def __getattr__(name: str):
     """Import the module that a public name lives in."""
     if name not in _HOME:
         raise AttributeError(f"module 'vadlib.report' has no attribute {name!r}")
-    home = "vadlib.storage" if _HOME[name] == "storage" else f"vadlib.report.{_HOME[name]}"
-    return getattr(import_module(home), name)
+    return getattr(import_module(_HOME[name]), name)

@@ -18,8 +18,8 @@ from vadlib.environment import clean_environment
 from vadlib.errors import ParameterError, ResultsError, VadError
 from vadlib.report.machine_paths import hide_paths, without_machine_paths
 from vadlib.report.notebooks import read_profile_file
-from vadlib.report.results import read_json
 from vadlib.report.workflow import snakemake_command
+from vadlib.runs.results import read_json
 from vadlib.storage import RunLock, project_root, user_path
 
 MAX_LOG_LINES = 40
@@ -235,7 +235,7 @@ def select_contents(contents: dict, source: Path, chapters: Collection[str] | No
     if root is None:
         raise ParameterError(
             f"chapters: each opening page ({', '.join(ROOTS)}) takes numbers from notebooks other than "
-            f"{', '.join(chapters)}; name 11_watch and 10_provenance at least"
+            f"{', '.join(chapters)}; name 30_footage and 91_provenance at least"
         )
     parts = [
         {**part, "chapters": [entry for entry in part["chapters"] if kept(entry["file"])]} for part in contents["parts"]

@@ -11,7 +11,7 @@ from vadlib.detectors import Detector
 from vadlib.errors import ResultsError
 from vadlib.evaluation import Interval, bootstrap_mean, localisation
 from vadlib.report.paper import PaperValue
-from vadlib.report.results import Results
+from vadlib.runs.results import Results
 
 
 def table_of_merit(
@@ -144,7 +144,7 @@ def blind_ticks(labels_alone: Mapping, protocol: str) -> list[float]:
     Parameters
     ----------
     labels_alone : mapping
-        Metrics of ``12_labels``.
+        Metrics of ``22_labels_alone``.
     protocol : str
         Where the labels come from that a detector is fitted on; empty for detectors that see none.
     """

@@ -10,7 +10,7 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
 from vadlib.environment import clean_environment
-from vadlib.report.papermill_handler import KernelError
+from vadlib.report.refusals import KernelError
 
 MAX_FOLDER_BYTES = 80  # of the sockets' folder: the system takes names of sockets of some 100 bytes
 

@@ -16,7 +16,7 @@ import click
 
 from vadlib.errors import LayoutError, ParameterError, ResultsError, VadError
 from vadlib.report.papermill_handler import MARK, SCHEME, KernelError, handler
-from vadlib.report.parameters import NotebookParameterError, Parameter, notebook_parameters
+from vadlib.runs.parameters import NotebookParameterError, Parameter, notebook_parameters
 from vadlib.storage import RunLock, project_root, write_atomically
 
 __all__ = [

@@ -12,7 +12,7 @@ import pandas as pd
 import yaml
 
 from vadlib.errors import ParameterError, ResultsError
-from vadlib.report.results import Results
+from vadlib.runs.results import Results
 from vadlib.storage import project_path
 
 PAPER_DATASET = "shanghaitech"

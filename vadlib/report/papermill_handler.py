@@ -10,10 +10,9 @@ import os
 import warnings
 from collections.abc import Mapping
 
-import click
-
-from vadlib.errors import LayoutError, ParameterError, VadError
-from vadlib.report.parameters import NotebookParameterError, check_parameters, notebook_parameters
+from vadlib.errors import LayoutError, ParameterError
+from vadlib.report.refusals import KernelError, RefusedError
+from vadlib.runs.parameters import NotebookParameterError, check_parameters, notebook_parameters
 
 SCHEME = "jupytext://"
 KERNEL = "python3"  # what pages of any Python are marked with
@@ -21,25 +20,6 @@ MARK = "vadlib_source"  # in the notebook's metadata while papermill has it: the
 
 # papermill expects input files to end in .ipynb
 warnings.filterwarnings("ignore", message=rf"the specified file \({SCHEME}", category=UserWarning)
-
-
-class RefusedError(NotebookParameterError, click.UsageError):
-    """A refusal that papermill's command line prints as one message instead of a traceback."""
-
-    def __init__(self, message: str):
-        click.UsageError.__init__(self, message)
-
-    def __str__(self) -> str:
-        """The message."""
-        return self.message
-
-
-class KernelError(VadError, click.ClickException):
-    """A kernel that does not start; papermill's command line prints it as one message instead of a traceback."""
-
-    def __init__(self, message: str):
-        VadError.__init__(self, message)
-        click.ClickException.__init__(self, message)
 
 
 class JupytextHandler:

@@ -1,0 +1,1 @@
+"""A saved detector used on anyone's footage."""

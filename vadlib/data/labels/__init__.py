@@ -1,0 +1,1 @@
+"""Labels of frames, in the files that data sets publish them in."""

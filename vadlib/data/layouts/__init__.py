@@ -1,0 +1,1 @@
+"""What each data set looks like on a disk, and how its root leads to clips."""

@@ -1,0 +1,140 @@
+"""Opening the clips of a data set, several at a time; those that do not open stop it, or are left out and named."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from vadlib.data.progress import progress_bar
+from vadlib.data.reading.files import SKIPPING, shown
+from vadlib.errors import LayoutError, UnreadableError
+
+MAX_NAMED = 5  # of the clips left out, in a sentence
+N_THREADS = 8  # opening many clips waits for the disk
+SPLITS = {"train": "the footage to fit on", "test": "the clips to score"}
+
+Opened = TypeVar("Opened")
+
+
+class Opening(NamedTuple):
+    """How strictly a data set is opened: see `vadlib.data.open_dataset`."""
+
+    allow_missing: bool = False
+    skip_unreadable: bool = False
+
+
+class LeftOut(NamedTuple):
+    """A clip that could not be opened, and was left out."""
+
+    clip: str  # its file or folder, below the data set's
+    split: str
+    why: str  # a sentence, without the data set's folder in it
+    remedy: str = ""  # what to do, as sentences
+
+    @classmethod
+    def by(cls, message: str, path: Path, split: str, home: Path) -> LeftOut:
+        """The entry of a file or folder, from an error's message about it; leaving it out is no longer a remedy."""
+        _, _, after = message.rpartition(shown(path))
+        remedy = after.partition(". ")[2].replace(f", {SKIPPING}", "")
+        return cls(below(path, home), split, first_sentence(message, path, home), remedy)
+
+
+def open_each(
+    found: Iterable[tuple[str, Path]], open_one: Callable[[str, Path], Opened], home: Path, *, skip_unreadable: bool
+) -> tuple[dict[Path, Opened], list[LeftOut]]:
+    """Open clips.
+
+    Parameters
+    ----------
+    found : iterable of (split, path)
+    open_one : callable (split, path)
+    home : Path
+        The data set's folder.
+    skip_unreadable : bool
+        Leave out clips that do not open.
+
+    Returns
+    -------
+    opened : dict of Path to whatever `open_one` gives
+    left_out : list of LeftOut
+
+    Raises
+    ------
+    UnreadableError, LayoutError
+        A clip that does not open; with `skip_unreadable`, all clips of a split.
+    """
+
+    def attempt(pair: tuple[str, Path]) -> Opened | Exception:
+        try:
+            return open_one(*pair)
+        except (UnreadableError, LayoutError) as error:
+            if not skip_unreadable or not os.path.lexists(pair[1]):
+                raise
+            return error
+        except OSError as error:
+            refusal = UnreadableError(
+                f"{shown(pair[1])} cannot be read: {error.strerror or error}. Check its permissions, {SKIPPING}."
+            )
+            if not skip_unreadable:
+                raise refusal from error
+            return refusal
+
+    found = list(found)
+    results = {}
+    with (
+        ThreadPoolExecutor(N_THREADS) as pool,
+        progress_bar(len(found), "Opening", "clips", shown=True, delay_s=3) as bar,
+    ):
+        for pair, result in zip(found, pool.map(attempt, found), strict=True):
+            results[pair] = result
+            bar.update()
+    left_out = [
+        LeftOut.by(str(result), path, split, home)
+        for (split, path), result in results.items()
+        if isinstance(result, Exception)
+    ]
+    opened = {path: result for (_, path), result in results.items() if not isinstance(result, Exception)}
+    check_some_left([split for (split, path) in found if path in opened], left_out, home)
+    return opened, left_out
+
+
+def check_some_left(opened_splits: Iterable[str], left_out: Sequence[LeftOut], home: Path) -> None:
+    """Raise UnreadableError where every clip of a split was left out."""
+    for split in {clip.split for clip in left_out} - set(opened_splits):
+        own = [clip for clip in left_out if clip.split == split]
+        remedies = dict.fromkeys(clip.remedy for clip in own[:MAX_NAMED] if clip.remedy)
+        raise UnreadableError(
+            " ".join([f"{shown(home)}: none of {SPLITS[split]} can be read: {listed(own)}.", *remedies])
+        )
+
+
+def below(path: Path, home: Path) -> str:
+    """A path as it is called below the data set's folder."""
+    return shown(path.relative_to(home).as_posix() if path.is_relative_to(home) else path.name)
+
+
+def first_sentence(message: str, path: Path, home: Path) -> str:
+    """The first sentence of a message about a file, without the data set's folder; the others say what to do."""
+    name, here = shown(path), below(path, home)
+    before, found, after = message.partition(name)
+    if found:  # the name may hold what looks like an end
+        return before + here + re.split(r"\.\s", after, maxsplit=1)[0].removesuffix(".")
+    return re.split(r"\.\s", message, maxsplit=1)[0].removesuffix(".").replace(f"{shown(home)}/", "")
+
+
+def listed(left_out: Sequence[LeftOut]) -> str:
+    """Why each clip was left out: the first few, and how many more there are."""
+    more = f"; and {len(left_out) - MAX_NAMED} more" if len(left_out) > MAX_NAMED else ""
+    return "; ".join(clip.why for clip in left_out[:MAX_NAMED]) + more
+
+
+def left_out_facts(left_out: Sequence[LeftOut]) -> Mapping[str, str]:
+    """Say which clips were left out, as an entry of `VideoDataset.facts`; none where none was."""
+    if not left_out:
+        return {}
+    clips = "1 clip that does" if len(left_out) == 1 else f"{len(left_out)} clips that do"
+    return {"left out": f"{clips} not open: {listed(left_out)}"}

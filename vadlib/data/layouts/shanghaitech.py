@@ -1,0 +1,266 @@
+"""ShanghaiTech Campus (Luo et al. 2017), and every set written the same way (SynthCampus).
+
+::
+
+    training/videos/SS_NNN.avi      testing/frames/SS_NNNN/000.jpg ...      or testing/videos/SS_NNNN.avi
+    testing/test_frame_mask/SS_NNNN.npy      testing/test_pixel_mask/SS_NNNN.npy      events.csv (SynthCampus)
+
+SS is the scene. Frame masks are (T,), 1 = anomalous; pixel masks (T, H, W) or, in some copies, (H, W, T). A
+clip may be a video file or a folder of frames, in either split; where there are both, the folder counts. Frame
+rate: videos carry their own; folders of frames get the median of the set's videos, or 24 where there are none
+(the rate of the published videos).
+
+That is how the archive is published. `PLACES`, `LABEL_PLACES`, `FLAT_PLACES` and `MASK_PLACES` list where users' copies
+have these parts instead: training frames for videos, videos converted by anomalib, labels beside the splits (the code
+of ASTNet, ABMA) or under `gt` (STG-NF), or all labels in one array (MNAD). What is found first counts, and
+`facts["labels"]` says what it was.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from vadlib.data.dataset import EVENT_COLUMNS, Clip, VideoDataset, some
+from vadlib.data.labels.arrays import open_array
+from vadlib.data.labels.flat_labels import split_flat_labels
+from vadlib.data.layouts.locate import find_sources, first_existing, relative_name
+from vadlib.data.layouts.numbered import IMAGE_SUFFIXES, list_numbered
+from vadlib.data.layouts.opening import LeftOut, Opening, left_out_facts, open_each
+from vadlib.data.reading import videos
+from vadlib.data.reading.files import ALLOWING, read_label_text
+from vadlib.errors import LabelError, LayoutError
+
+EXPECTS = ("training/videos", "testing/frames or testing/videos", "testing/test_frame_mask")
+NOMINAL_FPS = 24.0
+CLIP = r"\d+_\d+"
+OTHER_KINDS = ("converted_videos", "converted", "")
+PLACES = {  # where clips are, and how they are called there: in the archive's own folders whatever is there is meant
+    split: {f"{folder}/videos": r".+", f"{folder}/frames": r".+"}
+    | {f"{folder}/{kind}": CLIP for kind in OTHER_KINDS}
+    | {f"{short}/{kind}": CLIP for kind in ("videos", "frames", *OTHER_KINDS)}
+    for split, folder, short in (("train", "training", "train"), ("test", "testing", "test"))
+}
+_LABEL_FOLDERS = ("testing", ".", "gt", "testing/gt", "test")
+LABEL_PLACES = tuple(f"{folder}/test_frame_mask" for folder in _LABEL_FOLDERS)
+MASK_PLACES = tuple(f"{folder}/test_pixel_mask" for folder in _LABEL_FOLDERS)
+FLAT_PLACES = tuple(
+    f"{folder}/frame_labels_{name}.npy" for folder in (".", "data", "..") for name in ("shanghai", "shanghaitech")
+)
+
+
+def matches(folder: Path, name: str) -> bool:
+    """Whether a folder is the set's own: any part of it that only this layout has."""
+    inside = (place for place in LABEL_PLACES if not place.startswith("."))  # or the folder `testing` would do
+    if any(next((folder / place).glob("*.npy"), None) for place in inside):
+        return True
+    if any(find_sources(folder, dict.fromkeys(places, CLIP)) for places in PLACES.values()):
+        return True
+    parts = [folder / part for part in ("training/videos", "training/frames", "testing/frames", "testing/videos")]
+    return any(part.is_dir() and not any(part.iterdir()) for part in parts)  # emptied, and nothing else's
+
+
+def open_layout(name: str, home: Path, opening: Opening) -> VideoDataset:
+    """Open the set in its own folder (see `vadlib.data.open_dataset`)."""
+    _check_name(name, home)
+    sources = {split: find_sources(home, places) for split, places in PLACES.items()}
+    label_folder, mask_folder = first_existing(home, LABEL_PLACES), first_existing(home, MASK_PLACES)
+    label_paths = _arrays(label_folder)
+    flat = None if label_paths else first_existing(home, FLAT_PLACES)
+    missing = _missing(sources, label_paths, flat)
+    if missing and not opening.allow_missing:
+        raise LayoutError(
+            f"{name} in {home} is incomplete: {'; '.join(missing)}. Unpack the archive again, {ALLOWING}."
+        )
+    test_labels = {clip_id: _read_labels(path) for clip_id, path in label_paths.items()}
+    found = [(clip_id, "train", path) for clip_id, path in sources["train"].items()]
+    tested = sources["test"] if flat else test_labels
+    found += [(clip_id, "test", sources["test"].get(clip_id)) for clip_id in tested]
+    facts, left_out = _count_frames(found, home, opening.skip_unreadable)
+    gone = {clip_id for clip_id, _, path in found if path is not None and path not in facts}
+    found = [each for each in found if each[0] not in gone]
+    events = _read_events(home / "events.csv")
+    clips, labels, masks = [], {}, _arrays(mask_folder)
+    for clip_id, split, path in found:
+        n_frames, fps = facts.get(path, (len(test_labels.get(clip_id, ())), _fps(facts)))
+        clip = Clip(clip_id, split, clip_id.split("_")[0], path, n_frames, fps or _fps(facts))
+        clips.append(clip)
+        labels[clip_id] = np.zeros(n_frames, np.int8) if split == "train" else test_labels.get(clip_id)
+    if flat:
+        labels |= split_flat_labels(flat, [clip for clip in clips if clip.split == "test"], left_out)
+    masks = {clip.id: masks[clip.id] for clip in clips if clip.split == "test" and clip.id in masks}
+    source = flat or label_folder
+    dataset = VideoDataset(
+        name,
+        home,
+        tuple(clips),
+        labels,
+        masks,
+        _read_mask,
+        events[~events["clip"].isin(gone)].reset_index(drop=True),
+        tuple(missing),
+        tuple(left_out),
+        {"labels": relative_name(source, home) if source else "none"} | left_out_facts(left_out),
+    )
+    _check_masks(dataset)
+    _check_events(dataset)
+    return dataset
+
+
+def _check_name(name: str, home: Path) -> None:
+    """Tell the two sets of this layout apart, so that results on one never pass for the other's."""
+    has_events = (home / "events.csv").is_file()
+    if name == "shanghaitech" and has_events and (home / "world.json").is_file():
+        raise LayoutError(
+            f"{home} is not shanghaitech: it has world.json and events.csv, so it is a SynthCampus world, synthetic. "
+            'Use "synthcampus": open_dataset("synthcampus", root).'
+        )
+    if name == "synthcampus" and not has_events:
+        raise LayoutError(
+            f"{home} is not synthcampus: events.csv is expected in it, and is not there. "
+            'Write the world again, or use "shanghaitech" if this is a copy of ShanghaiTech Campus.'
+        )
+
+
+def _arrays(folder: Path | None) -> dict[str, Path]:
+    """List the arrays of a folder by the clip that they are called after."""
+    paths = [] if folder is None else sorted(folder.glob("*.npy"))
+    return {path.stem: path for path in paths if videos.visible(path)}
+
+
+def _missing(sources: dict[str, dict[str, Path]], label_paths: dict[str, Path], flat: Path | None) -> list[str]:
+    missing = []
+    if not sources["train"]:
+        missing.append("no training videos (training/videos/*.avi)")
+    if not label_paths and flat is None:
+        missing.append("no labels (testing/test_frame_mask/*.npy)")
+    if not sources["test"]:
+        missing.append("no test clips (testing/frames/* or testing/videos/*)")
+    elif without_frames := sorted(set(label_paths) - set(sources["test"])):
+        missing.append(f"{some(without_frames)} with labels but neither frames nor video")
+    without_labels = sorted(set(sources["test"]) - set(label_paths))
+    if without_labels and label_paths:
+        missing.append(f"{some(without_labels)} without labels in test_frame_mask")
+    return missing
+
+
+def _count_frames(
+    found: list[tuple[str, str, Path | None]], home: Path, skip_unreadable: bool
+) -> tuple[dict[Path, tuple[int, float | None]], list[LeftOut]]:
+    """Frames and frame rate of each source."""
+
+    def count(_: str, path: Path) -> tuple[int, float | None]:
+        if not path.is_dir():
+            return videos.probe_video(path)[:2]
+        n_frames = len(list_numbered(path))
+        if n_frames == 0:
+            raise LayoutError(f"{path} has no frames ({', '.join(IMAGE_SUFFIXES)}). Copy it again.")
+        return n_frames, None
+
+    present = [(split, path) for _, split, path in found if path is not None]
+    return open_each(present, count, home, skip_unreadable=skip_unreadable)
+
+
+def _fps(facts: dict[Path, tuple[int, float | None]]) -> float:
+    rates = [fps for _, fps in facts.values() if fps]
+    return float(np.median(rates)) if rates else NOMINAL_FPS
+
+
+def _read_labels(path: Path) -> np.ndarray:
+    labels = open_array(path)
+    if labels.ndim != 1:
+        raise LabelError(f"{path}: one label a frame is expected, an array (T,), not {labels.shape}.")
+    return labels
+
+
+def _check_masks(dataset: VideoDataset) -> None:
+    """Refuse masks with another number of frames than their clip, at once rather than at the first look."""
+    for clip_id, path in dataset.mask_paths.items():
+        n_frames, shape = dataset.clip(clip_id).n_frames, open_array(path).shape
+        if len(shape) != 3 or n_frames not in (shape[0], shape[2]):
+            raise LabelError(
+                f"Clip {clip_id} has {n_frames} frames, but {path} is {shape}; "
+                "(T, H, W) or (H, W, T) is expected. Copy it again."
+            )
+
+
+def _read_mask(dataset: VideoDataset, clip: Clip, path: Path, frame: int) -> np.ndarray:
+    masks = open_array(path)
+    size = dataset.image_size(clip.id) if clip.path is not None else None
+    frames_first = mask_axes(masks.shape, clip.n_frames, size, path)
+    return np.array(masks[frame] if frames_first else masks[:, :, frame]) != 0  # (H, W)
+
+
+def mask_axes(shape: tuple[int, int, int], n_frames: int, size: tuple[int, int] | None, path: Path) -> bool:
+    """Tell (T, H, W) from (H, W, T).
+
+    Parameters
+    ----------
+    shape : of the array of masks
+    n_frames : int
+        T.
+    size : (height, width), or None
+        Of the clip's frames; None where the clip has none, and the number of frames must decide.
+    path : Path
+        For the message.
+
+    Returns
+    -------
+    bool
+        True for (T, H, W).
+
+    Raises
+    ------
+    LabelError
+        A shape that fits neither, or both.
+    """
+    first = shape[0] == n_frames and size in (None, shape[1:])
+    last = shape[2] == n_frames and size in (None, shape[:2])
+    if first == last:
+        frames = f"{n_frames} frames" + (f" of {size[0]}x{size[1]} (height x width)" if size else " of unknown size")
+        fits = "both (T, H, W) and (H, W, T)" if first else "neither (T, H, W) nor (H, W, T)"
+        raise LabelError(f"{path}: masks {shape} for {frames} fit {fits}. Save them again as (T, H, W).")
+    return first
+
+
+def _read_events(path: Path) -> pd.DataFrame:
+    """Read `events.csv`; no rows where there is none."""
+    rows: list[dict] = []
+    if path.exists() or path.is_symlink():
+        reader = csv.DictReader(io.StringIO(read_label_text(path, "utf-8-sig"), newline=""), strict=True)
+        try:
+            rows = [_event(path, reader.line_num, row) for row in reader]
+            columns = reader.fieldnames or []
+        except csv.Error as error:
+            raise LabelError(f"{path}, line {reader.line_num}: {error}. Write it again as CSV.") from error
+        if not set(EVENT_COLUMNS) <= set(columns):
+            raise LabelError(f"{path}: columns {', '.join(EVENT_COLUMNS)} are expected, not {', '.join(columns)}.")
+    kinds = {"clip": str, "first": np.int64, "last": np.int64, "event": str}
+    return pd.DataFrame({name: pd.Series([row[name] for row in rows], dtype=kinds[name]) for name in EVENT_COLUMNS})
+
+
+def _event(path: Path, line: int, row: dict) -> dict:
+    """One row: text, but for the two numbers of frames."""
+    cells = [row.get(name) for name in EVENT_COLUMNS]
+    numbers = [int(cell) if cell and re.fullmatch("[0-9]{1,9}", cell) else None for cell in cells[1:3]]
+    if None in row or None in numbers or not (cells[0] and cells[3]):  # None as a key: more cells than columns
+        raise LabelError(
+            f"{path}, line {line}: columns {', '.join(EVENT_COLUMNS)} are expected, frames as whole numbers; found "
+            f"{str([cell for cell in row.values() if cell])[:200]}."
+        )
+    return dict(zip(EVENT_COLUMNS, (cells[0], *numbers, cells[3]), strict=True))
+
+
+def _check_events(dataset: VideoDataset) -> None:
+    frames = {clip.id: clip.n_frames for clip in dataset.clips}
+    for row in dataset.events.itertuples():
+        if row.clip not in frames or not 0 <= row.first <= row.last < frames[row.clip]:
+            raise LabelError(
+                f"{dataset.root / 'events.csv'}: {row.event[:80]} in frames {row.first} to {row.last} of clip "
+                f"{row.clip[:80]}, which has {frames.get(row.clip, 0)} frames."
+            )

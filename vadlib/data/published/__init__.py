@@ -1,0 +1,1 @@
+"""What is published where, fetched, unpacked and checked."""

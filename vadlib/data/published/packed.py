@@ -1,0 +1,171 @@
+"""What lies in a folder packed, in parts or half downloaded, and what to do with it.
+
+Archives come from browsers, clouds and ``split``: under names of their own, cut into parts, ended early, or as the
+web page that a link led to instead.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import string
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from vadlib.data.published.official import PUBLICATIONS
+
+UNFINISHED = (".crdownload", ".part", ".partial", ".download", ".aria2", ".tmp", ".opdownload")
+ARCHIVE = re.compile(r".+\.(zip|tar|tgz|tbz2?|txz|tar\.(gz|bz2|xz))", re.IGNORECASE)
+PART = re.compile(rf"(?P<whole>{ARCHIVE.pattern})\.(?P<letters>[a-z]{{2}})|(?P<whole2>.+)\.(?P<number>\d{{2,3}})")
+MAGIC = (b"PK\3\4", b"PK\5\6", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")
+TAR_MAGIC = (257, b"ustar")
+
+
+def advice(folder: Path, name: str | None = None) -> list[str]:
+    """Say what lies packed in a folder, and what makes a data set of it.
+
+    Parameters
+    ----------
+    folder : Path
+    name : str, optional
+        Of one file in it: say this one's alone, with the parts that belong to it.
+
+    Returns
+    -------
+    list of str
+        A sentence or more for each archive; nothing where there is none.
+    """
+    files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    parts: dict[str, list[Path]] = defaultdict(list)
+    for path in files:
+        if whole := _whole(path.name):
+            parts[whole].append(path)
+    wanted = None if name is None else _whole(name) or name
+    found = []
+    for whole, those in parts.items():
+        if wanted in (None, whole) and not (folder / whole).is_file():
+            found.append(_parts_advice(folder, whole, those))
+    for path in files:
+        if wanted in (None, path.name) and (said := _file_advice(path)):
+            found.append(said)
+    return found
+
+
+def looks_like_a_page(start: bytes) -> bool:
+    """Whether a file's first bytes are those of a web page, where an archive was expected."""
+    return bool(re.match(rb"\s*(\xef\xbb\xbf)?\s*<(!doctype|html|head|\?xml|!--)", start, re.IGNORECASE))
+
+
+def _whole(name: str) -> str | None:
+    """The archive that a file is a part of, by its name; None where it is none."""
+    match = None if ARCHIVE.fullmatch(name) else PART.fullmatch(name)
+    whole = match and (match["whole"] or match["whole2"])
+    return whole if whole and ARCHIVE.fullmatch(whole) else None
+
+
+def _index(path: Path) -> int:
+    """Which part a file is, from 0; numbers are counted from 1, as 7-Zip does, or from 0, as ``split -d``."""
+    suffix = path.name.rsplit(".", 1)[1]
+    if suffix.isdigit():
+        return int(suffix)
+    return sum(string.ascii_lowercase.index(letter) * 26**place for place, letter in enumerate(reversed(suffix)))
+
+
+def _suffix(index: int, like: str) -> str:
+    """The ending of a part, by its number; the opposite of `_index`."""
+    if like.isdigit():
+        return f"{index:0{len(like)}d}"
+    letters = ""
+    for _ in like:
+        index, letter = divmod(index, 26)
+        letters = string.ascii_lowercase[letter] + letters
+    return letters
+
+
+def _parts_advice(folder: Path, whole: str, parts: Sequence[Path]) -> str:
+    parts = sorted(parts, key=_index)
+    here = {_index(path): path for path in parts}
+    like = parts[0].name.rsplit(".", 1)[1]
+    first = 1 if like.isdigit() and 0 not in here else 0
+    last = max(here)
+    sizes = {index: path.stat().st_size for index, path in here.items()}
+    full = _full_size([size for index, size in sizes.items() if index != last] or list(sizes.values()))
+    published = _published_parts(whole)
+    if (
+        published and last < first + published - 1 and sizes[last] == full
+    ):  # the last of a split is the only smaller one
+        last = first + published - 1
+    missing = [_suffix(index, like) for index in range(first, last + 1) if index not in here]
+    short = [path.name for index, path in here.items() if index != max(here) and sizes[index] < full]
+    what = f"{len(parts)} part(s) of {whole} are there"
+    if missing:
+        return f"{what}, but not {_listed(f'{whole}.{suffix}' for suffix in missing)}. Get the missing part(s), too."
+    if short:
+        return f"{what}, but {_listed(short)} ended early: smaller than the others. Get what ended early again."
+    if problem := _problem(parts[0]):
+        return f"{what}, but {problem}"
+    matching = sorted(path.name for path in folder.glob(f"{whole}.*"))
+    names = f"{shlex.quote(whole)}.*" if matching == [path.name for path in parts] else _quoted(parts)
+    return (
+        f"{what}. Join them in {folder}: `cat {names} > {shlex.quote(whole)}`; then unpack that: "
+        f"`{_unpack_command(whole)}`. Should that end early, the last part is not whole, or others follow it."
+    )
+
+
+def _full_size(sizes: Sequence[int]) -> int:
+    """The size of a whole part, as most have it: ``split`` makes all alike but the last, be that smaller or larger."""
+    return max(sizes, key=lambda size: (sizes.count(size), size))
+
+
+def _file_advice(path: Path) -> str | None:
+    if path.suffix.lower() in UNFINISHED and (ARCHIVE.fullmatch(path.stem) or _whole(path.stem)):
+        again = "`vadlib data fetch` goes on with it" if path.suffix == ".partial" else "let it end, or start it again"
+        return f"{path.name} is a download that has not ended: {again}."
+    if not ARCHIVE.fullmatch(path.name):
+        return None
+    if problem := _problem(path):
+        return problem
+    said = f"{path.name} is not unpacked yet: `{_unpack_command(path.name)}` in {path.parent}"
+    for name, publication in PUBLICATIONS.items():
+        if path.name in (archive.file for archive in publication.archives):
+            said += f", or `vadlib data fetch {name} --to {shlex.quote(str(path.parent))}`, which checks it, too"
+            others = [each.file for each in publication.archives if not (path.parent / each.file).is_file()]
+            if others:
+                said += f", and gets {_listed(others)}, which belongs to it"
+    return f"{said}."
+
+
+def _problem(path: Path) -> str | None:
+    """What is wrong with an archive, by its first bytes; None where it may be one."""
+    with path.open("rb") as file:
+        start = file.read(512)
+    if not start:
+        return f"{path.name} is empty. Get it again."
+    if looks_like_a_page(start):
+        return (
+            f"{path.name} is a web page, not an archive: its link leads to a page where one has to log in or confirm. "
+            "Open that in a browser, and get the file from there."
+        )
+    at, magic = TAR_MAGIC
+    if not start.startswith(MAGIC) and start[at : at + len(magic)] != magic:
+        return f"{path.name} does not begin as an archive does: it is damaged, or another file. Get it again."
+    return None
+
+
+def _published_parts(whole: str) -> int | None:
+    archives = [archive for publication in PUBLICATIONS.values() for archive in publication.archives]
+    return next((archive.parts for archive in archives if archive.file == whole), None)
+
+
+def _unpack_command(name: str) -> str:
+    return f"{'unzip' if name.lower().endswith('.zip') else 'tar -xf'} {shlex.quote(name)}"
+
+
+def _quoted(paths: Sequence[Path]) -> str:
+    return " ".join(shlex.quote(path.name) for path in paths)
+
+
+def _listed(names) -> str:
+    names = list(names)
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

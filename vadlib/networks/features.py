@@ -1,0 +1,340 @@
+"""A pretrained network seen from outside: uint8 frames in, features of named layers or logits out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from vadlib.errors import ParameterError, WeightsError
+from vadlib.networks.weights import WeightsRecord
+
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+class FeatureNetwork(nn.Module):
+    """A frozen classifier with taps at its stages; normalisation is inside.
+
+    Parameters
+    ----------
+    stages : dict of str to nn.Module
+        The convolutional part in order; a tap is the output of one of them, by name.
+    head : nn.Sequential or None
+        From the last stage's output to logits, ending in the classifier's Linear; None for a network without one.
+    channels : dict of str to int
+        Channels of each stage that can be tapped.
+    mean, std : sequence of 3 floats
+        The training data's normalisation, for images scaled to [0, 1].
+    record : WeightsRecord
+        Where the weights come from.
+    missing : sequence of str
+        Parameters that the weights lack; the stages that hold them cannot be used.
+    precision : {"auto", "float32", "bfloat16"}
+        Arithmetic of the convolutions. ``auto`` is bfloat16 where it is much faster (a GPU, or a CPU with AMX) and
+        float32 elsewhere. Outputs are float32 always.
+
+    Notes
+    -----
+    Convolutions run channels-last. No gradient reaches the weights; `activations_and_logits` is for gradients with
+    respect to features, as Grad-CAM needs them.
+    """
+
+    def __init__(
+        self,
+        stages: dict[str, nn.Module],
+        head: nn.Sequential | None,
+        *,
+        channels: dict[str, int],
+        mean: Sequence[float],
+        std: Sequence[float],
+        record: WeightsRecord,
+        missing: Sequence[str] = (),
+        precision: str = "auto",
+    ):
+        super().__init__()
+        if precision not in PRECISIONS:
+            raise ParameterError(f"precision: expected one of {', '.join(PRECISIONS)}, found {precision!r}")
+        self.stages = nn.ModuleDict(stages)
+        self.head = head
+        self.channels = dict(channels)
+        self.record = record
+        self.missing = tuple(missing)
+        self.requested_precision = precision
+        # x / 255 and (x - mean) / std in one multiplication and one addition.
+        mean_, std_ = torch.tensor(mean), torch.tensor(std)
+        self.register_buffer("_scale", (1 / (255 * std_)).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("_offset", (-mean_ / std_).view(1, 3, 1, 1), persistent=False)
+        self.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return self._scale.device
+
+    @property
+    def precision(self) -> str:
+        """The arithmetic in use on the present device: ``float32`` or ``bfloat16``."""
+        if self.requested_precision != "auto":
+            return self.requested_precision
+        return "bfloat16" if bfloat16_is_fast(self.device) else "float32"
+
+    @property
+    def has_logits(self) -> bool:
+        """Whether the weights reach as far as the logits."""
+        return self.head is not None and not self.missing
+
+    @property
+    def n_parameters(self) -> int:
+        """Numbers that training set, as used here (batch normalisations may be folded into convolutions)."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    @property
+    def embedding_size(self) -> int:
+        """Numbers that `embed` gives for an image.
+
+        Raises
+        ------
+        WeightsError
+            If the weights do not reach so far.
+        """
+        self.require_embedding()
+        return self.head[-1].in_features
+
+    def prepare(self, images: torch.Tensor) -> torch.Tensor:
+        """uint8 RGB (B, 3, H, W) to the network's normalised float32 input, channels-last, on its device."""
+        if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
+            raise ParameterError(
+                f"images: expected uint8 (B, 3, H, W), RGB, found {images.dtype} {tuple(images.shape)}; "
+                "normalisation happens inside the network"
+            )
+        images = images.to(self.device, non_blocking=True)
+        images = images.to(torch.float32, memory_format=torch.channels_last)
+        return images.mul_(self._scale).add_(self._offset)
+
+    @torch.inference_mode()
+    def taps(self, images: torch.Tensor, layers: Sequence[str]) -> dict[str, torch.Tensor]:
+        """Outputs of some stages; nothing after the last of them runs.
+
+        Parameters
+        ----------
+        images : uint8 (B, 3, H, W)
+            RGB frames.
+        layers : sequence of str
+            Names among ``channels``.
+
+        Returns
+        -------
+        dict of str to float32 (B, C, H_layer, W_layer)
+            In the order of ``layers``.
+
+        Raises
+        ------
+        ParameterError
+            For a layer that the network does not have, or images that are not uint8 RGB.
+        WeightsError
+            If the weights lack something that these layers need.
+        """
+        self.check_layers(layers)
+        taps: dict[str, torch.Tensor] = {}
+        with self._arithmetic():
+            x = self.prepare(images)
+            for name, stage in self.stages.items():
+                x = stage(x)
+                if name in layers:
+                    taps[name] = x.float()
+                if len(taps) == len(set(layers)):
+                    break
+        return {name: taps[name] for name in layers}
+
+    @torch.inference_mode()
+    def logits(self, images: torch.Tensor) -> torch.Tensor:
+        """Class scores before the softmax, float32 (B, classes).
+
+        Raises
+        ------
+        WeightsError
+            If the weights lack a part that logits need.
+        """
+        self.require_logits()
+        with self._arithmetic():
+            x = self.prepare(images)
+            for stage in self.stages.values():
+                x = stage(x)
+            return self.head(x).float()
+
+    @torch.inference_mode()
+    def embed(self, images: torch.Tensor) -> torch.Tensor:
+        """Pooled features, which the classifier's last layer reads.
+
+        Parameters
+        ----------
+        images : uint8 (B, 3, H, W)
+            RGB frames.
+
+        Returns
+        -------
+        float32 (B, embedding_size)
+            Not normalised.
+
+        Raises
+        ------
+        ParameterError
+            For images that are not uint8 RGB.
+        WeightsError
+            If the weights do not reach so far; the classifier's last layer is not needed.
+        """
+        self.require_embedding()
+        with self._arithmetic():
+            x = self.prepare(images)
+            for stage in self.stages.values():
+                x = stage(x)
+            return self.head[:-1](x.float()).float()  # averaged in float32
+
+    def activations_and_logits(
+        self, images: torch.Tensor, layers: Sequence[str]
+    ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+        """Outputs of some stages and the logits, in one graph that begins at the earliest of these stages.
+
+        Parameters
+        ----------
+        images : uint8 (B, 3, H, W)
+            RGB frames.
+        layers : sequence of str
+            Names among ``channels``.
+
+        Returns
+        -------
+        activations : dict of str to (B, C, H_layer, W_layer)
+            In the order of ``layers``, in the network's own arithmetic; `torch.autograd.grad` of anything computed
+            from the logits reaches each of them. Nothing before the earliest is recorded, and no weight is.
+        logits : float32 (B, classes)
+
+        Raises
+        ------
+        ParameterError
+            For a layer that the network does not have, or images that are not uint8 RGB.
+        WeightsError
+            If the weights lack a part that logits need.
+        """
+        self.check_layers(layers)
+        self.require_logits()
+        activations: dict[str, torch.Tensor] = {}
+        with torch.inference_mode(False), torch.enable_grad(), self._arithmetic():
+            x = self.prepare(images)
+            for name, stage in self.stages.items():
+                x = stage(x)
+                if name in layers:
+                    # The graph begins at the first of them: nothing before it is differentiated.
+                    x = x if activations else x.detach().requires_grad_()
+                    activations[name] = x
+            return {name: activations[name] for name in layers}, self.head(x).float()
+
+    def check_layers(self, layers: Sequence[str]) -> None:
+        """Raise unless every layer exists and the weights reach as far as the last of them."""
+        unknown = [name for name in layers if name not in self.channels]
+        if unknown or not layers:
+            raise ParameterError(f"layers: expected some of {', '.join(self.channels)}, found {list(layers)}")
+        names = list(self.stages)
+        last = max(names.index(name) for name in layers)
+        lacking = [key for key in self.missing if _stage_of(key, names) is not None]
+        lacking = [key for key in lacking if names.index(_stage_of(key, names)) <= last]
+        if lacking:
+            raise WeightsError(
+                f"layers: {names[last]} needs {_listed(lacking)}, which {self.record.source} lacks; tap an earlier "
+                "layer, or use complete weights"
+            )
+
+    def require_logits(self) -> None:
+        """Raise WeightsError unless the network is complete up to its logits."""
+        if not self.has_logits:
+            raise WeightsError(
+                f"logits: {self.record.source} lacks {_listed(self.missing)}, so there is no classifier; use complete "
+                "weights for anything that needs one (Grad-CAM does)"
+            )
+
+    def require_embedding(self) -> None:
+        """Raise WeightsError unless the weights reach as far as `embed`."""
+        if self.head is None:
+            raise WeightsError(f"embed: {self.record.source} has no pooled features; average a tap instead")
+        of_stages = [key for key in self.missing if _stage_of(key, list(self.stages)) is not None]
+        has_more = any(True for _ in self.head[:-1].parameters())
+        lacking = list(self.missing) if has_more else of_stages
+        if lacking:
+            raise WeightsError(
+                f"embed: {self.record.source} lacks {_listed(lacking)}, so there are no pooled features; average a "
+                "tap of an earlier layer, or use complete weights"
+            )
+
+    def _arithmetic(self):
+        return arithmetic(self.device, self.precision)
+
+
+@contextmanager
+def arithmetic(device: torch.device, precision: str) -> Iterator[None]:
+    """Compute in ``float32`` or ``bfloat16`` where that is asked for, the same each time."""
+    with exact_convolutions(device):
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16"):
+            yield
+
+
+@contextmanager
+def exact_convolutions(device: torch.device) -> Iterator[None]:
+    """On a GPU, let float32 convolutions be float32, and gradients not depend on the order in which threads finish.
+
+    By default, cuDNN rounds float32 to 10 bits (TF32), and torch keeps to that for convolutions alone.
+    """
+    cudnn = torch.backends.cudnn
+    if device.type != "cuda":
+        yield
+        return
+    before = cudnn.allow_tf32, cudnn.deterministic
+    cudnn.allow_tf32, cudnn.deterministic = False, True
+    try:
+        yield
+    finally:
+        cudnn.allow_tf32, cudnn.deterministic = before
+
+
+def resolve_device(device: str | torch.device) -> torch.device:
+    """``"auto"`` is the current GPU (the first, unless torch was told another) where there is one, else the CPU.
+
+    Raises
+    ------
+    ParameterError
+        For a device that torch does not know or this machine does not have.
+    """
+    if str(device) == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+    except RuntimeError as error:
+        raise ParameterError(f"device: expected auto, cpu, cuda or cuda:N, found {device!r}") from error
+    if resolved.type not in ("cpu", "cuda"):
+        raise ParameterError(f"device: expected auto, cpu, cuda or cuda:N, found {device!r}")
+    if resolved.type == "cuda" and not torch.cuda.is_available():
+        raise ParameterError(f"device: {device!r} asked for, but torch sees no GPU; use 'auto' or 'cpu'")
+    if resolved.type == "cuda" and (resolved.index or 0) >= torch.cuda.device_count():
+        seen = torch.cuda.device_count()
+        raise ParameterError(
+            f"device: {device!r} asked for, but torch sees {seen} GPU(s), cuda:0 to cuda:{seen - 1}; use one of these"
+        )
+    return resolved
+
+
+def bfloat16_is_fast(device: torch.device) -> bool:
+    """Whether a device has arithmetic for bfloat16 that is much faster than for float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    # AMX multiplies bfloat16 tiles; a CPU without it emulates, several times slower than float32.
+    return device.type == "cpu" and torch.cpu._is_amx_tile_supported()
+
+
+def _stage_of(key: str, stages: Sequence[str]) -> str | None:
+    return next((name for name in stages if key == name or key.startswith(name + ".")), None)
+
+
+def _listed(keys: Sequence[str]) -> str:
+    shown = ", ".join(keys[:4])
+    return shown if len(keys) <= 4 else f"{shown} and {len(keys) - 4} more"

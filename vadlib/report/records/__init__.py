@@ -1,0 +1,1 @@
+"""Runs of the report kept in the repository, checked and shown."""

@@ -1,0 +1,122 @@
+"""Sentences that every page needs: where its numbers come from, and how they stand to chance."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from vadlib.data import VideoDataset
+from vadlib.evaluation import Interval
+from vadlib.networks import FeatureNetwork
+from vadlib.networks.weights import WeightsRecord
+
+DATASET_NAMES = {
+    "synthcampus": "SynthCampus (synthetic)",
+    "shanghaitech": "ShanghaiTech Campus",
+    "avenue": "CUHK Avenue",
+    "ucsd-ped1": "UCSD Ped1",
+    "ucsd-ped2": "UCSD Ped2",
+    "folder": "a folder of videos",
+}
+
+SCORE_NAMES = {"max": "maximum", "mean": "mean", "top1%": "mean of the top 1 %"}
+
+
+def chapter_line(
+    *, profile: str, dataset: str, network: str = "none", n_fit: int = 0, n_test: int = 0, seconds: float, date: str
+) -> str:
+    """The line under a chapter's title.
+
+    Parameters
+    ----------
+    profile, dataset : str
+    network : str
+        Architecture and weights, or ``none``.
+    n_fit, n_test : int
+        Frames.
+    seconds : float
+        What the experiment took.
+    date : str
+        ISO date and time of the start.
+    """
+    parts = [f"profile {profile}", DATASET_NAMES.get(dataset, dataset)]
+    if network != "none":
+        parts.append(network)
+    if n_test:
+        parts.append(f"{n_fit:,} frames fitted, {n_test:,} tested")
+    parts += [f"{seconds:.0f} s", f"{datetime.fromisoformat(date):%Y-%m-%d}"]
+    return " · ".join(parts)
+
+
+def network_name(network: FeatureNetwork) -> str:
+    """Architecture and weights for the line under a title; a file by its name, not its path."""
+    return f"{network.record.architecture} ({network.record.name})"
+
+
+def revision_name(git: dict | None) -> str:
+    """The git revision of a run record in short, with a word if files had been changed since."""
+    if not git or not git["revision"]:
+        return "not under git"
+    return git["revision"][:10] + (" and uncommitted changes" if git["dirty"] else "")
+
+
+def data_note(dataset: str, weights: WeightsRecord | dict | None = None, *, copy: VideoDataset | None = None) -> str:
+    """What the numbers of a page can and cannot say, by data set and by where the network's weights come from.
+
+    Parameters
+    ----------
+    dataset : str
+    weights : WeightsRecord or dict, optional
+        Of the chapter's network, as it is or as `run.json` has it.
+    copy : VideoDataset, optional
+        What was opened: the note then says what it lacks, and what was left out of it.
+    """
+    if dataset == "synthcampus":
+        first = "Synthetic data: these numbers show the method, not the world."
+    elif dataset == "shanghaitech":
+        first = "Real data, and the data set of the paper."
+    elif dataset == "folder":
+        first = "A folder of videos, not a published data set: nothing here compares with the paper."
+    else:
+        first = (
+            f"Real data, but {DATASET_NAMES.get(dataset, dataset)}, not the data set of the paper: its numbers and "
+            "these do not compare."
+        )
+    if copy is not None and copy.missing:
+        first += f" This copy is incomplete: {'; '.join(copy.missing)}."
+    if copy is not None and copy.left_out:
+        first += f" Left out: {copy.facts['left out']}."
+    if weights is None:
+        return first
+    weights = weights if isinstance(weights, dict) else weights.as_dict()
+    if weights["source"] == "bundled":
+        return f"{first} The network was trained on synthetic pictures too, of other places than these."
+    if weights["trained"]:
+        return first
+    return (
+        f"{first} The network has random weights, no training at all: what it finds, colours and edges alone can show. "
+        "A trained network can do better, or worse; nothing here says which."
+    )
+
+
+def against_chance(interval: Interval) -> str:
+    """How an AUROC stands to chance, in words that follow from its interval alone."""
+    if interval.low > 0.5:
+        return "above chance"
+    return "below chance" if interval.high < 0.5 else "not distinguishable from chance"
+
+
+def difference_in_words(first: str, second: str, difference: Interval) -> str:
+    """Which of two paired AUROCs is higher, or that the interval of their difference does not tell."""
+    if difference.low > 0:
+        return f"the AUROC of {first} is above that of {second}"
+    if difference.high < 0:
+        return f"the AUROC of {second} is above that of {first}"
+    return f"the AUROCs of {first} and {second} cannot be told apart on these clips"
+
+
+def interval_or_none(interval: Interval | dict | None) -> str:
+    """An interval with two decimals, as text; "not measured" where there is none."""
+    if interval is None:
+        return "not measured"
+    interval = Interval(**interval) if isinstance(interval, dict) else interval
+    return f"{interval:.2f}"

@@ -1,0 +1,347 @@
+"""Detectors under varied settings, all fitted on the same frames and scored on the same, so that settings compare."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from vadlib import networks
+from vadlib.data import FrameReader, Split, VideoDataset, read_frame
+from vadlib.data.progress import progress_bar
+from vadlib.detectors import (
+    ClipPrototypes,
+    Detector,
+    Padim,
+    SpadeKnn,
+    embed_frames,
+)
+from vadlib.detectors.supervised_head import SupervisedHead, pooled_heatmaps
+from vadlib.errors import ParameterError
+from vadlib.evaluation import bootstrap_auroc, bootstrap_difference
+from vadlib.studies.cached_network import CachedGradCamSsim, CachedNetwork
+from vadlib.studies.cross_fit import frames_of, score_split
+from vadlib.studies.memory import FramesInMemory, MemoryReader
+
+KINDS = {"PaDiM": Padim, "Grad-CAM + SSIM": CachedGradCamSsim, "SPADE": SpadeKnn, "Prototypes": ClipPrototypes}
+MAIN_SCORES = {"PaDiM": "max", "Grad-CAM + SSIM": "ssim", "SPADE": "knn", "Prototypes": "ensemble"}
+VIEWS = ("whole", "centre")
+
+
+@dataclass(frozen=True)
+class DetectorSpec:
+    """One detector under one setting.
+
+    Attributes
+    ----------
+    detector : str
+        A key of `KINDS`.
+    network : str
+        ``ARCHITECTURE:WEIGHTS``, such as ``resnet18:bundled``: a constructor in `vadlib.networks` and its argument.
+    image_size : int
+        Pixels, height and width of the frames as read.
+    n_fit : int, optional
+        Normal frames to fit on, spread over those held; all of them by default. Not for prototypes of two classes.
+    options : mapping
+        Further arguments of the detector, a ``seed`` too; a ``n_components`` above the layers' channels is brought down
+        to them, a ``top_k`` above ``k`` to that.
+    view : {"whole", "centre"}
+        The whole frame, or the largest square in its middle, which CLIP's own transform keeps.
+    head : mapping, optional
+        Gives the detector the prototypes' labels: a logistic regression, cross-fitted on its pooled heatmaps (of the
+        prototypes' network: on the embeddings). ``grid`` of `pooled_heatmaps`, ``inverse_regularisation`` of
+        `SupervisedHead`. Its score is ``head``.
+    score : str, optional
+        The one that the trial is judged by (see `main_scores`). Trials that differ in nothing else are run once.
+    """
+
+    detector: str
+    network: str
+    image_size: int = 224
+    n_fit: int | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    view: str = "whole"
+    head: Mapping[str, Any] | None = None
+    score: str | None = field(default=None, compare=False)
+
+
+class DetectorRunner:
+    """The frames that trials are fitted and scored on, held in memory at the size in use.
+
+    Parameters
+    ----------
+    videos : VideoDataset
+    normal : Split
+        Of the protocol ``official-split``: the detectors that see normal frames only.
+    labelled : Split
+        The prototypes'; its test frames must be those of ``normal``.
+    others : sequence of Split
+        Whose frames are to be held too, for `run_under`.
+    batch_size : int
+    seed : int
+        Of reductions, K-Means and random weights.
+    device : str
+    skip_unreadable : bool
+
+    Raises
+    ------
+    ParameterError
+        If the two splits test on different frames.
+    """
+
+    def __init__(
+        self,
+        videos: VideoDataset,
+        normal: Split,
+        labelled: Split,
+        *,
+        others: Sequence[Split] = (),
+        batch_size: int = 32,
+        seed: int = 0,
+        device: str = "auto",
+        skip_unreadable: bool = False,
+    ):
+        self.normal, self.labelled, self.seed, self.device = normal, labelled, seed, device
+        self._splits = (normal, labelled, *others)
+        self.tested = normal.test
+        tested_there = pd.Index(np.concatenate([fold.test.index for fold in labelled.folds])).sort_values()
+        if not tested_there.equals(self.tested.index.sort_values()):
+            raise ParameterError(
+                "labelled: its test frames are not those of normal; draw both with the same seed and test counts"
+            )
+        self._reading = {"videos": videos, "batch_size": batch_size, "skip_unreadable": skip_unreadable}
+        self._frames: tuple[tuple[int, str], FramesInMemory] | None = None  # their size and view, and they
+        self._networks: dict[str, CachedNetwork] = {}
+
+    def run(self, trials: Mapping[str, DetectorSpec]) -> dict[str, dict[str, np.ndarray]]:
+        """Every score of every trial, float32 (n_tested,) each, by trial and by the detector's own name of it.
+
+        Trials of one frame size, view and network follow each other, whatever their order here: frames are read once a
+        size, a network's features of a frame computed once. Equal trials are run once.
+
+        Parameters
+        ----------
+        trials : mapping of str to DetectorSpec
+
+        Raises
+        ------
+        ParameterError, WeightsError
+            From a trial's network or detector; the message is theirs.
+        """
+        found = {}
+        with progress_bar(len(trials), "DetectorRunner", "trials", shown=True) as bar:
+            held = self._frames[0] if self._frames else None
+            groups = {name: (trial.image_size, trial.view) for name, trial in trials.items()}
+            for name in sorted(trials, key=lambda name: (groups[name] != held, groups[name], trials[name].network)):
+                self._forget(besides=trials[name].network)  # memory holds the features of one network
+                twin = next((done for done in found if trials[done] == trials[name]), None)
+                found[name] = found[twin] if twin else self._run(trials[name])
+                bar.update()
+        self._forget()
+        return {name: found[name] for name in trials}
+
+    def run_under(self, trial: DetectorSpec, split: Split) -> pd.DataFrame:
+        """Every score of one trial under another protocol: each fold's detector fitted on its frames, and on no other.
+
+        Prototypes of two classes see all fit frames with their labels; every other detector sees the normal ones.
+
+        Parameters
+        ----------
+        trial : DetectorSpec
+            Without ``head`` and ``n_fit``.
+        split : Split
+            One of those that the frames are held of.
+
+        Returns
+        -------
+        DataFrame float32
+            A row a test frame, in the frame table's order and with its index; a column a score; NaN where the frame
+            could not be read.
+
+        Raises
+        ------
+        ParameterError
+            A trial that has its frames chosen elsewhere; a split whose frames are not held; else as `run`.
+        """
+        if trial.head is not None or trial.n_fit is not None:
+            raise ParameterError("trial: under a protocol of its own, a trial has no head and no n_fit")
+        self._forget(besides=trial.network)
+        frames = self._held(trial.image_size, trial.view)
+        sees_labels = trial.detector == "Prototypes" and trial.options.get("mode", "two-class") == "two-class"
+        parts = []
+        for fold in split.folds:
+            fit = fold.fit if sees_labels else fold.fit[fold.fit["label"] == 0]
+            detector = self.detector(trial).fit(frames.select(fit))
+            parts.append(pd.DataFrame(detector.score_columns(frames.select(fold.test)), index=fold.test.index))
+        return pd.concat(parts).sort_index()
+
+    def embeddings(self, network: str, image_size: int) -> pd.DataFrame:
+        """Embeddings of all frames held, float32 (n, D), with the frame table's index."""
+        frames = self._held(image_size)
+        return pd.DataFrame(embed_frames(self.network(network), frames.select(frames.table)), index=frames.table.index)
+
+    def _forget(self, besides: str = "") -> None:
+        for name, network in self._networks.items():
+            if name != besides:
+                network.forget()
+
+    def network(self, name: str):
+        """The network called ``ARCHITECTURE:WEIGHTS``, built once, on the device."""
+        if name not in self._networks:
+            architecture, _, weights = name.partition(":")
+            if not weights or not callable(build := getattr(networks, architecture, None)):
+                raise ParameterError(f"network: expected ARCHITECTURE:WEIGHTS, as resnet18:bundled, found {name!r}")
+            built = build(weights, seed=self.seed).to(networks.resolve_device(self.device))
+            self._networks[name] = CachedNetwork(built)
+        return self._networks[name]
+
+    def commonest_class(self, network: str, image_size: int) -> int:
+        """The class that is most often a network's first choice on the normal frames fitted on."""
+        logits = [self.network(network).logits(b.images).cpu() for b in self._held(image_size).select(self.normal.fit)]
+        return int(np.bincount(np.concatenate([part.argmax(dim=1).numpy() for part in logits])).argmax())
+
+    def detector(self, trial: DetectorSpec) -> Detector:
+        """The unfitted detector of a trial.
+
+        Raises
+        ------
+        ParameterError, WeightsError
+            If it cannot be made with these options, or its network lacks what it needs.
+        """
+        if trial.detector not in KINDS:
+            raise ParameterError(f"detector: expected one of {', '.join(KINDS)}, found {trial.detector!r}")
+        network, options = self.network(trial.network), dict(trial.options)
+        if trial.detector == "PaDiM":
+            layers = options.get("layers", ("layer1", "layer2", "layer3"))
+            n_channels = sum(network.channels[layer] for layer in layers)
+            options["n_components"] = min(options.get("n_components", 300), n_channels)
+        if trial.detector == "Prototypes" and "k" in options:
+            options["top_k"] = min(options.get("top_k", 5), options["k"])
+        return KINDS[trial.detector](network, **{"seed": self.seed, "device": self.device} | options)
+
+    def _run(self, trial: DetectorSpec) -> dict[str, np.ndarray]:
+        frames = self._held(trial.image_size, trial.view)
+        sees_labels = trial.options.get("mode", "two-class") == "two-class"
+        if trial.detector == "Prototypes" and (sees_labels or trial.head is not None):
+            return self._run_labelled(trial, frames)
+        detector = self.detector(trial).fit(self._normal_reader(trial, frames))
+        if trial.head is not None:
+            return self._run_labelled(trial, frames, detector)
+        return detector.score_columns(frames.select(self.tested))
+
+    def _normal_reader(self, trial: DetectorSpec, frames: FramesInMemory) -> MemoryReader:
+        fitted = self.normal.fit
+        if trial.n_fit is not None:
+            if not 1 <= trial.n_fit <= len(fitted):
+                raise ParameterError(f"n_fit: expected 1 to {len(fitted)}, the frames held, found {trial.n_fit}")
+            fitted = fitted.iloc[np.linspace(0, len(fitted) - 1, trial.n_fit).round().astype(int)]
+        return frames.select(fitted)
+
+    def _run_labelled(self, trial: DetectorSpec, frames: FramesInMemory, detector: Detector | None = None) -> dict:
+        """Cross-fit prototypes on embeddings, or a head on them or on the maps of a detector fitted before."""
+        wanted = frames_of(frames.table, [self.labelled])
+        reader, options = frames.select(wanted), dict(trial.head or {})
+        grid = options.pop("grid", 4)
+        if detector is None:
+            features = embed_frames(self.network(trial.network), reader)
+        else:
+            features = _features_of_maps(detector, reader, grid)
+        make = (lambda: self.detector(trial)) if trial.head is None else (lambda: SupervisedHead(**options))
+        tested, columns, _ = score_split(self.labelled, pd.DataFrame(features, index=wanted.index), make)
+        order = tested.index.get_indexer(self.tested.index)
+        return {name: values[order] for name, values in columns.items()}
+
+    def _held(self, image_size: int, view: str = "whole") -> FramesInMemory:
+        if view not in VIEWS:
+            raise ParameterError(f"view: expected one of {', '.join(VIEWS)}, found {view!r}")
+        if self._frames is None or self._frames[0] != (image_size, view):
+            self._frames = None  # before the next ones are read
+            self._forget()
+            table = frames_of(self._reading["videos"].frame_table(), self._splits)
+            size = (image_size, image_size)
+            reader = FrameReader(
+                self._reading["videos"], table, size if view == "whole" else self._uncropped(table, image_size),
+                self._reading["batch_size"], skip_unreadable=self._reading["skip_unreadable"],
+                description=f"frames, {image_size} px",
+            )  # fmt: skip
+            self._frames = (image_size, view), FramesInMemory(reader, size)
+        return self._frames[1]
+
+    def _uncropped(self, table: pd.DataFrame, image_size: int) -> tuple[int, int]:
+        """Height and width whose shorter side is ``image_size``, in the proportions of the first frame."""
+        first = table.iloc[0]
+        height, width = read_frame(self._reading["videos"], first["clip"], int(first["frame"])).shape[:2]
+        return tuple(round(side * image_size / min(height, width)) for side in (height, width))
+
+
+def compare_trials(
+    scores: pd.DataFrame, bases: Mapping[str, str | None], *, n_resamples: int = 1000, seed: int = 0
+) -> pd.DataFrame:
+    """AUROC of each setting, and its difference from another one on the same resamples of the clips.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        ``clip``, ``label`` and one column a setting; no NaN.
+    bases : mapping of str to str or None
+        The settings, and what each is compared with.
+    n_resamples, seed : int
+        Of the bootstrap over clips.
+
+    Returns
+    -------
+    DataFrame
+        Index: setting; ``estimate``, ``low``, ``high`` of its AUROC; ``gain``: `Interval` of its AUROC minus
+        its base's, None where there is no base or it is the setting itself.
+
+    Raises
+    ------
+    ParameterError
+        If a setting has no column, or as the bootstrap does.
+    """
+    lacking = sorted({name for pair in bases.items() for name in pair if name is not None} - set(scores.columns))
+    if lacking:
+        raise ParameterError(f"scores: no column {lacking[0]!r}; found {', '.join(scores.columns)}")
+    resampling = {"clusters": scores["clip"], "n_resamples": n_resamples, "seed": seed}
+    rows = {}
+    for name, base in bases.items():
+        interval = bootstrap_auroc(scores["label"], scores[name], **resampling)
+        gain = None
+        if base not in (None, name):
+            gain = bootstrap_difference(scores["label"], scores[name], scores[base], **resampling)
+        rows[name] = {
+            "estimate": interval.estimate, "low": interval.low, "high": interval.high, "gain": gain,
+        }  # fmt: skip
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "low", "high", "gain"])
+
+
+def main_scores(
+    trials: Mapping[str, DetectorSpec], found: Mapping[str, Mapping[str, np.ndarray]]
+) -> dict[str, np.ndarray]:
+    """Of each trial's scores (see `DetectorRunner.run`) the one that it, or else its detector, is judged by."""
+    return {name: found[name][main_score(trial)] for name, trial in trials.items()}
+
+
+def main_score(trial: DetectorSpec) -> str:
+    """The score that a trial is judged by."""
+    return trial.score or ("head" if trial.head is not None else MAIN_SCORES[trial.detector])
+
+
+def _features_of_maps(detector: Detector, reader: MemoryReader, grid: int) -> np.ndarray:
+    """Pooled heatmaps of a reader's frames, float32 (n_frames, features); NaN where a frame could not be read."""
+    features = None
+    for batch in reader:
+        by_scene = (
+            getattr(detector, "reference", None) == "scene"
+        )  # then Grad-CAM + SSIM has to know the frames' scenes
+        known = {"scenes": reader.table["scene"].to_numpy()[batch.rows]} if by_scene else {}
+        pooled = pooled_heatmaps(detector.heatmap(batch.images, **known), grid)
+        if features is None:
+            features = np.full((reader.n_frames, pooled.shape[1]), np.nan, np.float32)
+        features[batch.rows] = pooled
+    if features is None:
+        raise ParameterError("head: none of the labelled frames could be read")
+    return features
