@@ -116,13 +116,7 @@ scored.merits(names={name: f"{name} of the heatmap" for name in scored.columns})
 # Each kind of event against all normal frames; clips instead of kinds where the data set names none.
 
 # %%
-chapter.figure(
-    "kinds",
-    scored.draw_kinds(),
-    "AUROC of PaDiM for the anomalous frames of each kind of event, or of each clip, against all "
-    "normal frames. Lines: 95 % intervals over clips; a dot alone comes from a single clip, which has none.",
-    alt="Dots with intervals: AUROC by kind of event",
-)
+scored.show_kinds()
 
 # %% tags=["remove-cell"]
 chapter.say(

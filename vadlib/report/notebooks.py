@@ -17,7 +17,7 @@ import click
 from vadlib.errors import LayoutError, ParameterError, ResultsError, VadError
 from vadlib.report.page import furnish
 from vadlib.report.papermill_handler import MARK, SCHEME, KernelError, handler
-from vadlib.runs.parameters import NotebookParameterError, Parameter, notebook_parameters
+from vadlib.runs.parameters import NotebookParameterError, Parameter, notebook_parameters, values_for
 from vadlib.runs.results import read_json
 from vadlib.storage import RunLock, project_path, project_root, write_atomically
 
@@ -128,7 +128,7 @@ def run_notebook(
 
     source, output = Path(source), Path(output)
     declared = notebook_parameters(source)
-    values = {**read_profile_file(profile), **(parameters or {})}
+    values = values_for(source.stem, read_profile_file(profile)) | dict(parameters or {})
     running = output.with_name(f".{output.stem}.running.ipynb")
     failed = output.with_name(f"{output.stem}.failed.ipynb")
     with RunLock(output), _writing(output, running):

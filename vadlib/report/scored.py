@@ -31,6 +31,7 @@ from vadlib.figures import DETECTOR_COLOURS, NORMAL, densities, density_panels, 
 from vadlib.report.paper import load_paper_values
 from vadlib.report.tables import table_of_merit
 from vadlib.report.words.common import SCORE_NAMES, against_chance, interval_or_none
+from vadlib.runs.results import Results
 
 if TYPE_CHECKING:
     from vadlib.report.chapter import Chapter
@@ -117,9 +118,23 @@ class ScoredFrames:
         given = self.chapter.given
         return auroc_by_group(self.table, self.main, kinds, n_resamples=given.n_resamples, seed=given.seed)
 
+    def extremes(self, *, label: int, highest: bool, n: int) -> pd.DataFrame:
+        """Frames of one class that score highest or lowest, at most one a clip."""
+        return extreme_frames(self.table, self.main, label=label, highest=highest, n=n)
+
     def difference(self, a: str, b: str) -> Interval:
         """AUROC of one column minus that of another, on the same resamples."""
         return bootstrap_difference(self.table["label"], self.table[a], self.table[b], **self.resampling)
+
+    def difference_to(self, other: Results) -> Interval:
+        """AUROC of the main column minus that of another chapter's, on the frames that both scored."""
+        theirs = other.scores[["clip", "frame", other.metrics["main_score"]]].set_axis(
+            ["clip", "frame", "other"], axis=1
+        )
+        both = self.table.merge(theirs, on=["clip", "frame"], validate="one_to_one")
+        return bootstrap_difference(
+            both["label"], both[self.main], both["other"], **self.resampling | {"clusters": both["clip"]}
+        )
 
     def localise(self, n: int) -> dict[str, Interval] | None:
         """How often the heatmap points at the anomaly, in `n` anomalous frames; see `localise`."""
@@ -189,8 +204,7 @@ class ScoredFrames:
     def draw_heatmaps(self, *, label: str, n: int = 3) -> Figure:
         """The surest hits, worst misses and loudest false alarms under their heatmaps, on one colour scale."""
         chosen = [
-            extreme_frames(self.table, self.main, label=value, highest=highest, n=n).assign(what=what)
-            for what, value, highest in EXAMPLES
+            self.extremes(label=value, highest=highest, n=n).assign(what=what) for what, value, highest in EXAMPLES
         ]
         frames = pd.concat(chosen).drop_duplicates(["clip", "frame"], ignore_index=True)
         dataset, side = self.chapter.dataset, self.chapter.given.image_size
@@ -234,6 +248,16 @@ class ScoredFrames:
             seen = events.drop_duplicates("event").set_index("event")["seen_in"]
             rows.index = [f"{kind} ({seen[kind]})" if kind in seen else kind for kind in rows.index]
         return interval_rows(rows)
+
+    def show_kinds(self) -> None:
+        """Show `draw_kinds` as the chapter's figure `kinds`."""
+        self.chapter.figure(
+            "kinds",
+            self.draw_kinds(),
+            f"AUROC of {self.title} for the anomalous frames of each kind of event, or of each clip, against all "
+            "normal frames. Lines: 95 % intervals over clips; a dot alone comes from a single clip, which has none.",
+            alt="Dots with intervals: AUROC by kind of event",
+        )
 
 
 def localise(detector: Detector, chapter: Chapter, scores: pd.DataFrame, *, n: int) -> dict[str, Interval] | None:
