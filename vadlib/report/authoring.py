@@ -16,8 +16,7 @@ from typing import NamedTuple
 import yaml
 
 from vadlib.errors import LayoutError, ParameterError
-from vadlib.report.contents import Contents, NotebookCode, chapter_files, read_contents
-from vadlib.report.page import figure_label
+from vadlib.report.contents import Contents, NotebookCode, chapter_files, figure_label, read_contents
 from vadlib.runs.parameters import ONLY, NotebookParameterError, check_parameters, notebook_parameters
 from vadlib.storage import project_path
 
@@ -238,15 +237,3 @@ def _profile_problems(contents: Contents) -> Iterator[Problem]:
 def _near(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, list(known), n=1)
     return f". Did you mean {near[0]!r}?" if near else ""
-
-
-def captions(code: NotebookCode) -> dict[str, dict]:
-    """By figure of a notebook's code: `caption` and `alt`, those of them that are written there as text."""
-    found = {}
-    for call in code.calls_of("figure"):
-        given = dict(zip(("name", "figure", "caption"), call.args, strict=False))
-        given |= {keyword.arg: keyword.value for keyword in call.keywords}
-        texts = {key: node.value for key, node in given.items() if isinstance(node, ast.Constant)}
-        if "name" in texts:
-            found[texts["name"]] = {key: texts[key] for key in ("caption", "alt") if key in texts}
-    return found

@@ -20,8 +20,7 @@ from vadlib.errors import ParameterError
 from vadlib.evaluation import Interval
 from vadlib.figures import use_house_style
 from vadlib.networks import FeatureNetwork
-from vadlib.report.contents import read_contents
-from vadlib.report.page import figure_label
+from vadlib.report.contents import figure_label, read_contents
 from vadlib.report.paper import load_paper_values
 from vadlib.report.scored import ScoredFrames
 from vadlib.report.words.common import chapter_line, data_note, network_name
@@ -284,7 +283,11 @@ class Chapter:
             raise ParameterError(f"figure {name!r}: give a caption, and an alternative text of some words")
         svg = self.run.figure(name, figure, caption=caption)
         plt.close(figure)  # or the notebook would show it again
-        about = {"figure": {"name": figure_label(self.run.name, name), "caption": caption}, "image": {"alt": alt}}
+        about = {
+            "figure": {"name": figure_label(self.run.name, name), "caption": caption},
+            "image": {"alt": alt},
+            "of": name,
+        }
         display(SVG(data=svg), metadata={"image/svg+xml": {"vadlib": about}})
 
     def say(self, **values) -> None:

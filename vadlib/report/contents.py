@@ -201,3 +201,20 @@ def read_contents(only: Collection[str] | None = None) -> Contents:
             f"itself; there are {', '.join(every.names)}"
         )
     return Contents(tuple(chapter for chapter in every.chapters if chapter.name in only))
+
+
+def figure_label(chapter: str, figure: str) -> str:
+    """What a figure is cited by: `fig-padim-roc` for `roc` of `02_padim`."""
+    return f"fig-{chapter.partition('_')[2] or chapter}-{figure}".replace("_", "-")
+
+
+def captions(code: NotebookCode) -> dict[str, dict]:
+    """By figure of a notebook's code: `caption` and `alt`, those of them that are written there as text."""
+    found = {}
+    for call in code.calls_of("figure"):
+        given = dict(zip(("name", "figure", "caption"), call.args, strict=False))
+        given |= {keyword.arg: keyword.value for keyword in call.keywords}
+        texts = {key: node.value for key, node in given.items() if isinstance(node, ast.Constant)}
+        if "name" in texts:
+            found[texts["name"]] = {key: texts[key] for key in ("caption", "alt") if key in texts}
+    return found
