@@ -50,7 +50,6 @@ import numpy as np
 import pandas as pd
 from myst_nb import glue
 
-from synthcampus import EVENT_KINDS
 from vadlib import networks
 from vadlib.data import FrameReader, draw, open_dataset, read_frame
 from vadlib.detectors import Padim
@@ -217,7 +216,8 @@ kinds = event_of_frames(scores, videos.events) if len(videos.events) else scores
 by_kind = auroc_by_group(scores, frame_score, kinds, n_resamples=n_resamples, seed=seed)
 by_kind["colour"] = DETECTOR_COLOURS["PaDiM"]
 by_kind["note"] = [f"{row.n_frames} frames, {row.n_clips} clip(s)" for row in by_kind.itertuples()]
-names = [f"{kind} ({EVENT_KINDS[kind]})" if kind in EVENT_KINDS else kind for kind in by_kind.index]
+seen_in = dict(zip(kinds, event_of_frames(scores, videos.events, column="seen_in"), strict=True))
+names = [f"{kind} ({seen_in[kind]})" if seen_in[kind] else kind for kind in by_kind.index]
 kinds_figure = interval_rows(by_kind.set_axis(names))
 run.figure("kinds", kinds_figure, caption="AUROC of PaDiM by kind of event, or by clip.")
 

@@ -11,13 +11,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from synthcampus.events import EVENT_KINDS
 from synthcampus.workers import Workers, cannot_be_written
 from synthcampus.world import WorldParameters, draw_places, plan_world
 from vadlib import __version__
 from vadlib.errors import LayoutError, ParameterError, ResultsError
 from vadlib.storage import user_path
 
-_FORMAT = 2  # raised whenever the same parameters give other bytes
+_FORMAT = 3  # raised whenever the same parameters give other bytes
 
 
 def write_world(
@@ -37,7 +38,7 @@ def write_world(
 
     The layout is ShanghaiTech's: `training/videos/SS_NNN.avi`, `testing/frames/SS_NNNN/000.jpg`,
     `testing/test_frame_mask/SS_NNNN.npy` (uint8 (T,)), `testing/test_pixel_mask/SS_NNNN.npy` (uint8 (T, H, W), a sparse
-    file: only rows with anomalous pixels take room on disk); beside it `events.csv` (clip, first, last, event;
+    file: only rows with anomalous pixels take room on disk); beside it `events.csv` (clip, first, last, event, seen_in;
     frames from 0, inclusive, one row for each unbroken stretch in view) and `world.json`. A world that is already
     there with the same parameters is left alone.
 
@@ -175,5 +176,5 @@ def _write_clips(work: Path, parameters: WorldParameters, n_workers: int | None,
 def _write_events(path: Path, events: list[tuple]) -> None:
     with path.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["clip", "first", "last", "event"])
-        writer.writerows(events)
+        writer.writerow(["clip", "first", "last", "event", "seen_in"])
+        writer.writerows((*event, EVENT_KINDS[event[-1]]) for event in events)
