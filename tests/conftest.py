@@ -63,7 +63,7 @@ seed = 0  # of the draw
 epsilon = 0.01  # on the diagonal
 label = "max"  # score column
 n_test: int | None = None  # frames; None: all
-results_dir = "_build/manual/02_padim"  # results go here
+upstream_dir = "_build/manual"  # the others' results
 
 # %%
 from pathlib import Path

@@ -16,8 +16,8 @@ import click
 
 from vadlib.errors import LayoutError, ParameterError, ResultsError, VadError
 from vadlib.report.papermill_handler import MARK, SCHEME, KernelError, handler
-from vadlib.runs.parameters import NotebookParameterError, Parameter, notebook_parameters
-from vadlib.storage import RunLock, project_root, write_atomically
+from vadlib.runs.parameters import NotebookParameterError, Parameter, notebook_parameters, results_place
+from vadlib.storage import RunLock, project_path, project_root, write_atomically
 
 __all__ = [
     "NotebookError",
@@ -105,7 +105,8 @@ def run_notebook(
     NotebookParameterError
         A parameter is unknown or of the wrong type.
     NotebookError
-        A cell raised, or the kernel died; the message has the cell and the error's last lines.
+        A cell raised, or the kernel died (the message has the cell and the error's last lines), or no results were
+        written.
     KernelError
         The kernel did not start.
     BusyError
@@ -118,6 +119,9 @@ def run_notebook(
 
     source, output = Path(source), Path(output)
     values = {**read_profile_file(profile), **(parameters or {})}
+    declared = notebook_parameters(source)
+    results = project_path(str(results_place(declared, values)[0])) if "results_dir" in declared else None
+    before = _version_of(results)
     running = output.with_name(f".{output.stem}.running.ipynb")
     failed = output.with_name(f"{output.stem}.failed.ipynb")
     with RunLock(output), _writing(output, running):
@@ -139,9 +143,24 @@ def run_notebook(
                 f"{source.name}: the kernel died ({error}); often the machine was out of memory. "
                 f"The output up to there is in {failed}."
             ) from None
+        if results is not None and _version_of(results) == before:
+            running.replace(failed)
+            raise NotebookError(
+                f"{source.name} ran to its end but wrote no results to {results}; does it call chapter.close()? "
+                f"The output is in {failed}."
+            )
         finish_notebook(running, output)
         failed.unlink(missing_ok=True)
     return output
+
+
+def _version_of(results: Path | None) -> tuple[int, int] | None:
+    """What tells one run's record in a results folder from the next one's."""
+    try:
+        found = (results / "run.json").stat()
+    except (OSError, TypeError):
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 @contextmanager
