@@ -20,7 +20,6 @@ FLOORS = (
     ("environment",),
     ("runs",),
     ("report", "viewer", "apps"),
-    ("cli_data",),
     ("cli",),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

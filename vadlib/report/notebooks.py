@@ -11,8 +11,9 @@ import time
 from collections.abc import Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated
 
-import click
+import typer
 
 from vadlib.errors import LayoutError, ParameterError, ResultsError, VadError
 from vadlib.report.papermill_handler import MARK, SCHEME, KernelError, handler
@@ -244,29 +245,31 @@ def _parse(pair: str, declared: Mapping[str, Parameter]) -> tuple[str, object]:
     return name, text if as_text else value
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("source", type=click.Path(path_type=Path))
-@click.argument("output", type=click.Path(path_type=Path))
-@click.argument("pairs", nargs=-1, metavar="[NAME=VALUE]...")
-@click.option("-f", "--profile", type=click.Path(path_type=Path), help="YAML file of parameters; NAME=VALUE wins.")
-@click.option("--results-root", type=click.Path(path_type=Path), help="Folder in which results_dir is made.")
-@click.option("--progress-bar", is_flag=True, help="Show one, on stderr.")
-def main(source, output, pairs, profile, results_root, progress_bar):
-    """Run the notebook SOURCE (a percent script) and write the finished page to OUTPUT (.ipynb)."""
+def main(
+    source: Annotated[Path, typer.Argument(help="a percent script")],
+    output: Annotated[Path, typer.Argument(help="ends in .ipynb")],
+    pairs: Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUE")] = None,
+    profile: Annotated[Path | None, typer.Option("-f", "--profile", help="YAML of parameters; NAME=VALUE wins")] = None,
+    results_root: Annotated[Path | None, typer.Option(help="folder in which results_dir is made")] = None,
+    progress_bar: Annotated[bool, typer.Option("--progress-bar", help="show one, on stderr")] = False,
+) -> None:
+    """Run the notebook SOURCE and write the finished page to OUTPUT."""
     try:
         declared = notebook_parameters(source)
-        parameters = dict(_parse(pair, declared) for pair in pairs)
+        parameters = dict(_parse(pair, declared) for pair in pairs or ())
         if results_root is not None:
             defaults = {"results_dir": str(results_root / source.stem), "upstream_dir": str(results_root)}
             parameters = {name: value for name, value in defaults.items() if name in declared} | parameters
-        click.echo(f"{source.stem}: running")
+        typer.echo(f"{source.stem}: running")
         start = time.perf_counter()
         run_notebook(source, output, profile=profile, parameters=parameters, progress_bar=progress_bar)
-        click.echo(f"{source.stem}: done in {time.perf_counter() - start:.0f} s")
+        typer.echo(f"{source.stem}: done in {time.perf_counter() - start:.0f} s")
     except VadError as error:
-        click.echo(str(error), err=True)
+        typer.echo(str(error), err=True)
         sys.exit(1)
 
 
 if __name__ == "__main__":
-    main()
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command(context_settings={"help_option_names": ["-h", "--help"]})(main)
+    app()
