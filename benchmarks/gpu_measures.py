@@ -125,7 +125,7 @@ def network_agreement(architecture: str, sizes: Sizes, device: str, precision: s
         network = getattr(networks, architecture)(source, precision=arithmetic).to(where)
         found = {"embedding": network.embed(images)}
         if architecture != "clip_vision":
-            found |= network.taps(images, LAYERS) | {"logits": network.logits(images)}
+            found |= network.features(images, LAYERS) | {"logits": network.logits(images)}
             found["gradients"] = raw_grad_cam(network, images, ["layer3"], target=7)[0]
         return {name: values.float().cpu().numpy() for name, values in found.items()}
 

@@ -8,7 +8,7 @@ import torch
 
 from vadlib.errors import ParameterError
 from vadlib.networks import FeatureNetwork
-from vadlib.networks.features import exact_convolutions
+from vadlib.networks.devices import exact_convolutions
 
 
 def raw_grad_cam(

@@ -201,15 +201,17 @@ class Padim(Detector):
         self.field = PyramidGaussianField.from_state(state, self.device).finalize(self.epsilon)
 
     def _features(self, images: torch.Tensor) -> list[torch.Tensor]:
-        taps = list(self.network.taps(images, self.layers).values())
+        layers = list(self.network.features(images, self.layers).values())
         with torch.inference_mode():
             if self.reduction == "dense":
-                size = taps[0].shape[2:]
-                taps = [torch.cat([torch.nn.functional.interpolate(t, size=size, mode="nearest") for t in taps], dim=1)]
+                size = layers[0].shape[2:]
+                layers = [
+                    torch.cat([torch.nn.functional.interpolate(t, size=size, mode="nearest") for t in layers], dim=1)
+                ]
             # A 1x1 convolution without the convolution: channels are the last axis in memory.
             return [
                 (t.permute(0, 2, 3, 1) @ matrix.T).permute(0, 3, 1, 2)
-                for t, matrix in zip(taps, self._matrices, strict=True)
+                for t, matrix in zip(layers, self._matrices, strict=True)
             ]
 
     def _heatmap(self, images: torch.Tensor) -> torch.Tensor:

@@ -239,7 +239,7 @@ class SpadeKnn(Detector):
     def _embed(self, images: torch.Tensor) -> torch.Tensor:
         if self.pooled is None:
             return self.network.embed(images)
-        return self.network.taps(images, [self.pooled])[self.pooled].mean(dim=(2, 3))
+        return self.network.features(images, [self.pooled])[self.pooled].mean(dim=(2, 3))
 
     def _nearest_frames(self, images: torch.Tensor, k: int):
         """Distances to the nearest fitted frames and their rows, nearest first, (B, k) each."""
@@ -259,8 +259,8 @@ class SpadeKnn(Detector):
 
     def _pyramid(self, images: torch.Tensor) -> list[torch.Tensor]:
         """Features at the layers' own resolutions, coarse to fine: float32 (B, H_layer, W_layer, C_layer)."""
-        taps = self.network.taps(images, self.layers).values()
-        return sorted((tap.permute(0, 2, 3, 1).contiguous() for tap in taps), key=lambda tap: tap.shape[1])
+        layers = self.network.features(images, self.layers).values()
+        return sorted((x.permute(0, 2, 3, 1).contiguous() for x in layers), key=lambda x: x.shape[1])
 
 
 def nearest_position_distances(query: Sequence[torch.Tensor], gallery: Sequence[torch.Tensor]) -> torch.Tensor:

@@ -119,12 +119,12 @@ class CachedNetwork:
         self._kept.clear()
         self.n_bytes = 0
 
-    def taps(self, images: torch.Tensor, layers: Sequence[str]) -> dict[str, torch.Tensor]:
-        """As `FeatureNetwork.taps`; a layer is computed for the frames that it is not kept for."""
+    def features(self, images: torch.Tensor, layers: Sequence[str]) -> dict[str, torch.Tensor]:
+        """As `FeatureNetwork.features`; a layer is computed for the frames that it is not kept for."""
         self.network.check_layers(layers)
 
         def compute(missing: torch.Tensor, names: list[str]) -> list[torch.Tensor]:
-            found = self.network.taps(missing, names)
+            found = self.network.features(missing, names)
             return [found[name].permute(0, 2, 3, 1) for name in names]  # channels last, as they lie in memory
 
         recalled = self._recall(images, list(layers), compute)

@@ -13,7 +13,7 @@ from vadlib.data import VideoDataset
 from vadlib.detectors import LearnsFrom, catalogue
 from vadlib.errors import WeightsError
 from vadlib.evaluation import Interval, auroc_by_group, event_of_frames
-from vadlib.networks.weights import at_hand
+from vadlib.networks.weights import is_available_offline
 from vadlib.studies.runner import DetectorRunner, DetectorSpec, compare_trials
 
 
@@ -54,7 +54,7 @@ def network_trials(
         for network in taken.get(entry.cls.network, networks)
     ]
     for detector, network in dict.fromkeys(pairs):
-        if not at_hand(*network.split(":", 1)):
+        if not is_available_offline(*network.split(":", 1)):
             left_out[network] = "not on this machine; the command vadlib weights says how to get it"
             continue
         trial = DetectorSpec(detector, network, image_size, options=options.get(detector, {}))
