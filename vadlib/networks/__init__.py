@@ -1,5 +1,6 @@
 """Pretrained networks, frozen: features of named layers, logits and embeddings."""
 
+from vadlib.networks.choice import open_network
 from vadlib.networks.clip import ClipVision, clip_vision
 from vadlib.networks.devices import resolve_device
 from vadlib.networks.efficientnet import efficientnet_lite0
@@ -15,6 +16,7 @@ __all__ = [
     "WeightsRecord",
     "clip_vision",
     "efficientnet_lite0",
+    "open_network",
     "resnet18",
     "resolve_device",
 ]
