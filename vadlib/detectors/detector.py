@@ -132,6 +132,8 @@ class Detector(ABC):
         """
         columns: dict[str, np.ndarray] = {}
         for batch in reader:
+            if self.scenes and batch.scenes is None:
+                raise ParameterError("score: this detector knows cameras apart; give it a reader that names scenes")
             for name, values in self.score_batch(batch.images, scenes=batch.scenes).items():
                 column = columns.setdefault(name, np.full(reader.n_frames, np.nan, dtype=np.float32))
                 column[batch.rows] = values.float().cpu().numpy()

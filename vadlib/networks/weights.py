@@ -83,7 +83,8 @@ class PublishedWeights:
 
 PUBLISHED_WEIGHTS = (
     PublishedWeights(
-        "resnet18", "imagenet", "https://download.pytorch.org/models/resnet18-f37072fd.pth", "BSD-3-Clause (torchvision)", 46.8,
+        "resnet18", "imagenet", "https://download.pytorch.org/models/resnet18-f37072fd.pth",
+        "BSD-3-Clause (torchvision)", 46.8,
         "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec",
     ),
     PublishedWeights(
