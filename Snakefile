@@ -26,7 +26,7 @@ WEIGHTS = [name for name in (network.partition(":")[2] for network in NETWORKS) 
 WEIGHTS += [path for path in glob("vadlib/networks/bundled/**", recursive=True) if os.path.isfile(path)]
 
 AROUND = ("book", "machine_paths", "page", "authoring", "changes", "workflow", "records/recording")  # what no run uses
-AROUND = {f"vadlib/{name}.py" for name in ("cli", "cli_data", *(f"report/{name}" for name in AROUND))}
+AROUND = {f"vadlib/{name}.py" for name in ("cli", *(f"report/{name}" for name in AROUND))}
 LIBRARY = sorted(set(glob("vadlib/**/*.py", recursive=True)) - AROUND) + sorted(glob("vadlib/viewer/assets/*"))
 RECORDED = [path for path in glob("book/recorded/*/**", recursive=True) if os.path.isfile(path)]
 PAGES = [path for path in glob("book/**", recursive=True) if os.path.isfile(path) and not path.endswith("~")]

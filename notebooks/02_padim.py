@@ -71,7 +71,7 @@ located = scored.localise(n_localised)
 # %%
 chapter.figure(
     "heatmaps",
-    scored.draw_heatmaps(label="Mahalanobis distance (standard deviations)"),
+    scored.draw_heatmaps(),
     "PaDiM's heatmaps (Figure 1 of the paper), one colour scale for all: the surest hits, the worst misses, the "
     "loudest false alarms. Outline: the ground truth, where there is one.",
     alt="Frames with PaDiM's heatmap over them: hits, misses and false alarms",

@@ -74,7 +74,7 @@ chapter.figure(
 # %%
 chapter.figure(
     "heatmaps",
-    scored.draw_heatmaps(label="1 - SSIM"),
+    scored.draw_heatmaps(),
     "Dissimilarity (1 - local SSIM, mean of the layers), one scale for all. Outline: the ground truth, where known.",
     alt="Frames with the dissimilarity map over them: hits, misses and false alarms",
 )

@@ -57,7 +57,7 @@ located = scored.localise(n_localised)
 # %%
 chapter.figure(
     "heatmaps",
-    scored.draw_heatmaps(label="distance to the nearest normal features"),
+    scored.draw_heatmaps(),
     "SPADE's heatmaps, one colour scale for all: the surest hits, the worst misses, the loudest false alarms. Outline: "
     "the ground truth, where there is one.",
     alt="Frames with SPADE's heatmap over them: hits, misses and false alarms",

@@ -18,7 +18,7 @@ import typer
 
 from vadlib.errors import LayoutError, ParameterError, ResultsError, VadError
 from vadlib.report.papermill_handler import MARK, SCHEME, KernelError, handler
-from vadlib.runs.parameters import NotebookParameterError, Parameter, notebook_parameters, values_for
+from vadlib.runs.parameters import NotebookParameterError, Parameter, notebook_parameters, results_place, values_for
 from vadlib.storage import RunLock, project_path, project_root, write_atomically
 
 __all__ = [
@@ -108,7 +108,8 @@ def run_notebook(
     NotebookParameterError
         A parameter is unknown or of the wrong type.
     NotebookError
-        A cell raised, or the kernel died; the message has the cell and the error's last lines.
+        A cell raised, or the kernel died (the message has the cell and the error's last lines), or no results were
+        written.
     KernelError
         The kernel did not start.
     BusyError
@@ -120,13 +121,12 @@ def run_notebook(
     from nbclient.exceptions import DeadKernelError
 
     source, output = Path(source), Path(output)
-    declared = notebook_parameters(source)
     values = values_for(source.stem, read_profile_file(profile)) | dict(parameters or {})
+    declared = notebook_parameters(source)
+    results = project_path(str(results_place(declared, values)[0])) if "results_dir" in declared else None
+    before = _version_of(results)
     running = output.with_name(f".{output.stem}.running.ipynb")
     failed = output.with_name(f"{output.stem}.failed.ipynb")
-    results = values.get("results_dir", declared["results_dir"].default) if "results_dir" in declared else None
-    record = project_path(results) / "run.json" if results else None
-    before = _time_of(record)
     with RunLock(output), _writing(output, running):
         running.unlink(missing_ok=True)
         try:
@@ -146,19 +146,24 @@ def run_notebook(
                 f"{source.name}: the kernel died ({error}); often the machine was out of memory. "
                 f"The output up to there is in {failed}."
             ) from None
-        if record is not None and _time_of(record) == before:
+        if results is not None and _version_of(results) == before:
             running.replace(failed)
             raise NotebookError(
-                f"{source.name} ran to its end but wrote no results to {record.parent}; "
-                "does it call chapter.close(...)?"
+                f"{source.name} ran to its end but wrote no results to {results}; does it call chapter.close()? "
+                f"The output is in {failed}."
             )
         finish_notebook(running, output)
         failed.unlink(missing_ok=True)
     return output
 
 
-def _time_of(path: Path | None) -> int | None:
-    return path.stat().st_mtime_ns if path is not None and path.is_file() else None
+def _version_of(results: Path | None) -> tuple[int, int] | None:
+    """What tells one run's record in a results folder from the next one's."""
+    try:
+        found = (results / "run.json").stat()
+    except (OSError, TypeError):
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 @contextmanager
@@ -247,10 +252,10 @@ def _parse(pair: str, declared: Mapping[str, Parameter]) -> tuple[str, object]:
 
 
 def main(
-    source: Annotated[Path, typer.Argument(help="the notebook, a percent script")],
-    output: Annotated[Path, typer.Argument(help="the executed notebook, .ipynb")],
-    pairs: Annotated[list[str] | None, typer.Argument(metavar="[NAME=VALUE]...")] = None,
-    profile: Annotated[Path | None, typer.Option("-f", "--profile", help="YAML file; NAME=VALUE wins")] = None,
+    source: Annotated[Path, typer.Argument(help="a percent script")],
+    output: Annotated[Path, typer.Argument(help="ends in .ipynb")],
+    pairs: Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUE")] = None,
+    profile: Annotated[Path | None, typer.Option("-f", "--profile", help="YAML of parameters; NAME=VALUE wins")] = None,
     results_root: Annotated[Path | None, typer.Option(help="folder in which results_dir is made")] = None,
     progress_bar: Annotated[bool, typer.Option("--progress-bar", help="show one, on stderr")] = False,
     done: Annotated[Path | None, typer.Option(help="file that says what the results are", hidden=True)] = None,
@@ -282,4 +287,6 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command(context_settings={"help_option_names": ["-h", "--help"]})(main)
+    app()

@@ -11,12 +11,13 @@ from matplotlib.figure import Figure
 from vadlib.data import VideoDataset, read_frame
 from vadlib.data.sampling import Split
 from vadlib.detectors import ClipPrototypes, ZeroShotText
+from vadlib.detectors.catalogue import colours
 from vadlib.evaluation import Interval, bootstrap_auroc
-from vadlib.figures import DETECTOR_COLOURS, contact_sheet, interval_rows
+from vadlib.figures import contact_sheet, interval_rows
 from vadlib.networks import FeatureNetwork
-from vadlib.studies.cross_fit import score_split
+from vadlib.studies.cross_fit import cross_fit, embedded_frames
 
-VARIANTS = {"Prototypes": "ensemble", "One-class prototypes": "one_class_ensemble", "zero-shot text": "zero_shot"}
+VARIANTS = {"Prototypes": "ensemble", "One-class prototypes": "one_class_ensemble", "Zero-shot text": "zero_shot"}
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,11 @@ def score_by_protocol(
     scored = {}
     for name, split in splits.items():
         with stage(f"fit and score, {name}" if scored else "fit and score"):
-            scored[name] = ScoredProtocol(split, *score_split(split, embeddings, make))
+            columns, detectors = cross_fit(split, make, embedded_frames(embeddings))
+        tested = pd.concat([fold.test for fold in split.folds]).loc[columns.index]
+        scored[name] = ScoredProtocol(
+            split, tested, {column: columns[column].to_numpy() for column in columns}, detectors
+        )
     return scored
 
 
@@ -98,14 +103,10 @@ def scores_without_labels(
         NaN for frames that could not be read.
     """
     fit, test = (embeddings.loc[frames.index].to_numpy() for frames in (split.fit, tested))
-    fit, readable = fit[np.isfinite(fit[:, 0])], np.isfinite(test[:, 0])
-    one_class.fit_embeddings(fit, np.zeros(len(fit), np.int8))
-    found = {f"one_class_{name}": values for name, values in one_class.score_embeddings(test[readable]).items()}
+    one_class.fit_embeddings(fit[np.isfinite(fit[:, 0])], np.zeros(np.isfinite(fit[:, 0]).sum(), np.int8))
+    columns = {f"one_class_{name}": values for name, values in one_class.score_embeddings(test).items()}
     if getattr(network, "has_text", False):
-        found |= ZeroShotText(network, device=one_class.device).fit().score_embeddings(test[readable])
-    columns = {name: np.full(len(tested), np.nan, np.float32) for name in found}
-    for name, values in found.items():
-        columns[name][readable] = values
+        columns |= ZeroShotText(network, device=one_class.device).fit().score_embeddings(test)
     return columns
 
 
@@ -117,11 +118,11 @@ def variants(columns: Container[str]) -> dict[str, str]:
 def draw_protocols(by_protocol: Mapping[str, Interval], intervals: Mapping[str, Interval]) -> Figure:
     """AUROC of prototypes by protocol, and of the variants that see no labelled anomaly."""
     rows = {f"prototypes, {name}": ("Prototypes", interval) for name, interval in by_protocol.items()}
-    for name, title in (("one-class", "One-class prototypes"), ("text prompts, zero-shot", "zero-shot text")):
+    for name, title in (("one-class", "One-class prototypes"), ("text prompts, zero-shot", "Zero-shot text")):
         if VARIANTS[title] in intervals:
             rows[name] = (title, intervals[VARIANTS[title]])
     table = {
-        name: (found.estimate, found.low, found.high, DETECTOR_COLOURS[title], f"{found.estimate:.3f}")
+        name: (found.estimate, found.low, found.high, colours()[title], f"{found.estimate:.3f}")
         for name, (title, found) in rows.items()
     }
     columns = ["estimate", "low", "high", "colour", "note"]
