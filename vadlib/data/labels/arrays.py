@@ -14,22 +14,7 @@ KINDS = "biuf"  # truth values, whole numbers, real numbers
 
 
 def open_array(path: Path) -> np.ndarray:
-    """Open an `.npy` file without reading its numbers, and never run what a pickle in it would.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    array
-        Read only, of numbers or truth values; mapped from the file, so that memory is used only for what is looked at.
-
-    Raises
-    ------
-    LabelError
-        A file that cannot be read, is no plain array of numbers, or has fewer numbers than its header says.
-    """
+    """Map the numbers or truth values of an `.npy` file, read only; never run what a pickle in it would."""
     try:
         require_file(path)
     except UnreadableError as error:

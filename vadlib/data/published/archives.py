@@ -46,22 +46,7 @@ DAMAGE = (
 def unpack(
     archive: Path, folder: Path, *, progress: bool = True, announce: Callable[[str], object] = lambda name: None
 ) -> Path:
-    """Unpack an archive; give what lies in `folder` now: its one entry, or a folder of its name with all of them.
-
-    Parameters
-    ----------
-    archive, folder : Path
-        The folder is made where it is not there.
-    progress : bool
-    announce : callable (str)
-        Called with the name of what is about to be moved into place.
-
-    Raises
-    ------
-    FetchError
-        An archive that is damaged, truncated, encrypted, of another kind, or that would write what it must not;
-        something of the same name in `folder`; no room on the disk. `folder` is then as it was.
-    """
+    """Unpack an archive; give what lies in `folder` now: its one entry, or a folder of its name with all of them."""
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f".{archive.name}.unpacking"
     shutil.rmtree(partial, ignore_errors=True)  # of an interrupted run

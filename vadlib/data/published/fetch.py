@@ -182,29 +182,7 @@ def check_url(url: str) -> None:
 
 
 def download(url: str, path: Path, *, progress: bool = True, wait_s: float = WAIT_S) -> Path:
-    """Download a file; goes on where an earlier, interrupted call for the same address and path stopped.
-
-    Parameters
-    ----------
-    url : str
-    path : Path
-        Of the file to write. Until it is complete it is called ``NAME.partial``.
-    progress : bool
-    wait_s : float
-        Seconds before the second try where the connection fails; doubled each time.
-
-    Returns
-    -------
-    Path
-        `path`.
-
-    Raises
-    ------
-    ParameterError
-        No address of the web.
-    FetchError
-        A server that cannot be reached, or refuses; a connection that breaks again and again; no room on the disk.
-    """
+    """Download a file; goes on where an earlier, interrupted call for the same address and path stopped."""
     check_url(url)
     partial, note = path.with_name(f"{path.name}.partial"), path.with_name(f".{path.name}.source.json")
     tries = 0

@@ -193,13 +193,7 @@ class VideoDecoder:
 
 
 def open_container(path: Path) -> av.container.InputContainer:
-    """Open a media file and no other than it: nothing that it names, on a disk or in a net.
-
-    Raises
-    ------
-    UnreadableError
-        A file that is not there, or is none.
-    """
+    """Open a media file and no other than it: nothing that it names, on a disk or in a net."""
     if not require_file(path):
         raise UnreadableError(f"{path} is not a video that can be opened, but empty. Copy it again.")
     if is_text(path):  # a play list would open other files
@@ -232,13 +226,7 @@ def is_video(path: Path) -> bool:
 
 
 def is_text(path: Path) -> bool:
-    """Whether a file begins like text.
-
-    Raises
-    ------
-    UnreadableError
-        A file that cannot be read.
-    """
+    """Whether a file begins like text."""
     try:
         with path.open("rb") as file:
             start = file.read(TEXT_BYTES)

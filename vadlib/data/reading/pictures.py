@@ -26,19 +26,7 @@ FORMATS = ("JPEG", "PNG", "TIFF", "BMP")
 
 
 def read_image(path: Path, *, like: tuple[Path, tuple[int, int]] | None = None) -> np.ndarray:
-    """Read one picture as uint8 (H, W, 3) RGB.
-
-    Parameters
-    ----------
-    path : Path
-    like : (Path, (height, width)), optional
-        Another picture of the same clip, and its `picture_size`, which this one must have, too.
-
-    Raises
-    ------
-    UnreadableError
-        A file that cannot be read, is no picture, ends early, is larger than `MAX_PIXELS`, or of another size.
-    """
+    """Read one picture as uint8 (H, W, 3) RGB, which has the size of another of its clip: its path and `picture_size`."""
     image = cv2.cvtColor(_decode(path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
     if like is not None and image.shape[:2] != like[1]:
         raise UnreadableError(
@@ -54,13 +42,7 @@ def read_mask(path: Path) -> np.ndarray:
 
 
 def picture_size(path: Path) -> tuple[int, int]:
-    """(height, width) of a picture as `read_image` gives it, from its header alone where that says all.
-
-    Raises
-    ------
-    UnreadableError
-        As `read_image`, as far as the header shows it.
-    """
+    """(height, width) of a picture as `read_image` gives it, from its header alone where that says all."""
     content = _content(path)
     size = _checked_size(path, content)
     turned = b"Exif" in content or b"eXIf" in content or content.startswith((b"II", b"MM"))  # or may be, when shown

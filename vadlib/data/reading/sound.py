@@ -103,13 +103,7 @@ def _read_sound(
 
 
 def iterate_sound(path: Path, rate_hz: int) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield a video's sound in pieces: the number of samples since the first picture, and mono samples, float32 (n,).
-
-    Raises
-    ------
-    UnreadableError
-        A video that has no sound, or none that can be decoded.
-    """
+    """Yield a video's sound in pieces: the number of samples since the first picture, and mono samples, float32 (n,)."""
     if path.is_dir():
         raise UnreadableError(f"{path} is a folder of frames, which have no sound.")
     with VideoDecoder(path) as video:

@@ -12,16 +12,7 @@ from vadlib.errors import UnreadableError
 def window_frames(frames: np.ndarray, window: int, stride: int) -> np.ndarray:
     """Number the frames of windows: ``t - (window - 1) * stride, …, t - stride, t``, and 0 before a clip's start.
 
-    Parameters
-    ----------
-    frames : int (n,)
-        The last frame, t, of each window.
-    window, stride : int
-        Frames in a window, and from each of them to the next.
-
-    Returns
-    -------
-    int64 (n, window)
+    Of frames t, int (n,), come int64 (n, window).
     """
     back = stride * np.arange(window - 1, -1, -1)
     return np.maximum(np.asarray(frames, np.int64)[:, None] - back, 0)
@@ -32,13 +23,8 @@ def assemble_windows(
 ) -> Iterator[list[np.ndarray] | UnreadableError]:
     """Yield the pictures of each window, or the first error among them.
 
-    Parameters
-    ----------
-    windows : int (n, T)
-        Of one clip; rows as of `window_frames`, for ascending frames.
-    pictures : iterator
-        Picture after picture of ``np.unique(windows)``. No more are taken than the windows need, and those behind the
-        current window are let go.
+    The windows, int (n, T), are of one clip and for ascending frames; the pictures are those of ``np.unique(windows)``,
+    one after the other. No more are taken than a window needs, and those behind it are let go.
     """
     numbers = iter(np.unique(windows).tolist())
     held: dict[int, np.ndarray | UnreadableError] = {}
