@@ -18,7 +18,6 @@ scored, each stands for the frames from its own to the one before the next; the 
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ import pandas as pd
 
 from vadlib.errors import ParameterError
 from vadlib.frame_times import TICKS, UnevenRate, seconds, ticks
+from vadlib.spans import runs_of_equal
 
 EVENT_COLUMNS = ("first", "last", "peak_frame", "peak")
 ROUNDING = 1e-9  # of seconds times frames a second: 0.2 s at 25 frames a second is 5 frames
@@ -194,9 +194,8 @@ def list_alarms(
     scores, first = ordered[score].to_numpy(), ordered["frame"].to_numpy()
     last = ordered["last"].to_numpy() if "last" in ordered else first
     clips = ordered["clip"].to_numpy(dtype=object)
-    edges = np.flatnonzero(np.append(True, np.append(clips[1:] != clips[:-1], True)))
     found, names = [], []
-    for start, end in itertools.pairwise(edges):
+    for start, end in runs_of_equal(clips):
         clip, own = clips[start], (scores[start:end], first[start:end], last[start:end])
         try:
             if found and not (own[0] >= high).any():  # most clips of a long recording: no table of nothing

@@ -6,6 +6,7 @@ import pandas as pd
 from vadlib.errors import ParameterError
 from vadlib.evaluation.intervals import bootstrap_auroc
 from vadlib.evaluation.metrics import auroc
+from vadlib.spans import runs_of_ones
 
 
 def event_of_frames(table: pd.DataFrame, events: pd.DataFrame) -> np.ndarray:
@@ -45,9 +46,8 @@ def anomalous_stretches(table: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for clip, frames in table.sort_values(["clip", "frame"]).groupby("clip"):
-        edges = np.flatnonzero(np.diff((frames["label"].to_numpy() == 1).astype(int), prepend=0, append=0))
         numbers = frames["frame"].to_numpy()
-        rows += [(clip, numbers[a], numbers[b - 1], "unnamed") for a, b in edges.reshape(-1, 2)]
+        rows += [(clip, numbers[a], numbers[b - 1], "unnamed") for a, b in runs_of_ones(frames["label"])]
     return pd.DataFrame(rows, columns=["clip", "first", "last", "event"])
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from vadlib.errors import ParameterError
+from vadlib.evaluation.alarms import find_events
 from vadlib.evaluation.metrics import check_labels_scores, roc_curve
 from vadlib.evaluation.postprocessing import check_scores_clips, rows_of_clips
 
@@ -138,18 +139,19 @@ def alarms_at_recall(
     threshold = falling[int(np.ceil(recall * len(falling) - 1e-9)) - 1]  # 0.95 of 100 frames is 95 of them
     alarming = scores >= threshold
     frames = pd.Series(codes).groupby(codes).cumcount().to_numpy() if frames is None else np.asarray(frames)
+    # joined if closer than gap_s: at most one frame less than that between them
+    max_gap = max(0, int(np.ceil(min(gap_s * fps, np.iinfo(np.int32).max))) - 1)
     n_alarms = n_false = 0
     duration = normal_duration = 0.0  # in frames
     for rows in rows_of_clips(codes, frames):
         step = float(np.median(np.diff(frames[rows]))) if len(rows) > 1 else 1.0
         duration += step * len(rows)
         normal_duration += step * (~labels[rows]).sum()
-        found = rows[alarming[rows]]
-        silence = np.diff(frames[found]) - 1  # frames between one alarming frame and the next
-        starts = np.flatnonzero((silence > 0) & (silence >= gap_s * fps)) + 1
-        events = np.split(found, starts) if len(found) else []
+        events = find_events(scores[rows], threshold, max_gap=max_gap, first=frames[rows])
+        hits = np.flatnonzero(labels[rows] & alarming[rows])
+        first, past = np.searchsorted(frames[rows][hits], [events["first"], events["last"] + 1])
         n_alarms += len(events)
-        n_false += sum(not labels[event].any() for event in events)
+        n_false += int((first == past).sum())
     return Alarms(
         float(threshold),
         float(alarming[labels].mean()),

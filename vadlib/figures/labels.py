@@ -1,7 +1,5 @@
 """Where the anomalies are: labels of clips, counts of classes."""
 
-from itertools import pairwise
-
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from vadlib.figures.style import ANOMALOUS, CLASS_COLOURS, CLASS_NAMES, NORMAL
+from vadlib.spans import runs_of_equal
 
 
 def label_calendar(table: pd.DataFrame) -> Figure:
@@ -23,8 +22,7 @@ def label_calendar(table: pd.DataFrame) -> Figure:
     figure, axis = plt.subplots(figsize=(8, max(1.8, min(0.16 * len(clips), 9) + 0.9)))
     for row, clip in enumerate(clips):
         labels = table.loc[table["clip"] == clip].sort_values("frame")["label"].to_numpy()
-        edges = np.flatnonzero(np.diff(labels, prepend=-1, append=-1))
-        for start, end in pairwise(edges):
+        for start, end in runs_of_equal(labels):
             axis.barh(row, end - start, left=start, height=0.8, color=CLASS_COLOURS[int(labels[start])])
     step = max(1, len(clips) // 24)
     axis.set_yticks(range(0, len(clips), step), clips[::step], fontsize=7)
