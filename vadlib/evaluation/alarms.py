@@ -37,24 +37,12 @@ ROUNDING = 1e-9  # of seconds times frames a second: 0.2 s at 25 frames a second
 class AlarmRule:
     """What makes an alarm of a run of high scores, besides the thresholds.
 
-    Attributes
-    ----------
-    min_seconds : float
-        Shorter runs are dropped.
-    max_gap_seconds : float
-        Runs this close are one.
-    max_seconds : float
-        An alarm that lasts longer is raised again.
-
-    Raises
-    ------
-    ParameterError
-        If a duration is negative or not finite, or the longest is 0 or below the shortest.
+    Raises ParameterError if a duration is negative or not finite, or the longest is 0 or below the shortest.
     """
 
-    min_seconds: float = 0.4
-    max_gap_seconds: float = 1.0
-    max_seconds: float = 10.0
+    min_seconds: float = 0.4  #: Shorter runs are dropped.
+    max_gap_seconds: float = 1.0  #: Runs this close are one.
+    max_seconds: float = 10.0  #: An alarm that lasts longer is raised again.
 
     def __post_init__(self):
         """Check the durations."""
@@ -96,16 +84,11 @@ def find_events(
     ----------
     scores : float (n,)
         In playing order. NaN, a frame without a score, is below every threshold.
-    high : float
-        An event's highest score is at least this.
-    low : float, optional
-        An event lasts as long as scores are at least this; ``high`` by default.
-    min_length : int
-        Frames.
-    max_gap : int
-        Frames between two runs that are one event.
-    max_length : int, optional
-        Frames; longer events are cut. No limit by default.
+    high, low : float
+        An event's highest score is at least ``high``; it lasts as long as scores are at least ``low``, by default the
+        same.
+    min_length, max_gap, max_length : int
+        Of the module's steps, in frames; by default there is no longest.
     first, last : int (n,), optional
         Frames that each score stands for; its own position by default.
 
@@ -132,7 +115,7 @@ def find_events(
         raise ParameterError(f"max_length: expected at least min_length ({min_length}) frames, found {max_length!r}")
     kept = np.flatnonzero(scores >= low)  # NaN compares as False
     if not len(kept):
-        return _no_events()
+        return pd.DataFrame({name: pd.Series(dtype=float if name == "peak" else np.int64) for name in EVENT_COLUMNS})
     begins = np.append(True, first[kept[1:]] - last[kept[:-1]] - 1 > max_gap)  # (k,)
     run = np.cumsum(begins) - 1
     starts = first[kept[begins]]  # (runs,)
@@ -171,11 +154,11 @@ def list_alarms(
         ``clip``, ``frame``, the score's column and, where not every frame is scored, ``last``: the last frame that
         the row stands for.
     score : str
+        The column.
     high, low : float
         As in `find_events`.
     fps : mapping of str to float
         Frames per second, by clip; an `UnevenRate` where they come unevenly, then durations are by the frames' times.
-    rule : AlarmRule, optional
 
     Returns
     -------
@@ -226,14 +209,7 @@ def _find_in_clip(scores, first, last, high, low, rate: float, rule: AlarmRule) 
 
 
 def footage_hours(table: pd.DataFrame, fps: Mapping[str, float]) -> float:
-    """Hours that the rows of a table stand for.
-
-    Parameters
-    ----------
-    table : DataFrame
-        ``clip``, ``frame`` and, where not every frame is scored, ``last``.
-    fps : mapping of str to float
-    """
+    """Hours that the rows of a table stand for: ``clip``, ``frame`` and, where not every frame is scored, ``last``."""
     last = table["last"] if "last" in table else table["frame"]
     durations = (last - table["frame"] + 1) / table["clip"].map(fps).astype(float)
     for clip in [name for name in table["clip"].unique() if isinstance(fps[name], UnevenRate)]:
@@ -247,10 +223,8 @@ def match_alarms(alarms: pd.DataFrame, events: pd.DataFrame) -> tuple[np.ndarray
 
     Parameters
     ----------
-    alarms : DataFrame (n rows)
+    alarms, events : DataFrame (n rows), (m rows)
         ``clip``, ``first``, ``last``.
-    events : DataFrame (m rows)
-        The same columns.
 
     Returns
     -------
@@ -284,7 +258,7 @@ def found_against_alarms(
     events : DataFrame
         The true ones: ``clip``, ``first``, ``last``; at least one.
     low : float
-        The low threshold, the same all along the curve, which ends where the high one meets it.
+        The same all along the curve, which ends where the high threshold meets it.
 
     Returns
     -------
@@ -352,7 +326,3 @@ def _overlaps(alarms: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
 def _count_at_least(values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     """How many of the values are at least each threshold, int64 (t,)."""
     return len(values) - np.searchsorted(np.sort(values), thresholds, side="left")
-
-
-def _no_events() -> pd.DataFrame:
-    return pd.DataFrame({name: pd.Series(dtype=float if name == "peak" else np.int64) for name in EVENT_COLUMNS})

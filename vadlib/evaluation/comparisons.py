@@ -110,27 +110,14 @@ def holm(p_values) -> np.ndarray:
 
 @dataclass(frozen=True)
 class SeedSpread:
-    """How far an AUROC moves with the seed, beside how far it moves with the clips.
+    """How far an AUROC moves with the seed, beside how far it moves with the clips."""
 
-    Attributes
-    ----------
-    estimates : tuple of float
-        One a seed.
-    mean : float
-    standard_deviation : float
-        Over seeds, with n - 1; None for a single seed.
-    low, high : float
-        The smallest and the largest estimate.
-    clips : Interval
-        Over clips.
-    """
-
-    estimates: tuple[float, ...]
+    estimates: tuple[float, ...]  # one a seed
     mean: float
-    standard_deviation: float | None
-    low: float
-    high: float
-    clips: Interval
+    standard_deviation: float | None  # over seeds, with n - 1; None for a single seed
+    low: float  # the smallest estimate
+    high: float  # the largest
+    clips: Interval  # over clips
 
     @property
     def n_seeds(self) -> int:
@@ -160,10 +147,6 @@ def spread_over_seeds(estimates: Sequence[float], clips: Interval) -> SeedSpread
     clips : Interval
         Of one of the seeds, or of their mean (`auroc_over_seeds`).
 
-    Returns
-    -------
-    SeedSpread
-
     Raises
     ------
     ParameterError
@@ -188,10 +171,6 @@ def auroc_over_seeds(labels, scores_by_seed: Mapping, *, clusters, n_resamples=1
         The same frames scored by the method under each seed.
     clusters, n_resamples, level, seed
         As in `bootstrap_auroc`; every seed's AUROC is taken on the same resamples.
-
-    Returns
-    -------
-    SeedSpread
 
     Raises
     ------

@@ -49,10 +49,6 @@ def choose_threshold(
     low_rate : float
         Share of frames at or above the low threshold.
 
-    Returns
-    -------
-    Threshold
-
     Raises
     ------
     ParameterError

@@ -115,11 +115,6 @@ def bootstrap_difference(
         Above 0 where `a` is the better; an interval that holds 0 says that these clips do not tell them apart.
         Symmetric by the method in use, which in the simulation errs on the wide side: it never held the truth less
         often than it says by more than 2 in 100, and more often where both detectors are strong.
-
-    Raises
-    ------
-    ParameterError
-        As `bootstrap_auroc`.
     """
     check_level(level)
     (resampled,) = resample(
@@ -192,11 +187,6 @@ def bootstrap_roc_band(labels, scores, *, clusters=None, n_resamples=1000, level
     -------
     RocBand
         Pointwise: the whole curve leaves the band more often than one point of it does.
-
-    Raises
-    ------
-    ParameterError
-        As `bootstrap_auroc`.
     """
     tails = (1 - check_level(level)) / 2, (1 + level) / 2
     labels, scores = check_labels_scores(labels, scores)

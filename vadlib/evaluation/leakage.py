@@ -121,11 +121,6 @@ def nearest_fit_similarity(folds, embeddings: pd.DataFrame) -> pd.Series:
     Series float32
         In [-1, 1], a row a tested frame, fold after fold, with the index of the tables given; NaN for frames that could
         not be read.
-
-    Raises
-    ------
-    ParameterError
-        As `leakage_report`.
     """
     parts = []
     for number, (fit, test) in enumerate(fold_pairs(folds), start=1):

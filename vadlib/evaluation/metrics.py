@@ -55,11 +55,6 @@ def roc_curve(labels, scores) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         Both rise from 0 to 1. One point per distinct score, and (0, 0) before them.
     thresholds : float64 (t,)
         Falling; the first is infinite.
-
-    Raises
-    ------
-    ParameterError
-        As `auroc`.
     """
     tp, fp, thresholds = _counts(*check_labels_scores(labels, scores))
     return (
@@ -82,11 +77,6 @@ def average_precision(labels, scores) -> float:
     -------
     float
         In (0, 1].
-
-    Raises
-    ------
-    ParameterError
-        As `auroc`.
     """
     tp, fp, _ = _counts(*check_labels_scores(labels, scores))
     return float(np.sum(np.diff(tp, prepend=0) * (tp / (tp + fp))) / tp[-1])
@@ -103,11 +93,6 @@ def equal_error_rate(labels, scores) -> float:
     -------
     float
         In [0, 1]; lower is better.
-
-    Raises
-    ------
-    ParameterError
-        As `auroc`.
     """
     fpr, tpr, _ = roc_curve(labels, scores)
     excess = fpr - (1 - tpr)  # rises from -1 to 1
@@ -206,12 +191,12 @@ def summarize(table: pd.DataFrame, score: str) -> dict:
         raise ParameterError(f"summarize: no column {sorted(missing)} in the table, which has {list(table.columns)}.")
     labels, scores = table["label"].to_numpy(), table[score].to_numpy()
     check_labels_scores(labels, scores, name=score)
-    per_clip = _auroc_by(table["clip"], labels, scores)
+    per_clip = auroc_in_each(table["clip"], labels, scores)
     return {
         "micro_auroc": auroc(labels, scores),
         "macro_auroc": float(np.mean(list(per_clip.values()))) if per_clip else None,
         "n_macro_clips": len(per_clip),
-        "per_scene": _auroc_by(table["scene"], labels, scores) if "scene" in table else {},
+        "per_scene": auroc_in_each(table["scene"], labels, scores) if "scene" in table else {},
         "average_precision": average_precision(labels, scores),
         "eer": equal_error_rate(labels, scores),
         "fpr_at_95_tpr": fpr_at_tpr(labels, scores, tpr=0.95),
@@ -222,24 +207,7 @@ def summarize(table: pd.DataFrame, score: str) -> dict:
 
 
 def check_labels_scores(labels, scores, *, name: str = "scores") -> tuple[np.ndarray, np.ndarray]:
-    """Labels as bool (n,) and scores as float64 (n,), or the error that says what is wrong with them.
-
-    Parameters
-    ----------
-    labels, scores : (n,)
-    name : str
-        What the message calls the scores.
-
-    Returns
-    -------
-    labels : bool (n,)
-    scores : float64 (n,)
-
-    Raises
-    ------
-    ParameterError
-        The cases that the module's docstring calls undefined.
-    """
+    """Labels as bool (n,) and scores (called `name`) as float64 (n,), or the error that says what is wrong with them."""
     labels, scores = np.asarray(labels), np.asarray(scores)
     if labels.ndim != 1 or scores.ndim != 1:
         raise ParameterError(
@@ -283,7 +251,7 @@ def _counts(labels, scores):
     return tp, last_of_tie + 1 - tp, scores[last_of_tie]
 
 
-def _auroc_by(groups, labels, scores) -> dict[str, float]:
+def auroc_in_each(groups, labels, scores) -> dict[str, float]:
     """AUROC inside each group that holds both classes, by the group's name, sorted."""
     found = {}
     for group, rows in pd.Series(np.arange(len(labels))).groupby(np.asarray(groups)):

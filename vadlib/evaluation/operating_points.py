@@ -13,31 +13,15 @@ from vadlib.evaluation.postprocessing import check_scores_clips, rows_of_clips
 
 @dataclass(frozen=True)
 class Alarms:
-    """How often a camera calls, at the threshold that finds a wanted share of the anomalous frames.
+    """How often a camera calls, at the threshold that finds a wanted share of the anomalous frames."""
 
-    Attributes
-    ----------
-    threshold : float
-        Frames that score at least this raise the alarm.
-    recall : float
-        Share of anomalous frames found: at least what was wanted, more where scores tie.
-    false_positive_rate : float
-        Share of normal frames that raise the alarm.
-    n_alarms, n_false_alarms : int
-        Alarms: runs of alarming frames, joined over gaps. False ones hold no anomalous frame.
-    hours : float
-        Duration of the table's clips.
-    normal_hours : float
-        Duration of its normal frames.
-    """
-
-    threshold: float
-    recall: float
-    false_positive_rate: float
-    n_alarms: int
-    n_false_alarms: int
-    hours: float
-    normal_hours: float
+    threshold: float  # frames that score at least this raise the alarm
+    recall: float  # share of anomalous frames found: at least what was wanted, more where scores tie
+    false_positive_rate: float  # share of normal frames that raise the alarm
+    n_alarms: int  # runs of alarming frames, joined over gaps
+    n_false_alarms: int  # those with no anomalous frame among the alarming ones
+    hours: float  # duration of the table's clips
+    normal_hours: float  # duration of its normal frames
 
     @property
     def alarms_per_hour(self) -> float:
@@ -114,10 +98,6 @@ def alarms_at_recall(
     hours, normal_hours : float, optional
         Duration of the clips and of their normal frames, where the rows are drawn from them at random: distances
         between drawn frames say little about it, and a draw by class nothing about the share that is normal.
-
-    Returns
-    -------
-    Alarms
 
     Raises
     ------

@@ -13,30 +13,20 @@ import pandas as pd
 from scipy.ndimage import gaussian_filter1d
 
 from vadlib.errors import ParameterError
-from vadlib.evaluation.metrics import auroc, check_labels_scores
+from vadlib.evaluation.metrics import auroc, auroc_in_each, check_labels_scores
 
 SIGMAS = (0.0, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 30.0, 50.0, 80.0)  # frames; published code has 3 and 20
 
 
 @dataclass(frozen=True)
 class TunedSmoothing:
-    """What tuning a smoothing on the test labels yields.
+    """What tuning a smoothing on the test labels yields; AUROCs are micro AUROCs."""
 
-    Attributes
-    ----------
-    sigmas, aurocs : tuple of float
-        The widths tried, in frames, and the micro AUROC of each.
-    sigma, auroc : float
-        The best of them, the smallest sigma of equals.
-    unsmoothed : float
-        Micro AUROC of the scores as they came.
-    """
-
-    sigmas: tuple[float, ...]
+    sigmas: tuple[float, ...]  # the widths tried, in frames
     aurocs: tuple[float, ...]
-    sigma: float
+    sigma: float  # the best of them, the smallest of equals
     auroc: float
-    unsmoothed: float
+    unsmoothed: float  # of the scores as they came
 
     @property
     def gain(self) -> float:
@@ -53,10 +43,6 @@ def normalise_per_clip(scores, clips) -> np.ndarray:
     Parameters
     ----------
     scores, clips : (n,)
-
-    Returns
-    -------
-    float64 (n,)
 
     Raises
     ------
@@ -116,10 +102,6 @@ def tune_smoothing(labels, scores, clips, *, sigmas: Sequence[float] = SIGMAS, f
     frames : (n,), optional
         As in `smooth_per_clip`.
 
-    Returns
-    -------
-    TunedSmoothing
-
     Raises
     ------
     ParameterError
@@ -155,11 +137,7 @@ def macro_auroc(labels, scores, clips) -> tuple[float | None, int]:
     """
     labels, scores = check_labels_scores(labels, scores)
     _, codes = check_scores_clips(scores, clips)
-    values = [
-        auroc(labels[rows], scores[rows])
-        for rows in rows_of_clips(codes, None)
-        if labels[rows].any() and not labels[rows].all()
-    ]
+    values = list(auroc_in_each(codes, labels, scores).values())
     return (float(np.mean(values)) if values else None), len(values)
 
 
@@ -174,10 +152,6 @@ def padded_macro_auroc(labels, scores, clips) -> float:
     ----------
     labels, scores, clips : (n,)
         Scores in [0, 1].
-
-    Returns
-    -------
-    float
 
     Raises
     ------
