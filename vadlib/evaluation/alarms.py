@@ -29,16 +29,12 @@ from vadlib.errors import ParameterError
 from vadlib.frame_times import TICKS, UnevenRate, seconds, ticks
 from vadlib.spans import runs_of_equal
 
-EVENT_COLUMNS = ("first", "last", "peak_frame", "peak")
 ROUNDING = 1e-9  # of seconds times frames a second: 0.2 s at 25 frames a second is 5 frames
 
 
 @dataclass(frozen=True)
 class AlarmRule:
-    """What makes an alarm of a run of high scores, besides the thresholds.
-
-    Raises ParameterError if a duration is negative or not finite, or the longest is 0 or below the shortest.
-    """
+    """What makes an alarm of a run of high scores, besides the thresholds."""
 
     min_seconds: float = 0.4  #: Shorter runs are dropped.
     max_gap_seconds: float = 1.0  #: Runs this close are one.
@@ -115,7 +111,8 @@ def find_events(
         raise ParameterError(f"max_length: expected at least min_length ({min_length}) frames, found {max_length!r}")
     kept = np.flatnonzero(scores >= low)  # NaN compares as False
     if not len(kept):
-        return pd.DataFrame({name: pd.Series(dtype=float if name == "peak" else np.int64) for name in EVENT_COLUMNS})
+        none = np.empty(0, np.int64)
+        return pd.DataFrame({"first": none, "last": none, "peak_frame": none, "peak": none.astype(float)})
     begins = np.append(True, first[kept[1:]] - last[kept[:-1]] - 1 > max_gap)  # (k,)
     run = np.cumsum(begins) - 1
     starts = first[kept[begins]]  # (runs,)
@@ -123,17 +120,13 @@ def find_events(
     long_enough = ends - starts + 1 >= min_length
     # A long run is cut: the piece of a score is where its own first frame falls.
     piece = (first[kept] - starts[run]) // max_length if max_length is not None else np.zeros(len(kept), np.int64)
-    group = np.flatnonzero(np.append(True, (np.diff(run) != 0) | (np.diff(piece) != 0)))  # (pieces,) first members
-    peaks = np.maximum.reduceat(scores[kept], group)
-    member = np.repeat(np.arange(len(group)), np.diff(np.append(group, len(kept))))
-    at_peak = np.flatnonzero(scores[kept] == peaks[member])
-    earliest = at_peak[np.unique(member[at_peak], return_index=True)[1]]
-    table = pd.DataFrame({
-        "first": first[kept[group]],
-        "last": last[kept[np.append(group[1:] - 1, len(kept) - 1)]],
-        "peak_frame": first[kept[earliest]],
-        "peak": peaks,
-    })  # fmt: skip
+    group = np.flatnonzero(np.append(True, begins[1:] | (np.diff(piece) != 0)))  # (pieces,) first members
+    stops = np.append(group[1:], len(kept))
+    at_peak = [kept[a + scores[kept[a:b]].argmax()] for a, b in zip(group, stops, strict=True)]  # the earliest
+    peaks = scores[at_peak]
+    table = pd.DataFrame(
+        {"first": first[kept[group]], "last": last[kept[stops - 1]], "peak_frame": first[at_peak], "peak": peaks}
+    )
     return table[long_enough[run[group]] & (peaks >= high)].reset_index(drop=True)
 
 
@@ -165,11 +158,6 @@ def list_alarms(
     DataFrame
         ``clip``, ``first``, ``last``, ``peak_frame``, ``peak``, ``start_s``, ``end_s`` (seconds from the clip's
         start); in (clip, frame) order.
-
-    Raises
-    ------
-    ParameterError
-        A column or a clip's rate is missing, or as `find_events`; the clip is named.
     """
     _check_table(table, score, fps)
     rule = rule or AlarmRule()
@@ -221,23 +209,11 @@ def footage_hours(table: pd.DataFrame, fps: Mapping[str, float]) -> float:
 def match_alarms(alarms: pd.DataFrame, events: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Which alarms overlap a true event, and which events an alarm overlaps, if only by a frame.
 
-    Parameters
-    ----------
-    alarms, events : DataFrame (n rows), (m rows)
-        ``clip``, ``first``, ``last``.
-
-    Returns
-    -------
-    true : bool (n,)
-        Alarms that overlap an event; the others are false alarms.
-    found : bool (m,)
-        Events that an alarm overlaps; the others are missed.
+    Both tables have ``clip``, ``first``, ``last``. Returned are bool (alarms,), True where the alarm is no false one,
+    and bool (events,), True where the event is found.
     """
     pairs = _overlaps(alarms, events)
-    true, found = np.zeros(len(alarms), bool), np.zeros(len(events), bool)
-    true[pairs["row_a"]] = True
-    found[pairs["row_b"]] = True
-    return true, found
+    return np.isin(np.arange(len(alarms)), pairs["row_a"]), np.isin(np.arange(len(events)), pairs["row_b"])
 
 
 def found_against_alarms(
@@ -265,11 +241,6 @@ def found_against_alarms(
     DataFrame
         One row a distinct threshold, falling, and before them one, infinite, of no alarm: ``threshold``,
         ``alarms_an_hour``, ``false_alarms_an_hour`` (both of all the footage), ``share_found`` (of the events).
-
-    Raises
-    ------
-    ParameterError
-        No event, or as `list_alarms`.
     """
     if not len(events):
         raise ParameterError("events: none given, so no share of them can be found; pass at least one")
@@ -316,10 +287,9 @@ def _check_table(table: pd.DataFrame, score: str, fps: Mapping[str, float]) -> N
 
 def _overlaps(alarms: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
     """Each pair of an alarm and an event that share a frame: their positions, ``row_a`` and ``row_b``."""
-    names = ["clip", "first", "last"]
-    kept = [*names, *(["peak"] if "peak" in alarms else [])]
-    left = alarms[kept].assign(row_a=np.arange(len(alarms)))
-    pairs = left.merge(events[names].assign(row_b=np.arange(len(events))), on="clip", suffixes=("_a", "_b"))
+    left = alarms.filter(["clip", "first", "last", "peak"]).assign(row_a=np.arange(len(alarms)))
+    right = events[["clip", "first", "last"]].assign(row_b=np.arange(len(events)))
+    pairs = left.merge(right, on="clip", suffixes=("_a", "_b"))
     return pairs[(pairs["first_a"] <= pairs["last_b"]) & (pairs["first_b"] <= pairs["last_a"])]
 
 

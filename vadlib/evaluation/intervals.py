@@ -210,23 +210,8 @@ def bootstrap_roc_band(labels, scores, *, clusters=None, n_resamples=1000, level
 def delong_auroc(labels, scores, *, level=0.95) -> Interval:
     """AUROC with DeLong's interval, which takes every frame as independent.
 
-    Frames of a clip are not, so for video this is too narrow; it is here to show by how much.
-
-    Parameters
-    ----------
-    labels, scores : (n,)
-    level : float
-        In (0, 1).
-
-    Returns
-    -------
-    Interval
-        Normal approximation, cut to [0, 1].
-
-    Raises
-    ------
-    ParameterError
-        As `auroc`; fewer than two frames of a class; `level` out of range.
+    Frames of a clip are not, so for video this is too narrow; it is here to show by how much. A normal approximation,
+    cut to [0, 1]; ParameterError as `auroc`, and with fewer than two frames of a class.
 
     References
     ----------

@@ -50,11 +50,6 @@ def average_precision_at(labels, scores, prevalence: float) -> float:
     -------
     float
         In (0, 1].
-
-    Raises
-    ------
-    ParameterError
-        As `auroc`; `prevalence` outside (0, 1).
     """
     if not 0 < prevalence < 1:
         raise ParameterError(f"prevalence must lie in (0, 1), the share of anomalous frames; got {prevalence!r}.")

@@ -57,7 +57,7 @@ def normalise_per_clip(scores, clips) -> np.ndarray:
 
 
 def smooth_per_clip(scores, clips, sigma: float, *, frames=None) -> np.ndarray:
-    """Smooth each clip's scores in time with a Gaussian, ends mirrored.
+    """Smooth each clip's scores in time with a Gaussian, ends mirrored: float64 (n,), in the order of the rows.
 
     Parameters
     ----------
@@ -66,16 +66,6 @@ def smooth_per_clip(scores, clips, sigma: float, *, frames=None) -> np.ndarray:
         Standard deviation in rows of the clip: frames, where the table holds every frame. 0 leaves scores as they are.
     frames : (n,), optional
         Frame numbers, for the order within clips; by default the order of the rows.
-
-    Returns
-    -------
-    float64 (n,)
-        In the order of the rows.
-
-    Raises
-    ------
-    ParameterError
-        As `normalise_per_clip`; `sigma` below 0.
     """
     scores, codes = check_scores_clips(scores, clips)
     if not (np.isfinite(sigma) and sigma >= 0):
@@ -98,14 +88,9 @@ def tune_smoothing(labels, scores, clips, *, sigmas: Sequence[float] = SIGMAS, f
     ----------
     labels, scores, clips : (n,)
     sigmas : sequence of float
-        Widths to try, in frames.
+        Widths to try, in frames; at least one.
     frames : (n,), optional
         As in `smooth_per_clip`.
-
-    Raises
-    ------
-    ParameterError
-        As `auroc` and `smooth_per_clip`; no sigma.
     """
     if not len(sigmas):
         raise ParameterError("sigmas is empty; give at least one width to try.")
@@ -117,23 +102,9 @@ def tune_smoothing(labels, scores, clips, *, sigmas: Sequence[float] = SIGMAS, f
 
 
 def macro_auroc(labels, scores, clips) -> tuple[float | None, int]:
-    """Mean over clips of the AUROC within each, over those that hold both classes.
+    """Mean over clips of the AUROC within each, over those that hold both classes, and how many these are.
 
-    Parameters
-    ----------
-    labels, scores, clips : (n,)
-
-    Returns
-    -------
-    float or None
-        None where no clip holds both.
-    int
-        How many clips it is a mean of.
-
-    Raises
-    ------
-    ParameterError
-        As `auroc`; a frame without a clip.
+    The mean is None where no clip holds both.
     """
     labels, scores = check_labels_scores(labels, scores)
     _, codes = check_scores_clips(scores, clips)
@@ -178,28 +149,10 @@ def padded_macro_auroc(labels, scores, clips) -> float:
 
 
 def balanced_rows(labels, *, n_per_class: int | None = None, seed: int = 0) -> np.ndarray:
-    """Draw as many frames of each class, without replacement: the paper's 4,000 and 4,000.
+    """Draw as many frames of each class, without replacement: the paper's 4,000 and 4,000. Row numbers, rising.
 
-    AUROC is the same on average, since it compares one frame of each class; average precision is not.
-
-    Parameters
-    ----------
-    labels : (n,)
-        0 and 1.
-    n_per_class : int, optional
-        All frames of the rarer class if None.
-    seed : int
-        Of `np.random.default_rng`.
-
-    Returns
-    -------
-    int64 (2 n_per_class,)
-        Row numbers, rising.
-
-    Raises
-    ------
-    ParameterError
-        Labels other than 0 and 1, or one class only; `n_per_class` below 1 or above what a class has.
+    AUROC is the same on average, since it compares one frame of each class; average precision is not. `n_per_class`
+    None takes all frames of the rarer class.
     """
     labels, _ = check_labels_scores(labels, np.zeros(np.shape(labels)))
     available = int(min(labels.sum(), (~labels).sum()))

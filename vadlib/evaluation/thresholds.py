@@ -51,15 +51,7 @@ class Threshold:
 
 
 def low_threshold(scores: np.ndarray, *, rate: float = LOW_RATE) -> float:
-    """The score that a share of normal frames reaches: where an alarm begins and ends, and the tail begins.
-
-    Parameters
-    ----------
-    scores : float (n,)
-        Of normal frames.
-    rate : float
-        In (0, 1).
-    """
+    """The score that a share of normal frames reaches: where an alarm begins and ends, and the tail begins."""
     return frame_threshold(scores, rate, low_rate=rate).high
 
 
