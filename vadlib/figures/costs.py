@@ -27,10 +27,7 @@ def cost_curves(
     curves : mapping of str to DataFrame
         By detector; columns `x` and `y`, from the strictest threshold on.
     marks : mapping of str to (float, float)
-        The chosen threshold's place, by detector.
-    colours : mapping of str to str
-    x, y : str
-    xlabel, ylabel : str
+        The chosen threshold's place, by detector, as `colours` are.
     diagonal : bool
         Draw the line on which both are equal.
     """

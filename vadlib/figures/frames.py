@@ -38,16 +38,9 @@ def contact_sheet(
     masks: Sequence[np.ndarray | None] | None = None,
     n_columns: int = 3,
 ) -> Figure:
-    """Frames side by side, each with its title and, where there is one, the outline of its ground-truth mask.
+    """RGB frames, uint8 (H, W, 3), side by side, each with its title.
 
-    Parameters
-    ----------
-    images : sequence of uint8 (H, W, 3)
-        RGB frames.
-    titles : sequence of str
-    masks : sequence of bool (H, W) or None
-        True where the frame is anomalous.
-    n_columns : int
+    Where a frame has a ground-truth mask, bool (H, W), its outline is drawn.
     """
     figure, axes = _image_grid(len(images), n_columns, images[0].shape)
     for axis, image, title, mask in zip(axes, images, titles, masks or [None] * len(images), strict=False):
@@ -68,17 +61,8 @@ def heatmap_sheet(
 ) -> Figure:
     """Heatmaps over greyed frames, one scale for all, with the ground truth's outline.
 
-    Parameters
-    ----------
-    images : sequence of uint8 (H, W, 3)
-        RGB frames.
-    heatmaps : sequence of float32 (h, w)
-        Any size; stretched over the frame.
-    titles : sequence of str
-    masks : sequence of bool (H, W) or None
-    label : str
-        The scores' name and unit, at the colour bar.
-    n_columns : int
+    Frames, titles and masks as in `contact_sheet`; heatmaps, float32 (h, w), of any size are stretched over the frame.
+    `label`, at the colour bar, is the scores' name and unit.
     """
     figure, axes = _image_grid(len(images), n_columns, images[0].shape)
     low, high = min(h.min() for h in heatmaps), max(h.max() for h in heatmaps)
@@ -109,10 +93,8 @@ def map_grid(
         By the row's name, one map a column.
     columns : sequence of str
         Titles.
-    limits : mapping of str to (float, float)
-        Scale of each row.
-    labels : mapping of str to str
-        At each row's colour bar.
+    limits, labels : mapping of str to (float, float), of str to str
+        Scale of each row, and what stands at its colour bar.
     backgrounds : mapping of str to uint8 (H, W, 3), optional
         RGB frame under the maps of a row.
     """
@@ -140,11 +122,7 @@ def map_grid(
 def gallery(rows: Sequence[GalleryRow], *, label: str) -> Figure:
     """Frames with their heatmap, and beside them the normal frames that are most like them.
 
-    Parameters
-    ----------
-    rows : sequence of GalleryRow
-    label : str
-        The heatmaps' name and unit; one scale for all.
+    `label` is the heatmaps' name and unit; one scale for all.
     """
     n_columns = 2 + max(len(row.neighbours) for row in rows)
     height, width = rows[0].frame.shape[:2]

@@ -11,13 +11,7 @@ from vadlib.spans import runs_of_equal
 
 
 def label_calendar(table: pd.DataFrame) -> Figure:
-    """One row a test clip: where its frames are normal and where anomalous.
-
-    Parameters
-    ----------
-    table : DataFrame
-        ``clip``, ``frame``, ``label``, of the test clips.
-    """
+    """One row a test clip, from ``clip``, ``frame`` and ``label``: where its frames are normal and where anomalous."""
     clips = list(dict.fromkeys(table["clip"]))
     figure, axis = plt.subplots(figsize=(8, max(1.8, min(0.16 * len(clips), 9) + 0.9)))
     for row, clip in enumerate(clips):
@@ -37,13 +31,7 @@ def label_calendar(table: pd.DataFrame) -> Figure:
 
 
 def class_balance(counts: pd.DataFrame) -> Figure:
-    """Normal and anomalous frames of each group, as bars with their counts.
-
-    Parameters
-    ----------
-    counts : DataFrame
-        Index: the groups; columns ``normal`` and ``anomalous``, numbers of frames.
-    """
+    """Normal and anomalous frames of each group, the index of ``normal`` and ``anomalous``, as bars with counts."""
     figure, axis = plt.subplots(figsize=(7, 0.55 * len(counts) + 1.1))
     height, largest = 0.38, counts.to_numpy().max()
     for offset, (name, colour) in zip(

@@ -42,18 +42,11 @@ def timeline(
     threshold: float | None = None,
     note: str = "",
 ) -> Figure:
-    """Scores against seconds, with the stretches above the threshold shaded.
+    """Scores (n_frames,) against seconds, with the stretches above the threshold shaded.
 
-    Parameters
-    ----------
-    scores : float (n_frames,)
-        In playing order; NaN, which leaves a gap, where a frame was not scored.
-    fps : float
-        Frames per second, or an `UnevenRate`; each frame lasts from its own second to the next one's.
-    title, ylabel : str
-    threshold : float, optional
-    note : str
-        How the threshold was chosen, or why there is none; it stands in the picture.
+    Scores are in playing order; NaN, which leaves a gap, where a frame was not scored. `fps` may be an `UnevenRate`:
+    each frame lasts from its own second to the next one's. `note` stands in the picture: how the threshold was chosen,
+    or why there is none.
     """
     figure, axis = plt.subplots(figsize=(9, 2.9), layout="constrained")
     edges_s = seconds(fps, np.arange(len(scores) + 1))
@@ -86,14 +79,7 @@ def clip_timelines(
 ) -> Figure:
     """Scores of all detectors over each clip, the truth shaded, each detector's alarms as bars below.
 
-    Parameters
-    ----------
-    clips : sequence of ClipTimeline
-    colours : mapping of str to str
-        By detector.
-    ylabel : str
-        The scores' unit.
-    n_columns : int
+    `colours` are by detector, and `ylabel` is the scores' unit.
     """
     n_columns = min(n_columns, len(clips))
     n_rows = -(-len(clips) // n_columns)
@@ -150,6 +136,7 @@ def protocol_timelines(
     fps : float
         Frames a second.
     title : str
+        Of the figure.
     notes : mapping of str to str, optional
         What to write at the right-hand edge, by protocol.
     """
