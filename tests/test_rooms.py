@@ -11,7 +11,7 @@ import vadlib
 PACKAGE = Path(vadlib.__file__).parent
 # A room may import from the rooms above its line, and from its own.
 FLOORS = (
-    ("errors",),
+    ("errors", "spans"),
     ("storage", "frame_times"),
     ("evaluation", "figures"),
     ("data", "networks"),
