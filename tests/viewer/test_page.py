@@ -71,7 +71,7 @@ def pictures_of(clip):
     """Pictures uint8 (n, H, W, 3) of a clip as the page has it, which come evenly."""
     with av.open(io.BytesIO(base64.b64decode(clip["video"]))) as container:
         frames = list(container.decode(video=0))
-    assert [round(25 * frame.time) for frame in frames] == list(range(len(frames)))
+    assert [round(media.PER_SECOND * frame.time) for frame in frames] == list(range(len(frames)))
     return np.stack([frame.to_ndarray(format="rgb24") for frame in frames])
 
 
@@ -493,7 +493,7 @@ def test_frames_that_come_unevenly_are_played_in_their_own_time(browser, tmp_pat
     came = {int(picture): second for second, picture in page.evaluate("seen")}
     assert {21, 22, 23} <= came.keys()  # of those that come fast, a busy machine leaves some out
     assert 0.3 < came[22] - came[21] < 3  # half a second; slower where the machine is
-    assert 0.4 < came[23] - came[22] < 3
+    assert 1.5 < came[23] - came[22] < 5
     assert settle(page) == number_seen(page) == frame_of(page) == 23
     assert page.errors == []
 

@@ -24,7 +24,7 @@ CODEC = {
     **{"auto-alt-ref": "0", "lag-in-frames": "0"},  # each picture is one packet, written at once
 }
 HEAT_STEP = 4  # of 255 levels, kept of heatmaps: finer steps of colour are not seen, and double the bytes
-PER_SECOND = 25  # pictures, in the video; the page plays it faster or slower
+PER_SECOND = 8  # pictures, in the video: browsers play at 1/16 to 16 times that, 2 s to 8 ms a picture
 
 
 @dataclass(frozen=True)

@@ -558,7 +558,7 @@
     video.play().catch((error) => error.name === "AbortError" || pause()); // aborted: by a pause
   }
 
-  /** Play as fast as it was filmed. A wait of over 0.6 s is cut short: no browser plays slower than at a sixteenth. */
+  /** Play as fast as it was filmed. A wait of over 2 s is cut short: no browser plays slower than at a sixteenth. */
   function keepPace() {
     const { seconds } = state.clip;
     const row = pictureOf(state.row) * data.every;
