@@ -18,6 +18,7 @@ from vadlib.environment import clean_environment
 from vadlib.errors import ParameterError, ResultsError, VadError
 from vadlib.report.machine_paths import hide_paths, without_machine_paths
 from vadlib.report.notebooks import read_profile_file
+from vadlib.report.warm import warm_process
 from vadlib.report.workflow import snakemake_command
 from vadlib.runs.results import read_json
 from vadlib.storage import RunLock, project_root, user_path
@@ -126,8 +127,8 @@ def bring_up_to_date(
         overrides["allow_missing"] = "True"
     _check_own_folder(project, profile, overrides)
     command = snakemake_command(project, overrides, cores, targets, again)
-    with RunLock(project / "_build" / profile / "book") as lock:
-        options = {"cwd": project, "env": clean_environment(), "pass_fds": lock.descriptors}
+    with RunLock(project / "_build" / profile / "book") as lock, warm_process(clean_environment()) as environment:
+        options = {"cwd": project, "env": environment, "pass_fds": lock.descriptors}
         code = subprocess.run(command, **options, check=False).returncode
     if code:
         raise ResultsError(
