@@ -22,6 +22,7 @@ from vadlib.data.dataset import Clip, VideoDataset, check_frame, check_has_frame
 from vadlib.data.progress import progress_bar
 from vadlib.data.reading import videos
 from vadlib.data.reading.prefetch import prefetch
+from vadlib.data.reading.store import FrameStore, build_store
 from vadlib.errors import ParameterError, UnreadableError
 
 FILES_PER_JOB = 64  # of a folder of frames: several threads can then share one long clip
@@ -76,9 +77,14 @@ class FrameReader:
         error. Of a test video with frames missing all are left out; to know in time, its frames are counted first.
     description : str
         In front of the progress bar.
+    fresh : bool
+        Decode every frame, even where a book is being built and has kept it (see `vadlib.data.reading.store`): for
+        what is timed.
 
     Attributes
     ----------
+    n_recalled : int
+        After an iteration: frames that the build had kept, so that they were not decoded.
     skipped : int64 array
         After an iteration: positions in the table of the frames left out.
     why_skipped : dict of str to str
@@ -106,6 +112,7 @@ class FrameReader:
         n_threads: int | None = None,
         skip_unreadable: bool = False,
         description: str = "Reading frames",
+        fresh: bool = False,
     ):
         n_threads = min(8, available_cores()) if n_threads is None else n_threads
         check_size(size)
@@ -121,6 +128,8 @@ class FrameReader:
         self.n_threads = int(n_threads)
         self.skip_unreadable = skip_unreadable
         self.description = description
+        self.fresh = fresh
+        self.n_recalled = 0
         self.skipped = np.empty(0, np.int64)
         self.why_skipped: dict[str, str] = {}
 
@@ -135,7 +144,8 @@ class FrameReader:
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield the batches in (clip, frame) order."""
-        order, jobs = self._jobs()
+        store = None if self.fresh else build_store(self.size)
+        order, jobs = self._jobs(store)
         n_ahead = int(np.clip(BYTES_AHEAD // (3 * self.size[0] * self.size[1]), 4, 64))
         decoded = prefetch(jobs, n_threads=self.n_threads, n_ahead=n_ahead)
         skipped: list[int] = []
@@ -153,6 +163,7 @@ class FrameReader:
                     yield self._batch(images, rows)
                     images, rows = self._new_images(), []
         self.skipped = np.array(skipped, np.int64)
+        self.n_recalled = store.n_recalled if store else 0
         if rows:
             yield self._batch(images, rows)
 
@@ -175,7 +186,7 @@ class FrameReader:
         self.why_skipped.setdefault(str(self.table["clip"].iloc[row]), str(error))
         skipped.append(int(row))
 
-    def _jobs(self) -> tuple[np.ndarray, list[Callable[[], Iterator]]]:
+    def _jobs(self, store: FrameStore | None) -> tuple[np.ndarray, list[Callable[[], Iterator]]]:
         """Cut the work up: a whole video, or some files of a folder, each for one thread at a time.
 
         Returns
@@ -195,7 +206,8 @@ class FrameReader:
             step = FILES_PER_JOB if clip.path.is_dir() else len(group)
             for start in range(0, len(group), step):
                 part = group[start : start + step].tolist()
-                jobs.append(partial(_resized_frames, clip, part, self.size, self.skip_unreadable))
+                read = partial(_resized_frames, clip, size=self.size, all_or_none=self.skip_unreadable)
+                jobs.append(partial(store.through, clip.path, part, read) if store else partial(read, part))
         return order, jobs
 
 
@@ -203,6 +215,8 @@ def _resized_frames(
     clip: Clip, frames: list[int], size: tuple[int, int], all_or_none: bool
 ) -> Iterator[np.ndarray | UnreadableError]:
     exact = clip.split == "test"
+    if not frames:
+        return
     if exact and all_or_none and not clip.path.is_dir():
         try:
             videos.check_whole(clip.path, clip.n_frames)
