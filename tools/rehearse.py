@@ -189,7 +189,7 @@ def disk_bytes(folder: Path) -> int:
 
 
 def growth(runs: dict) -> dict[str, float]:
-    """By chapter: the power of the scale that its CPU seconds grow with, from the smallest to the largest; 1: linear."""
+    """By chapter: the power of the scale that its CPU seconds grow with, smallest to largest; 1: linear."""
     scales = sorted(runs, key=float)
     least, most = runs[scales[0]]["chapters"], runs[scales[-1]]["chapters"]
     ratio = math.log(float(scales[-1]) / float(scales[0]))

@@ -114,7 +114,7 @@ def test_what_is_damaged_is_decoded_again(dataset, decoded, kept, damage):
 
 def test_a_test_video_with_frames_missing_is_an_error_each_time(dataset, kept, monkeypatch):
     clip = next(clip for clip in dataset.clips if clip.path.is_file() and clip.split == "test")
-    table = dataset.frame_table().query("clip == @clip.id")
+    table = dataset.frame_table().query(f"clip == '{clip.id}'")
     check = videos._check_count
     monkeypatch.setattr(videos, "_check_count", lambda path, n_found, n_frames: check(path, n_found, n_frames + 1))
     for _ in range(2):

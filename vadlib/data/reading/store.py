@@ -1,4 +1,4 @@
-"""Resized frames kept on disk while a book is built, so that each is decoded once for each size, whichever chapters ask.
+"""Resized frames that a build keeps on disk: each is decoded once for each size, whichever chapters ask.
 
 A folder for each state of a clip's files and each size; in it safetensors files, each added in one step, so that
 several processes can share it and a killed one leaves nothing half-written. What is kept is what was decoded, to the
