@@ -34,7 +34,7 @@ from myst_nb import glue
 from vadlib.evaluation import bootstrap_auroc, bootstrap_roc_band, compare_all, overlap_coefficient
 from vadlib.figures import DETECTOR_COLOURS, density_panels, forest, roc_panels, use_house_style
 from vadlib.report import Experiment, compare_with_paper, load_paper_values, load_results
-from vadlib.report.chapters import blind_ticks, compare_detectors, cost_table, frame_scores_of, frames_used
+from vadlib.report.tables import blind_ticks, compare_detectors, cost_table, frame_scores_of, frames_used
 from vadlib.report.words.common import chapter_line, data_note
 
 use_house_style()

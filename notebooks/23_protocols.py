@@ -76,8 +76,8 @@ from vadlib.evaluation import (
 )
 from vadlib.figures import BLIND, DETECTOR_COLOURS, grouped_interval_rows, use_house_style
 from vadlib.report import Experiment, load_paper_values, load_results, project_path
-from vadlib.report.chapters import compare_detectors, frame_scores_of
 from vadlib.report.records.recorded import recorded_or_none
+from vadlib.report.tables import compare_detectors, frame_scores_of
 from vadlib.report.words.common import chapter_line, data_note
 from vadlib.runs.results import plain
 from vadlib.studies.draws import draw_protocols

@@ -81,7 +81,7 @@ def test_versions_name_what_is_installed_only():
 
 
 def test_asking_never_imports_torch(python):
-    code = "import sys; from vadlib.report import provenance as p; p.device_name(), p.synchronize(), p.peak_device_bytes(); print('torch' in sys.modules)"
+    code = "import sys; from vadlib.runs import provenance as p; p.device_name(), p.synchronize(), p.peak_device_bytes(); print('torch' in sys.modules)"
     assert python("-c", code).stdout == "False\n"
 
 

@@ -1,15 +1,11 @@
-"""What several chapters do alike with a fitted detector and its scores."""
+"""Tables that chapters show: figures of merit, frames used, costs, comparisons."""
 
 from collections.abc import Mapping
 
-import cv2
-import numpy as np
 import pandas as pd
 
-from vadlib.data import FrameReader, VideoDataset
-from vadlib.detectors import Detector
 from vadlib.errors import ResultsError
-from vadlib.evaluation import Interval, bootstrap_mean, localisation
+from vadlib.evaluation import Interval
 from vadlib.report.paper import PaperValue
 from vadlib.runs.results import Results
 
@@ -40,62 +36,6 @@ def table_of_merit(
         for score, interval in intervals.items()
     }
     return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def localise(
-    detector: Detector,
-    dataset: VideoDataset,
-    scores: pd.DataFrame,
-    *,
-    n: int,
-    seed: int,
-    size: tuple[int, int],
-    batch_size: int,
-    skip_unreadable: bool = False,
-) -> dict[str, Interval] | None:
-    """How often a detector's heatmap points at the anomaly, over anomalous frames drawn at random.
-
-    Parameters
-    ----------
-    detector : Detector
-        One with a ``heatmap``.
-    dataset : VideoDataset
-    scores : DataFrame
-        ``clip``, ``frame``, ``label`` of the frames tested.
-    n : int
-        Anomalous frames to draw, at most.
-    seed : int
-    size, batch_size, skip_unreadable
-        As for `FrameReader`.
-
-    Returns
-    -------
-    dict of str to Interval, or None
-        ``pixel_auroc``, ``pointing`` and ``mask_share`` (see `localisation`), means over frames with intervals over
-        clips; None where fewer than two clips have a mask.
-    """
-    anomalous = scores[scores["label"] == 1]
-    drawn = anomalous.sample(min(n, len(anomalous)), random_state=np.random.default_rng(seed))
-    drawn = drawn.sort_values(["clip", "frame"], ignore_index=True)
-    masks = [dataset.pixel_mask(row.clip, row.frame) for row in drawn.itertuples()]
-    has_mask = np.array([mask is not None and bool(mask.any()) for mask in masks], dtype=bool)
-    drawn = drawn[has_mask].reset_index(drop=True)
-    if drawn["clip"].nunique() < 2:
-        return None
-    masks = [mask for mask, has in zip(masks, has_mask, strict=True) if has]
-    rows = []
-    reader = FrameReader(dataset, drawn, size, batch_size, skip_unreadable=skip_unreadable, description="locating")
-    for batch in reader:
-        truth = np.stack([_to_size(masks[row], size) for row in batch.rows.tolist()])  # (B, H, W)
-        found = localisation(detector.heatmap(batch.images), truth)
-        rows.append(found.assign(clip=drawn["clip"].to_numpy()[batch.rows]))
-    table = pd.concat(rows, ignore_index=True).dropna()
-    if table["clip"].nunique() < 2:
-        return None
-    return {
-        name: bootstrap_mean(table[name], clusters=table["clip"], seed=seed)
-        for name in ("pixel_auroc", "pointing", "mask_share")
-    }
 
 
 def frame_scores_of(results: Mapping[str, Results]) -> tuple[pd.DataFrame, list[str]]:
@@ -284,10 +224,6 @@ def _bounds(located: Mapping | None, name: str, *, short: bool = False) -> str:
         return "no masks"
     interval = Interval(**located[name])
     return f"{interval.estimate:.2f}" if short else f"{interval:.2f}"
-
-
-def _to_size(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    return cv2.resize(mask.astype(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST).astype(bool)
 
 
 def _three(value: float | None) -> str:
