@@ -105,7 +105,7 @@ rule book:
     params:
         chapters=list(UPSTREAM),
     shell:
-        "{PYTHON} -m vadlib.report.book {OUT} {params.chapters}"
+        "{PYTHON} -m vadlib.report.warm vadlib.report.book {OUT} {params.chapters}"
 
 
 rule notebook:

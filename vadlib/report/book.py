@@ -27,7 +27,7 @@ MAX_LOG_LINES = 40
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 GLUED = re.compile(r"notebooks/(\w+)\.ipynb::|results/(\w+)/")  # what a page of prose takes from a notebook
 ROOTS = ("book/index", "book/index_watch")  # opening pages, the first whose notebooks are all there
-JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"  # of this very Python, wherever its scripts are
+JUPYTER_BOOK = ("-m", "vadlib.report.warm", "jupyter_book.cli.main")  # of this very Python, wherever its scripts are
 VIEWER = "viewer"  # folder in an experiment's results, as `write_viewer` makes it
 
 
@@ -259,7 +259,7 @@ def build_pages(out: Path, chapters: Collection[str] | None = None) -> Path:
     """
     source, built, html = assemble(out, chapters), out / "jupyter-book", out / "html"
     shutil.rmtree(built, ignore_errors=True)
-    command = [sys.executable, "-c", JUPYTER_BOOK, "build", str(source), "--path-output", str(built)]
+    command = [sys.executable, *JUPYTER_BOOK, "build", str(source), "--path-output", str(built)]
     environment = clean_environment() | {"PYTHONWARNINGS": "ignore"}
     result = subprocess.run(
         [*command, "-W", "-n", "--keep-going", "-q"], capture_output=True, text=True, env=environment, check=False
@@ -338,7 +338,8 @@ def _weights(weights: str) -> str:
     return _existing(weights, "WEIGHTS") if names_file else weights
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Build the pages of the folder, with the chapters, that this process's arguments name."""
     try:
         build_pages(Path(sys.argv[1]), sys.argv[2:] or None)
     except VadError as error:
@@ -346,3 +347,7 @@ if __name__ == "__main__":
     except OSError as error:
         reason = error.args[0][0][2] if isinstance(error, shutil.Error) else error  # of many files: the first one's
         sys.exit(f"error: the pages could not be put together in {sys.argv[1]}: {reason}. Mend that, and run it again.")
+
+
+if __name__ == "__main__":
+    main()

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -29,7 +30,16 @@ FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 IMPORTED = (
     *("matplotlib.pyplot", "pandas", "pyarrow.parquet", "scipy.ndimage", "seaborn", "sklearn.cluster"),
     *("sklearn.linear_model", "sklearn.neighbors", "torch", "ipykernel.ipkernel", "ipykernel.kernelapp", "jupytext"),
-    *("nbclient", "papermill.engines", "myst_nb", "vadlib.data", "vadlib.detectors", "vadlib.evaluation"),
+    *(
+        "nbclient",
+        "papermill.engines",
+        "sphinx.application",
+        "jupyter_book.cli.main",
+        "myst_nb",
+        "vadlib.data",
+        "vadlib.detectors",
+        "vadlib.evaluation",
+    ),
     *("vadlib.figures", "vadlib.networks", "vadlib.report.kernel_manager", "vadlib.runs.experiment"),
 )
 
@@ -189,6 +199,8 @@ def _work(task: dict, files: list[int], connection: socket.socket) -> None:
         os.environ.update(task["environment"])
         os.chdir(task["folder"])
         sys.argv = task["argv"]
+        if os.environ.get("PYTHONWARNINGS") == "ignore":  # what Python reads when it starts
+            warnings.simplefilter("ignore")
         _take_threads()
         import_module(task["module"]).main()
         status = 0
