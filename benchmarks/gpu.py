@@ -118,7 +118,7 @@ def agreement(report: Report, sizes, device: str, deadline: float) -> None:
     import gpu_measures as measures
     import torch
 
-    from vadlib.networks.features import bfloat16_is_fast
+    from vadlib.networks.devices import bfloat16_is_fast
 
     precisions = ("float32", "bfloat16") if bfloat16_is_fast(torch.device(device)) else ("float32",)
     for precision in precisions:

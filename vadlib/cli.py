@@ -134,9 +134,9 @@ def plan(
 @app.command()
 def weights() -> None:
     """List the network weights that can be asked for by name, and which are on this machine."""
-    from vadlib.networks import KNOWN
+    from vadlib.networks import PUBLISHED_WEIGHTS
 
-    for known in KNOWN:
+    for known in PUBLISHED_WEIGHTS:
         sha256, problem = known.look()
         typer.echo(f"{known.architecture}, weights={known.name!r}: {problem or 'there'}")
         typer.echo(f"  {known.size_mb:g} MB, {known.licence}, from {known.source}")
