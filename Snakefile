@@ -105,7 +105,7 @@ rule book:
     params:
         chapters=list(UPSTREAM),
     shell:
-        "{PYTHON} -m vadlib.report.book {OUT} {params.chapters}"
+        "{PYTHON} -m vadlib.report.warm vadlib.report.book {OUT} {params.chapters}"
 
 
 rule notebook:
@@ -127,7 +127,7 @@ rule notebook:
         overrides=lambda wildcards: [f"{name}={value}" for name, value in sorted(OVERRIDES.items())],
     threads: lambda wildcards: workflow.cores if wildcards.name in COMPUTES else 1
     shell:
-        "{PYTHON} -m vadlib.report.notebooks {input.source} {output.notebook} --profile {input.profile}"
+        "{PYTHON} -m vadlib.report.warm vadlib.report.notebooks {input.source} {output.notebook} --profile {input.profile}"
         " --results-root {OUT}/results {params.overrides:q}"
 
 

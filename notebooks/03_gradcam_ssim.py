@@ -122,10 +122,10 @@ n_fitted = len(split.fit) - len(fit_reader.skipped)
 run.record(skipped_in_fit=len(fit_reader.skipped) + len(spade_reader.skipped))
 
 # %% tags=["hide-input", "remove-output"]
-reader = FrameReader(videos, split.test, description="scoring", **reading)
+reader = FrameReader(videos, split.test, description="scoring", fresh=True, **reading)
 with run.stage("score"):
     columns = detector.score_columns(reader)
-spade_reader = FrameReader(videos, split.test, description="scoring SPADE", **reading)
+spade_reader = FrameReader(videos, split.test, description="scoring SPADE", fresh=True, **reading)
 with run.stage("score SPADE"):
     columns["knn"] = spade.score(spade_reader)
 scores = run.scores(split.test, columns, skipped=reader.skipped)

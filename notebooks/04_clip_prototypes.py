@@ -113,7 +113,7 @@ reader = FrameReader(videos, frames, size, batch_size, skip_unreadable=skip_unre
 with run.stage("embed"):
     embedded = embed_frames(network, reader, cache=project_path(cache_dir))
 embeddings = pd.DataFrame(embedded, index=frames.index)
-timed = FrameReader(videos, splits[protocol].folds[0].test.head(n_timed), size, batch_size, progress=False)
+timed = FrameReader(videos, splits[protocol].folds[0].test.head(n_timed), size, batch_size, progress=False, fresh=True)
 with run.stage("embed without cache"):
     embed_frames(network, timed)
 run.record(n_timed=timed.n_frames, n_embedded=len(frames), skipped_in_embedding=int(np.isnan(embedded[:, 0]).sum()))

@@ -18,6 +18,7 @@ from vadlib.environment import clean_environment
 from vadlib.errors import ParameterError, ResultsError, VadError
 from vadlib.report.machine_paths import hide_paths, without_machine_paths
 from vadlib.report.notebooks import read_profile_file
+from vadlib.report.warm import warm_process
 from vadlib.report.workflow import snakemake_command
 from vadlib.runs.results import read_json
 from vadlib.storage import RunLock, project_root, user_path
@@ -26,7 +27,7 @@ MAX_LOG_LINES = 40
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 GLUED = re.compile(r"notebooks/(\w+)\.ipynb::|results/(\w+)/")  # what a page of prose takes from a notebook
 ROOTS = ("book/index", "book/index_watch")  # opening pages, the first whose notebooks are all there
-JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"  # of this very Python, wherever its scripts are
+JUPYTER_BOOK = ("-m", "vadlib.report.warm", "jupyter_book.cli.main")  # of this very Python, wherever its scripts are
 VIEWER = "viewer.html"  # in an experiment's results, as `write_viewer` makes it
 
 
@@ -126,8 +127,8 @@ def bring_up_to_date(
         overrides["allow_missing"] = "True"
     _check_own_folder(project, profile, overrides)
     command = snakemake_command(project, overrides, cores, targets, again)
-    with RunLock(project / "_build" / profile / "book") as lock:
-        options = {"cwd": project, "env": clean_environment(), "pass_fds": lock.descriptors}
+    with RunLock(project / "_build" / profile / "book") as lock, warm_process(clean_environment()) as environment:
+        options = {"cwd": project, "env": environment, "pass_fds": lock.descriptors}
         code = subprocess.run(command, **options, check=False).returncode
     if code:
         raise ResultsError(
@@ -258,7 +259,7 @@ def build_pages(out: Path, chapters: Collection[str] | None = None) -> Path:
     """
     source, built, html = assemble(out, chapters), out / "jupyter-book", out / "html"
     shutil.rmtree(built, ignore_errors=True)
-    command = [sys.executable, "-c", JUPYTER_BOOK, "build", str(source), "--path-output", str(built)]
+    command = [sys.executable, *JUPYTER_BOOK, "build", str(source), "--path-output", str(built)]
     environment = clean_environment() | {"PYTHONWARNINGS": "ignore"}
     result = subprocess.run(
         [*command, "-W", "-n", "--keep-going", "-q"], capture_output=True, text=True, env=environment, check=False
@@ -338,7 +339,8 @@ def _weights(weights: str) -> str:
     return _existing(weights, "WEIGHTS") if names_file else weights
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Build the pages of the folder, with the chapters, that this process's arguments name."""
     try:
         build_pages(Path(sys.argv[1]), sys.argv[2:] or None)
     except VadError as error:
@@ -346,3 +348,7 @@ if __name__ == "__main__":
     except OSError as error:
         reason = error.args[0][0][2] if isinstance(error, shutil.Error) else error  # of many files: the first one's
         sys.exit(f"error: the pages could not be put together in {sys.argv[1]}: {reason}. Mend that, and run it again.")
+
+
+if __name__ == "__main__":
+    main()

@@ -70,7 +70,7 @@ class Chapter:
         self.given = SimpleNamespace(**self.run.parameters)
         self.dataset: VideoDataset | None = None
         self.networks: list[FeatureNetwork] = []
-        self.n_fit = self.n_test = 0
+        self.n_fit = self.n_test = self.n_recalled = 0
         self._read: dict[str, Results] = {}
         self._said: dict[str, str] | None = {
             key: f"{value:g}" if isinstance(value, float) else in_words(value)
@@ -156,8 +156,11 @@ class Chapter:
             self.run.record(weights=network.record.as_dict(), precision=network.precision)
         self.networks.append(network)
 
-    def read(self, table: pd.DataFrame, description: str) -> FrameReader:
-        """A reader of some frames, as the parameters `image_size`, `batch_size` and `skip_unreadable` say."""
+    def read(self, table: pd.DataFrame, description: str, *, fresh: bool = False) -> FrameReader:
+        """A reader of some frames, as the parameters `image_size`, `batch_size` and `skip_unreadable` say.
+
+        What is timed a frame reads `fresh`: decoded, even where another chapter of this build has decoded it before.
+        """
         given = self.given
         return FrameReader(
             self.dataset,
@@ -166,6 +169,7 @@ class Chapter:
             given.batch_size,
             skip_unreadable=given.skip_unreadable,
             description=description,
+            fresh=fresh,
         )
 
     def upstream(self, name: str) -> Results:
@@ -196,9 +200,9 @@ class Chapter:
         with self.stage("fit"):
             reader = self.read(split.fit, "fitting")
             detector.fit(reader)
-        n_fit = len(split.fit) - len(reader.skipped)
-        self.run.record(skipped_in_fit=len(reader.skipped))
-        reader = self.read(split.test, "scoring")
+        n_fit, self.n_recalled = len(split.fit) - len(reader.skipped), reader.n_recalled
+        self.run.record(skipped_in_fit=len(reader.skipped), recalled_in_fit=reader.n_recalled)
+        reader = self.read(split.test, "scoring", fresh=True)
         with self.stage("score"):
             columns = detector.score_columns(reader)
         return self.scores(split.test, columns, detector=detector, n_fit=n_fit, skipped=reader.skipped)

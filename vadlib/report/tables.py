@@ -144,7 +144,7 @@ def cost_table(
             "AUROC, paper": f"{paper[auroc].value:.3f}" if entry else "none",
             "AUROC, here": f"{intervals[name]:.3f}",
             "cost, paper": str(paper[f"{entry}_cost"].value) if entry else "none",
-            "fit, s": f"{fit_s:.1f}",
+            "fit, s": f"{fit_s:.1f}" + (", decoded before" if found.run.get("recalled_in_fit") else ""),
             "a frame, ms": f"{1000 * frame_s:.0f}",
             "peak memory of the chapter, GB": f"{found.run['peak_host_bytes'] / 1e9:.1f}",
             "network, million parameters": f"{found.metrics['n_parameters'] / 1e6:.1f}",
