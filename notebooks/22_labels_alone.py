@@ -32,7 +32,8 @@ from vadlib.figures import BLIND, interval_rows, protocol_timelines
 from vadlib.report import Chapter, stated_aurocs
 from vadlib.report.study_tables import blind_table, coverage_table, leakage_table
 from vadlib.report.tables import rows_of_intervals, stated_lines
-from vadlib.report.words import studies as words
+from vadlib.report.words import protocols as words
+from vadlib.report.words.studies import coverage_sentence
 from vadlib.studies.draws import draw_protocols, frames_of_clip, typical_clip
 from vadlib.studies.protocol_audit import blind_columns
 
@@ -133,7 +134,7 @@ chapter.say(
     **words.labels_alone_sentences(scored.intervals, draws, shuffled, stated, dataset),
     n_test_clips=test_frames["clip"].nunique(),
     monte_carlo=f"{simulated['standard_error'].median():.1%}",
-    coverage_sentence=words.coverage_sentence(simulated),
+    coverage_sentence=coverage_sentence(simulated),
 )
 chapter.close(
     scored,

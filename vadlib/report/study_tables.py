@@ -9,7 +9,7 @@ import pandas as pd
 
 from vadlib.data import Split
 from vadlib.evaluation import Interval
-from vadlib.report.words.studies import standing_sentence
+from vadlib.report.words.protocols import standing_sentence
 
 if TYPE_CHECKING:
     from vadlib.report.scored import ScoredFrames
@@ -99,7 +99,7 @@ def units_table(units: Mapping[str, Mapping], seeds: Mapping[str, Mapping]) -> p
             "frames (DeLong)": f"{found['frames']:.3f}",
             "clips": f"{found['clips']:.3f}" if found["clips"] else "too few",
             "scenes": f"{found['scenes']:.3f}" if found["scenes"] else "too few scenes",
-            "seeds, lowest to highest": f"{spread['low']:.3f} to {spread['high']:.3f} ({spread['n_seeds']} seeds)"
+            "seeds, lowest to highest": f"{spread['low']:.3f} to {spread['high']:.3f} ({len(spread['estimates'])} seeds)"
             if spread
             else "no draw, or not varied",
         }

@@ -10,7 +10,7 @@ from vadlib.detectors import catalogue
 from vadlib.evaluation import Interval
 from vadlib.figures import BLIND
 from vadlib.report.paper import PaperValue
-from vadlib.report.words.studies import interval_of
+from vadlib.report.words.protocols import interval_of
 from vadlib.runs.results import Results
 from vadlib.studies.protocol_audit import nearest_label_column
 

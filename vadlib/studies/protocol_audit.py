@@ -13,7 +13,9 @@ from vadlib.data.progress import progress_bar
 from vadlib.errors import ParameterError
 from vadlib.evaluation import (
     BLIND_BASELINES,
+    SeedSpread,
     auroc,
+    auroc_over_seeds,
     balanced_rows,
     blind_scores,
     macro_auroc,
@@ -177,26 +179,44 @@ def require_protocols(draws: ProtocolDraws, names: Iterable[str]) -> dict[str, S
     return dict(draws.splits)
 
 
-def auroc_within_folds(scores: pd.DataFrame, name: str, folds) -> float:
-    """AUROC over the pairs of frames that one and the same fit has scored, all folds' pairs together.
+def spread_over_seeds(
+    by_seed: Mapping[str, Mapping[int, pd.Series]], tested: pd.DataFrame, *, n_resamples: int, seed: int
+) -> dict[str, SeedSpread]:
+    """How far each detector's AUROC of the tested frames moves with its seed, from `scores_by_seed`."""
+    resampling = {"clusters": tested["clip"], "n_resamples": n_resamples, "seed": seed}
+    return {
+        name: auroc_over_seeds(
+            tested["label"], {value: column.loc[tested.index].to_numpy() for value, column in group.items()}, **resampling
+        )
+        for name, group in by_seed.items()
+    }
+
+
+def aurocs_within_folds(scores: pd.DataFrame, detectors: Iterable[str], protocol: str, folds) -> dict[str, float]:
+    """AUROC of each detector over the pairs of frames that one and the same fit has scored, all folds' pairs together.
 
     Scores of several fits are not on one scale, so pooling them costs some AUROC by itself.
 
     Parameters
     ----------
     scores : DataFrame
-        ``clip``, ``frame``, ``label`` and the score's column.
-    name : str
+        ``clip``, ``frame``, ``label`` and the columns of `score_columns`.
+    detectors : iterable of str
+    protocol : str
     folds : sequence of Fold
-        Whose test frames they are.
+        Of that protocol.
     """
-    pairs = wins = 0.0
-    for fold in folds:
-        part = scores.merge(fold.test[["clip", "frame"]], on=["clip", "frame"])
-        anomalous = int(part["label"].sum())
-        weight = anomalous * (len(part) - anomalous)
-        if weight:
-            pairs, wins = pairs + weight, wins + weight * auroc(part["label"], part[name])
-    if not pairs:
+    parts = [scores.merge(fold.test[["clip", "frame"]], on=["clip", "frame"]) for fold in folds]
+    anomalous = [int(part["label"].sum()) for part in parts]
+    weights = [n * (len(part) - n) for n, part in zip(anomalous, parts, strict=True)]
+    if not sum(weights):
         raise ParameterError("folds: none of them tests frames of both classes, so there is no pair to compare")
-    return wins / pairs
+    return {
+        name: sum(
+            weight * auroc(part["label"], part[f"{name}, {protocol}"])
+            for weight, part in zip(weights, parts, strict=True)
+            if weight
+        )
+        / sum(weights)
+        for name in detectors
+    }
