@@ -66,7 +66,7 @@ from vadlib.evaluation import (
 )
 from vadlib.figures import DETECTOR_COLOURS, densities, heatmap_sheet, interval_rows, map_grid, roc, use_house_style
 from vadlib.report import Experiment, load_paper_values, project_path
-from vadlib.report.chapters import localise, table_of_merit
+from vadlib.report.tables import localise, table_of_merit
 from vadlib.report.words.common import (
     against_chance,
     chapter_line,

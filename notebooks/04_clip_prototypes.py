@@ -69,7 +69,7 @@ from vadlib.evaluation import (
 )
 from vadlib.figures import DETECTOR_COLOURS, contact_sheet, density_panels, interval_rows, roc, use_house_style
 from vadlib.report import Experiment, load_paper_values, project_path
-from vadlib.report.chapters import table_of_merit
+from vadlib.report.tables import table_of_merit
 from vadlib.report.words.common import against_chance, chapter_line, data_note, difference_in_words, network_name
 from vadlib.studies.cross_fit import frames_of, score_split
 

@@ -39,7 +39,7 @@ from vadlib.data import FrameReader, open_dataset
 from vadlib.evaluation import auroc_by_group, event_of_frames, rank_correlation_within, share_explained, summarize
 from vadlib.figures import DETECTOR_COLOURS, interval_rows, score_by_factor, use_house_style
 from vadlib.report import Experiment, load_results, project_path
-from vadlib.report.chapters import frame_scores_of, whole_workload
+from vadlib.report.tables import frame_scores_of, whole_workload
 from vadlib.report.words.common import chapter_line, data_note
 
 use_house_style()

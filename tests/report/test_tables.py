@@ -2,22 +2,18 @@
 
 from types import SimpleNamespace
 
-import cv2
-import numpy as np
 import pandas as pd
 import pytest
 
-from vadlib.data import open_dataset
 from vadlib.errors import ResultsError
 from vadlib.evaluation import Interval
 from vadlib.report import load_paper_values
-from vadlib.report.chapters import (
+from vadlib.report.tables import (
     blind_ticks,
     compare_detectors,
     cost_table,
     frame_scores_of,
     frames_used,
-    localise,
     table_of_merit,
     whole_workload,
 )
@@ -117,45 +113,3 @@ def test_merits_name_what_is_missing():
     summary = {"macro_auroc": None, "average_precision": 0.5, "eer": 0.25, "fpr_at_95_tpr": 1.0}
     table = table_of_merit({"max": Interval(0.6, 0.5, 0.7)}, {"max": summary}, names={"max": "maximum"})
     assert table.loc["maximum"].tolist() == ["0.600 [0.500, 0.700]", "none", "0.500", "0.250", "1.000"]
-
-
-@pytest.fixture
-def bright_anomalies(tmp_path):
-    """UCSD Ped2 in small: a bright square in every second frame of two test clips, which is what the masks mark."""
-    home = tmp_path / "UCSDped2"
-    for folder in ("Train/Train001", "Test/Test001", "Test/Test002", "Test/Test001_gt", "Test/Test002_gt"):
-        (home / folder).mkdir(parents=True)
-        for frame in range(1, 5):
-            picture = np.zeros((48, 64), np.uint8)
-            if frame % 2 == 0 and "Test" in folder:
-                picture[8 : 8 + 4 * frame, 16:32] = 255
-            ending = "bmp" if folder.endswith("_gt") else "tif"
-            assert cv2.imwrite(str(home / folder / f"{frame:03d}.{ending}"), picture)
-    ranges = "TestVideoFile{end+1}.gt_frame = [2:2, 4:4];\n"
-    (home / "Test/UCSDped2.m").write_text("TestVideoFile = {};\n" + 2 * ranges)
-    return open_dataset("ucsd-ped2", home)
-
-
-class Brightness:
-    """A detector whose heatmap is the picture, or its negative."""
-
-    def __init__(self, sign):
-        self.sign = sign
-
-    def heatmap(self, images):
-        return self.sign * images.float().mean(dim=1).numpy()
-
-
-def test_localise_holds_heatmaps_against_masks(bright_anomalies):
-    table = bright_anomalies.frame_table()
-    scores = table[table["split"] == "test"].reset_index(drop=True)
-    settings = {"n": 6, "seed": 0, "size": (24, 32), "batch_size": 3}
-    right = localise(Brightness(1), bright_anomalies, scores, **settings)
-    wrong = localise(Brightness(-1), bright_anomalies, scores, **settings)
-    assert right["pixel_auroc"].estimate > 0.99
-    assert right["pointing"].estimate == 1
-    assert right["mask_share"].estimate == pytest.approx((8 + 16) / 2 * 16 / (48 * 64))
-    assert wrong["pixel_auroc"].estimate < 0.01
-    assert wrong["pointing"].estimate == 0
-    one_clip = scores[scores["clip"] == scores["clip"][0]]
-    assert localise(Brightness(1), bright_anomalies, one_clip, **settings) is None

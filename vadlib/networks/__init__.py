@@ -1,5 +1,6 @@
 """Pretrained networks, frozen: taps, logits and embeddings."""
 
+from vadlib.networks.choice import open_network
 from vadlib.networks.clip import ClipVision, clip_vision
 from vadlib.networks.efficientnet import efficientnet_lite0
 from vadlib.networks.features import FeatureNetwork, resolve_device
@@ -14,6 +15,7 @@ __all__ = [
     "WeightsRecord",
     "clip_vision",
     "efficientnet_lite0",
+    "open_network",
     "resnet18",
     "resolve_device",
 ]

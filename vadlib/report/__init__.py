@@ -7,6 +7,8 @@ pandas.
 from importlib import import_module
 
 _HOME = {
+    "Chapter": "vadlib.report.chapter",
+    "ScoredFrames": "vadlib.report.scored",
     "Experiment": "vadlib.runs.experiment",
     "Results": "vadlib.runs.results",
     "load_results": "vadlib.runs.results",
@@ -21,8 +23,10 @@ _HOME = {
 }
 
 __all__ = [
+    "Chapter",
     "Experiment",
     "Results",
+    "ScoredFrames",
     "compare_with_paper",
     "finish_notebook",
     "list_recorded",

@@ -15,9 +15,11 @@ from pathlib import Path
 import click
 
 from vadlib.errors import LayoutError, ParameterError, ResultsError, VadError
+from vadlib.report.page import furnish
 from vadlib.report.papermill_handler import MARK, SCHEME, KernelError, handler
 from vadlib.runs.parameters import NotebookParameterError, Parameter, notebook_parameters
-from vadlib.storage import RunLock, project_root, write_atomically
+from vadlib.runs.results import read_json
+from vadlib.storage import RunLock, project_path, project_root, write_atomically
 
 __all__ = [
     "NotebookError",
@@ -37,7 +39,9 @@ class NotebookError(VadError):
     """A notebook that stopped with an error; its output up to there is kept."""
 
 
-def finish_notebook(in_path: str | os.PathLike, out_path: str | os.PathLike) -> None:
+def finish_notebook(
+    in_path: str | os.PathLike, out_path: str | os.PathLike, *, name: str = "", run: Mapping | None = None
+) -> None:
     """Make an executed notebook ready for the book, and move it to its place in one step.
 
     Parameters cells get the tag that hides them behind a click; what papermill noted (times, absolute paths) goes.
@@ -47,6 +51,10 @@ def finish_notebook(in_path: str | os.PathLike, out_path: str | os.PathLike) -> 
     in_path : path-like
         Written by papermill; removed at the end.
     out_path : path-like
+    name : str
+        The chapter's.
+    run : mapping, optional
+        Its `run.json`: the page then gets its furniture (see `page.furnish`).
     """
     import nbformat
 
@@ -64,6 +72,8 @@ def finish_notebook(in_path: str | os.PathLike, out_path: str | os.PathLike) -> 
         cell.metadata.pop("tags", None)
         if tags:
             cell.metadata["tags"] = tags
+    if run is not None:
+        furnish(notebook, name, run)
     out_path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(out_path, nbformat.writes(notebook) + "\n")
     if in_path != out_path:
@@ -117,6 +127,7 @@ def run_notebook(
     from nbclient.exceptions import DeadKernelError
 
     source, output = Path(source), Path(output)
+    declared = notebook_parameters(source)
     values = {**read_profile_file(profile), **(parameters or {})}
     running = output.with_name(f".{output.stem}.running.ipynb")
     failed = output.with_name(f"{output.stem}.failed.ipynb")
@@ -139,7 +150,11 @@ def run_notebook(
                 f"{source.name}: the kernel died ({error}); often the machine was out of memory. "
                 f"The output up to there is in {failed}."
             ) from None
-        finish_notebook(running, output)
+        run = None
+        if "results_dir" in declared:
+            results = project_path(values.get("results_dir", declared["results_dir"].default))
+            run = read_json(results / "run.json") if (results / "run.json").is_file() else None
+        finish_notebook(running, output, name=source.stem, run=run)
         failed.unlink(missing_ok=True)
     return output
 

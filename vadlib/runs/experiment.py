@@ -101,6 +101,11 @@ class Experiment:
         return cls(name, namespace["results_dir"], {key: namespace[key] for key in declared})
 
     @property
+    def parameters(self) -> dict:
+        """Every parameter of the run."""
+        return dict(self._parameters)
+
+    @property
     def started(self) -> str:
         """When it began: ISO 8601, UTC."""
         return self._started.isoformat(timespec="seconds")
@@ -222,7 +227,7 @@ class Experiment:
                 value = {"name": value.name, "fingerprint": value.fingerprint, "n_clips": len(value.clips)} | known
             self._facts[key] = plain(value, key)
 
-    def figure(self, name: str, figure, *, caption: str = "") -> None:
+    def figure(self, name: str, figure, *, caption: str = "") -> bytes:
         """Take a figure as it is now, as SVG and PNG; letters that its font lacks are made readable in it.
 
         Parameters
@@ -232,6 +237,11 @@ class Experiment:
         figure : matplotlib.figure.Figure
         caption : str
             One that can be read alone; goes to `run.json`.
+
+        Returns
+        -------
+        bytes
+            The SVG.
 
         Raises
         ------
@@ -252,6 +262,7 @@ class Experiment:
                 figure.savefig(buffer, format=ending, metadata=metadata, **({"dpi": 150} if ending == "png" else {}))
                 files[ending] = buffer.getvalue()
         self._figures[name] = {"caption": caption, "files": files}
+        return files["svg"]
 
     def attach(self, name: str, write: Callable[[Path], object]) -> None:
         """Add a file or folder of the experiment's own: `run.attach("detector", detector.save)`.

@@ -191,10 +191,7 @@ class DetectorRunner:
     def network(self, name: str):
         """The network called ``ARCHITECTURE:WEIGHTS``, built once, on the device."""
         if name not in self._networks:
-            architecture, _, weights = name.partition(":")
-            if not weights or not callable(build := getattr(networks, architecture, None)):
-                raise ParameterError(f"network: expected ARCHITECTURE:WEIGHTS, as resnet18:bundled, found {name!r}")
-            built = build(weights, seed=self.seed).to(networks.resolve_device(self.device))
+            built = networks.open_network(name, seed=self.seed).to(networks.resolve_device(self.device))
             self._networks[name] = CachedNetwork(built)
         return self._networks[name]
 

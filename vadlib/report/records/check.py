@@ -123,7 +123,7 @@ def scores_of(recorded: Recorded) -> pd.DataFrame | None:
     siblings = {notebook: load_recorded(name) for notebook, name in names.items()}
     if any(sibling.run["started"] != read.get(notebook) for notebook, sibling in siblings.items()):
         return None
-    from vadlib.report.chapters import frame_scores_of
+    from vadlib.report.tables import frame_scores_of
 
     return frame_scores_of(siblings)[0]
 

@@ -1,0 +1,343 @@
+"""A chapter: what its notebook is given, what it measured, and the furniture of its page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from types import SimpleNamespace
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from IPython.display import SVG, display
+from matplotlib.figure import Figure
+from myst_nb import glue
+
+from vadlib import networks
+from vadlib.data import FrameReader, Split, VideoDataset, draw, open_dataset
+from vadlib.detectors import Detector
+from vadlib.errors import ParameterError
+from vadlib.evaluation import Interval
+from vadlib.figures import use_house_style
+from vadlib.networks import FeatureNetwork
+from vadlib.report.contents import read_contents
+from vadlib.report.page import figure_label
+from vadlib.report.paper import load_paper_values
+from vadlib.report.scored import ScoredFrames
+from vadlib.report.words.common import chapter_line, data_note, network_name
+from vadlib.runs.experiment import Experiment
+from vadlib.runs.results import Results, load_results
+from vadlib.storage import project_path
+
+MAX_NETWORKS_NAMED = 3
+
+
+class Chapter:
+    """One run of a notebook: `chapter = Chapter("02_padim", globals())`, in the first cell after the parameters.
+
+    It holds the results folder's lock until `close`, and gives the page what all pages have: the line under the title,
+    the note on the data, figures with captions, downloads. Every parameter can be cited as ``{glue:text}`seed` ``.
+
+    Parameters
+    ----------
+    name : str
+        The notebook's name, without folder and ending.
+    namespace : mapping
+        The kernel's names, in which every parameter that the notebook declares has its value.
+
+    Attributes
+    ----------
+    given : SimpleNamespace
+        The parameters, such as `chapter.given.seed`.
+    run : Experiment
+        What the results folder will hold.
+    dataset : VideoDataset or None
+        Once `open_dataset` was called.
+
+    Raises
+    ------
+    LayoutError
+        There is no such notebook.
+    BusyError
+        Another run is writing the same results.
+    ResultsError
+        `results_dir` holds something other than results.
+    """
+
+    def __init__(self, name: str, namespace: Mapping):
+        use_house_style()
+        self.run = Experiment.from_notebook(name, namespace)
+        self.given = SimpleNamespace(**self.run.parameters)
+        self.dataset: VideoDataset | None = None
+        self.networks: list[FeatureNetwork] = []
+        self.n_fit = self.n_test = 0
+        self._read: dict[str, Results] = {}
+        self._said: dict[str, str] | None = {
+            key: f"{value:g}" if isinstance(value, float) else in_words(value)
+            for key, value in vars(self.given).items()
+            if isinstance(value, int | float | str)
+        }
+
+    # ---- what it is given
+
+    def paper(self, name: str) -> int | float | str:
+        """A value that the paper states, by its id in `book/paper_values.yml`."""
+        values = load_paper_values()
+        if name not in values:
+            raise ParameterError(f"paper: no entry {name!r} in book/paper_values.yml; there are {', '.join(values)}")
+        return values[name].value
+
+    def open_dataset(self, *, labels_alone: bool = False) -> VideoDataset:
+        """The data set that the parameters `dataset` and `dataset_root` name.
+
+        Parameters
+        ----------
+        labels_alone : bool
+            Keep clips of which only the labels are there, unless the parameter `allow_missing` is set: by default they
+            are left out.
+        """
+        given = self.given
+        videos = open_dataset(
+            given.dataset,
+            project_path(given.dataset_root),
+            allow_missing=labels_alone or given.allow_missing,
+            skip_unreadable=given.skip_unreadable,
+        )
+        self.dataset = videos if labels_alone and not given.allow_missing else videos.with_pictures()
+        self.run.record(dataset=self.dataset)
+        return self.dataset
+
+    def draw(
+        self, protocol: str = "official-split", *, fit_normal: int, fit_abnormal: int = 0, table: pd.DataFrame = None
+    ) -> Split:
+        """Frames to fit on, and the test frames that the parameters ask for, by the parameter `seed`.
+
+        Parameters
+        ----------
+        protocol : str
+        fit_normal, fit_abnormal : int
+        table : DataFrame, optional
+            To draw from; by default the data set's frame table.
+
+        Raises
+        ------
+        ParameterError
+            The data set does not have as many.
+        """
+        given = self.given
+        return draw(
+            self.dataset.frame_table() if table is None else table,
+            protocol,
+            fit_normal,
+            fit_abnormal,
+            given.n_test_normal,
+            given.n_test_abnormal,
+            given.seed,
+            n_folds=getattr(given, "n_folds", 5),
+        )
+
+    def open_network(self, name: str) -> FeatureNetwork:
+        """A network by architecture and weights, such as `resnet18:imagenet`; recorded, and named under the title.
+
+        Raises
+        ------
+        ParameterError
+            There is no such network.
+        WeightsError
+            Its weights cannot be had.
+        """
+        network = networks.open_network(name, seed=self.given.seed)
+        self.record_network(network)
+        return network
+
+    def record_network(self, network: FeatureNetwork) -> None:
+        """Record a network that was made elsewhere; the first is the one that `run.json` and the data note speak of."""
+        if not self.networks:
+            self.run.record(weights=network.record.as_dict(), precision=network.precision)
+        self.networks.append(network)
+
+    def read(self, table: pd.DataFrame, description: str) -> FrameReader:
+        """A reader of some frames, as the parameters `image_size`, `batch_size` and `skip_unreadable` say."""
+        given = self.given
+        return FrameReader(
+            self.dataset,
+            table,
+            (given.image_size, given.image_size),
+            given.batch_size,
+            skip_unreadable=given.skip_unreadable,
+            description=description,
+        )
+
+    def upstream(self, name: str) -> Results:
+        """The results of another chapter. `report.contents` finds these calls, and so knows what a chapter needs.
+
+        Raises
+        ------
+        ResultsError
+            There are none; the message says how to make them.
+        """
+        if name not in self._read:
+            self._read[name] = load_results(f"{self.given.upstream_dir}/{name}")
+        return self._read[name]
+
+    def detector_results(self) -> dict[str, Results]:
+        """The results of every chapter of this book on one detector, by the detector's title, in the book's order."""
+        names = read_contents(getattr(self.given, "only", None)).detector_chapters(self.run.name)
+        return {found.metrics["detector"]: found for found in map(self.upstream, names)}
+
+    # ---- what it does
+
+    def stage(self, name: str) -> AbstractContextManager:
+        """Time a part of the run: `with chapter.stage("embed"):`."""
+        return self.run.stage(name)
+
+    def fit_and_score(self, detector: Detector, split: Split) -> ScoredFrames:
+        """Fit on the split's fit frames, score its test frames; both are timed, and what was skipped is counted."""
+        with self.stage("fit"):
+            reader = self.read(split.fit, "fitting")
+            detector.fit(reader)
+        n_fit = len(split.fit) - len(reader.skipped)
+        self.run.record(skipped_in_fit=len(reader.skipped))
+        reader = self.read(split.test, "scoring")
+        with self.stage("score"):
+            columns = detector.score_columns(reader)
+        return self.scores(split.test, columns, detector=detector, n_fit=n_fit, skipped=reader.skipped)
+
+    def scores(
+        self,
+        table: pd.DataFrame,
+        columns: Mapping[str, np.ndarray],
+        *,
+        detector: Detector | None = None,
+        main: str | None = None,
+        n_fit: int = 0,
+        skipped=(),
+    ) -> ScoredFrames:
+        """Take the scores of the test frames, however they were made.
+
+        Parameters
+        ----------
+        table : DataFrame (n rows)
+            The test frames: `clip`, `frame`, `label`, and `scene` and `split` where known.
+        columns : mapping of str to (n,)
+        detector : Detector, optional
+            The one that the chapter is about; it is kept beside the results where `save_detector` is set.
+        main : str, optional
+            The column that stands for the rest; by default the detector's, or the first.
+        n_fit : int
+            Frames fitted on.
+        skipped : iterable of int
+            Positions in `table` of frames that could not be read.
+        """
+        kept = self.run.scores(table, columns, skipped=skipped)
+        self.n_fit, self.n_test = n_fit, len(kept)
+        if detector is not None and getattr(self.given, "save_detector", False):
+            self.run.attach("detector", detector.save)
+        main = main or (detector.main_score if detector is not None else next(iter(columns)))
+        return ScoredFrames(self, kept, tuple(columns), main, detector)
+
+    # ---- what it says
+
+    def figure(self, name: str, figure: Figure, caption: str, *, alt: str) -> None:
+        """Show a figure, numbered and with its caption, and keep it as SVG and PNG.
+
+        Parameters
+        ----------
+        name : str
+            Such as `roc`: cited from `02_padim` as ``{numref}`fig-padim-roc` ``.
+        figure : matplotlib.figure.Figure
+        caption : str
+            One that can be read alone.
+        alt : str
+            What is seen, for who cannot see it.
+
+        Raises
+        ------
+        ParameterError
+            The caption or the alternative text is missing.
+        """
+        if not caption.strip() or len(alt.split()) < 3:
+            raise ParameterError(f"figure {name!r}: give a caption, and an alternative text of some words")
+        svg = self.run.figure(name, figure, caption=caption)
+        plt.close(figure)  # or the notebook would show it again
+        about = {"figure": {"name": figure_label(self.run.name, name), "caption": caption}, "image": {"alt": alt}}
+        display(SVG(data=svg), metadata={"image/svg+xml": {"vadlib": about}})
+
+    def say(self, **values) -> None:
+        """Give the prose a value, as ``{glue:text}`name` ``, at `close`.
+
+        Parameters
+        ----------
+        **values
+            Text, or: `Interval`, fractions (three decimals), whole numbers, and None for what was not measured.
+
+        Raises
+        ------
+        ParameterError
+            A value is none of these, or the chapter is closed.
+        """
+        if self._said is None:
+            raise ParameterError(f"say: {', '.join(values)} come too late; the page got its values from close(...)")
+        self._said |= {name: in_words(value) for name, value in values.items()}
+
+    def close(self, *scored: ScoredFrames, **metrics) -> None:
+        """Write the results folder, whole or not at all, and give the page its values.
+
+        Parameters
+        ----------
+        *scored : ScoredFrames
+            What the chapter is about first: their figures of merit go to `metrics.json`, and its values to the prose.
+        **metrics
+            What else was measured: numbers, text, `Interval`, and lists and mappings of these.
+        """
+        every = {"scores": {}} if scored else {}
+        for frames in reversed(scored):
+            every |= frames.metrics() | {"scores": frames.score_metrics() | every["scores"]}
+        if scored:
+            every["n_fit_frames"] = self.n_fit
+            words = scored[0].words(metrics.get("localisation"))
+            self._said = {name: in_words(value) for name, value in words.items()} | self._said
+        self.run.metrics({**every, **metrics})
+        source = next(iter(self._read.values()), None)
+        about = {} if self.dataset or source is None else {k: source.run[k] for k in ("dataset", "weights")}
+        self.run.record(upstream=sorted(self._read), **about)
+        self.run.save()
+        self.say(**self._page(source))
+        for name, text in self._said.items():
+            glue(name, text, display=False)
+        self._said = None
+
+    def _page(self, source: Results | None) -> dict[str, str]:
+        """The line under the title, and the note on the data where there are data; both of what was read upstream."""
+        profile, dataset = (getattr(self.given, name, None) for name in ("profile", "dataset"))
+        weights = self.networks[0].record if self.networks else None
+        if source is not None:
+            profile, dataset = profile or source.run["parameters"]["profile"], dataset or source.run["dataset"]["name"]
+            weights = weights or source.run.get("weights")
+        named = list(dict.fromkeys(map(network_name, self.networks)))
+        line = chapter_line(
+            profile=profile,
+            dataset=dataset,
+            network=", ".join(named) if len(named) <= MAX_NETWORKS_NAMED else f"{len(named)} networks",
+            n_fit=self.n_fit,
+            n_test=self.n_test,
+            seconds=self.run.seconds,
+            date=self.run.started,
+        )
+        return {"chapter_line": line} | (
+            {"data_note": data_note(dataset, weights, copy=self.dataset)} if dataset else {}
+        )
+
+
+def in_words(value) -> str:
+    """A value as prose has it."""
+    match value:
+        case None:
+            return "not measured"
+        case bool() | str():
+            return str(value)
+        case int() | np.integer():
+            return f"{value:,}"
+        case float() | np.floating() | Interval():
+            return f"{value:.3f}"
+    raise ParameterError(f"say: a {type(value).__name__} has no words; give text")

@@ -1,0 +1,279 @@
+"""Scores of the test frames, and what every chapter shows of them: compositions of `evaluation` and `figures`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from vadlib.data import FrameReader, read_frame
+from vadlib.detectors import Detector
+from vadlib.evaluation import (
+    Interval,
+    auroc_by_group,
+    bootstrap_auroc,
+    bootstrap_difference,
+    bootstrap_mean,
+    bootstrap_roc_band,
+    event_of_frames,
+    extreme_frames,
+    localisation,
+    overlap_coefficient,
+    summarize,
+)
+from vadlib.figures import DETECTOR_COLOURS, NORMAL, densities, density_panels, heatmap_sheet, interval_rows, roc
+from vadlib.report.paper import load_paper_values
+from vadlib.report.tables import table_of_merit
+from vadlib.report.words.common import SCORE_NAMES, against_chance, interval_or_none
+
+if TYPE_CHECKING:
+    from vadlib.report.chapter import Chapter
+
+EXAMPLES = (("hit", 1, True), ("miss", 1, False), ("false alarm", 0, True))
+# Until detectors say it themselves: title, and prefix of its entries in paper_values.yml.
+_SAID = {
+    "Padim": ("PaDiM", "padim"),
+    "GradCamSsim": ("Grad-CAM + SSIM", "gradcam"),
+    "SpadeKnn": ("SPADE", None),
+    "ClipPrototypes": ("Prototypes", "clip"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredFrames:
+    """Scores of the test frames; every interval resamples clips, as often as the chapter's `n_resamples` says.
+
+    Attributes
+    ----------
+    chapter : Chapter
+    table : DataFrame
+        `clip`, `frame`, `label`, `scene`, and one column a score.
+    columns : tuple of str
+        Names of the scores.
+    main : str
+        The one that stands for the rest.
+    detector : Detector or None
+        What the scores are of.
+    """
+
+    chapter: Chapter
+    table: pd.DataFrame
+    columns: tuple[str, ...]
+    main: str
+    detector: Detector | None = None
+
+    def __len__(self) -> int:
+        """Test frames."""
+        return len(self.table)
+
+    @property
+    def title(self) -> str:
+        """The detector's."""
+        return _SAID[type(self.detector).__name__][0] if self.detector else self.main
+
+    @property
+    def colour(self) -> str:
+        """The detector's."""
+        return DETECTOR_COLOURS.get(self.title, NORMAL)
+
+    @property
+    def resampling(self) -> dict:
+        """How intervals are made: `clusters`, `n_resamples`, `seed`."""
+        given = self.chapter.given
+        return {"clusters": self.table["clip"], "n_resamples": given.n_resamples, "seed": given.seed}
+
+    @cached_property
+    def intervals(self) -> dict[str, Interval]:
+        """Each column's AUROC."""
+        labels = self.table["label"]
+        return {name: bootstrap_auroc(labels, self.table[name], **self.resampling) for name in self.columns}
+
+    @cached_property
+    def summaries(self) -> dict[str, dict]:
+        """Each column's other figures of merit."""
+        return {name: summarize(self.table, name) for name in self.columns}
+
+    @cached_property
+    def overlaps(self) -> dict[str, float]:
+        """By column: the share of the area that the densities of normal and anomalous frames have in common."""
+        return {name: overlap_coefficient(self.table["label"], self.table[name]) for name in self.columns}
+
+    @property
+    def overlap(self) -> float:
+        """The main column's."""
+        return self.overlaps[self.main]
+
+    @cached_property
+    def by_kind(self) -> pd.DataFrame:
+        """AUROC of each kind of event, or of each clip where the data set names no events; best first."""
+        events = self.chapter.dataset.events
+        kinds = event_of_frames(self.table, events) if len(events) else self.table["clip"].to_numpy()
+        given = self.chapter.given
+        return auroc_by_group(self.table, self.main, kinds, n_resamples=given.n_resamples, seed=given.seed)
+
+    def difference(self, a: str, b: str) -> Interval:
+        """AUROC of one column minus that of another, on the same resamples."""
+        return bootstrap_difference(self.table["label"], self.table[a], self.table[b], **self.resampling)
+
+    def localise(self, n: int) -> dict[str, Interval] | None:
+        """How often the heatmap points at the anomaly, in `n` anomalous frames; see `localise`."""
+        with self.chapter.stage("localise"):
+            return localise(self.detector, self.chapter, self.table, n=n)
+
+    def merits(self, names: Mapping[str, str] | None = None) -> pd.DataFrame:
+        """Each column's figures of merit, as a table; `names` says what to write for a column."""
+        return table_of_merit(self.intervals, self.summaries, names=names)
+
+    # ---- what is kept, and what is said
+
+    def score_metrics(self) -> dict[str, dict]:
+        """By column, its figures of merit."""
+        return {name: {"micro_auroc_interval": self.intervals[name], **self.summaries[name]} for name in self.columns}
+
+    def metrics(self) -> dict:
+        """What `metrics.json` says of every chapter's scores, under the same names."""
+        found = {
+            **self.summaries[self.main],
+            "main_score": self.main,
+            "micro_auroc_interval": self.intervals[self.main],
+        }
+        if self.detector is None:
+            return found
+        kinds = self.by_kind[["n_frames", "n_clips", "estimate", "low", "high"]].to_dict("index")
+        return found | {
+            "detector": self.title,
+            "overlap": self.overlap,
+            "n_parameters": self.detector.network.n_parameters,
+            "by_kind": {
+                kind: {name: None if pd.isna(value) else value for name, value in row.items()}
+                for kind, row in kinds.items()
+            },
+        }
+
+    def words(self, located: Mapping | None = None) -> dict[str, object]:
+        """What the prose of a chapter says of its scores, by the name to cite."""
+        main, stages = self.intervals[self.main], self.chapter.run.stages
+        words = {
+            "micro_auroc": main,
+            "verdict": against_chance(main),
+            "score_name": SCORE_NAMES.get(self.main, self.main),
+            **{f"auroc_{name}": interval for name, interval in self.intervals.items()},
+        }
+        if self.detector is None:
+            return words
+        best, worst = self.by_kind.iloc[0], self.by_kind.iloc[-1]
+        paper = _SAID[type(self.detector).__name__][1]
+        words |= {
+            "overlap": f"{self.overlap:.0%}",
+            "best_kind": f"{best.name} ({best['estimate']:.3f})",
+            "worst_kind": f"{worst.name} ({worst['estimate']:.3f})",
+            "n_fitted": self.chapter.n_fit,
+            "pointing": interval_or_none(located and located["pointing"]),
+            "pointing_chance": interval_or_none(located and located["mask_share"]),
+        }
+        if paper is not None:
+            words["paper_auroc"] = load_paper_values()[f"{paper}_auroc"].value
+        if {"fit", "score"} <= set(stages):
+            words["fit_seconds"] = f"{stages['fit']['seconds']:.0f}"
+            words["milliseconds"] = f"{1000 * stages['score']['seconds'] / len(self):.0f}"
+        return words
+
+    # ---- figures
+
+    def draw_heatmaps(self, *, label: str, n: int = 3) -> Figure:
+        """The surest hits, worst misses and loudest false alarms under their heatmaps, on one colour scale."""
+        chosen = [
+            extreme_frames(self.table, self.main, label=value, highest=highest, n=n).assign(what=what)
+            for what, value, highest in EXAMPLES
+        ]
+        frames = pd.concat(chosen).drop_duplicates(["clip", "frame"], ignore_index=True)
+        dataset, side = self.chapter.dataset, self.chapter.given.image_size
+        batch = next(iter(FrameReader(dataset, frames, (side, side), len(frames), progress=False)))
+        return heatmap_sheet(
+            [read_frame(dataset, row.clip, row.frame) for row in frames.itertuples()],
+            _heatmaps(self.detector, batch, frames)[np.argsort(batch.rows)],
+            [f"{row.what}: {row.clip}, frame {row.frame}" for row in frames.itertuples()],
+            masks=[dataset.pixel_mask(row.clip, row.frame) for row in frames.itertuples()],
+            label=label,
+        )
+
+    def draw_roc(self, curves: Mapping[str, str] | None = None) -> Figure:
+        """ROC curves with their bands: of the main column, or of `curves`, title to column."""
+        labels = self.table["label"]
+        return roc(
+            {
+                title: (
+                    bootstrap_roc_band(labels, self.table[name], **self.resampling),
+                    self.intervals[name],
+                    DETECTOR_COLOURS[title],
+                )
+                for title, name in (curves or {self.title: self.main}).items()
+            }
+        )
+
+    def draw_densities(self, xlabel: str | None = None, columns: tuple[str, ...] = ()) -> Figure:
+        """The densities of the two classes' scores: of the main column, or a panel for each of `columns`."""
+        labels = self.table["label"].to_numpy()
+        if not columns:
+            return densities(labels, self.table[self.main].to_numpy(), xlabel=xlabel or self.main)
+        return density_panels(
+            {f"{n}: overlap {self.overlaps[n]:.0%}": (labels, self.table[n], f"{n} score") for n in columns}
+        )
+
+    def draw_kinds(self) -> Figure:
+        """`by_kind` as dots with intervals."""
+        notes = [f"{row.n_frames} frames, {row.n_clips} clip(s)" for row in self.by_kind.itertuples()]
+        rows, events = self.by_kind.assign(colour=self.colour, note=notes), self.chapter.dataset.events
+        if "seen_in" in events:
+            seen = events.drop_duplicates("event").set_index("event")["seen_in"]
+            rows.index = [f"{kind} ({seen[kind]})" if kind in seen else kind for kind in rows.index]
+        return interval_rows(rows)
+
+
+def localise(detector: Detector, chapter: Chapter, scores: pd.DataFrame, *, n: int) -> dict[str, Interval] | None:
+    """How often a detector's heatmap points at the anomaly, over anomalous frames drawn at random.
+
+    Returns
+    -------
+    dict of str to Interval, or None
+        ``pixel_auroc``, ``pointing`` and ``mask_share`` (see `localisation`), means over frames with intervals over
+        clips; None where fewer than two clips have a mask.
+    """
+    dataset, seed, size = chapter.dataset, chapter.given.seed, (chapter.given.image_size,) * 2
+    anomalous = scores[scores["label"] == 1]
+    drawn = anomalous.sample(min(n, len(anomalous)), random_state=np.random.default_rng(seed))
+    drawn = drawn.sort_values(["clip", "frame"], ignore_index=True)
+    masks = [dataset.pixel_mask(row.clip, row.frame) for row in drawn.itertuples()]
+    has_mask = np.array([mask is not None and bool(mask.any()) for mask in masks], dtype=bool)
+    drawn = drawn[has_mask].reset_index(drop=True)
+    if drawn["clip"].nunique() < 2:
+        return None
+    masks = [mask for mask, has in zip(masks, has_mask, strict=True) if has]
+    rows = []
+    for batch in chapter.read(drawn, "locating"):
+        truth = np.stack([_to_size(masks[row], size) for row in batch.rows.tolist()])  # (B, H, W)
+        found = localisation(_heatmaps(detector, batch, drawn), truth)
+        rows.append(found.assign(clip=drawn["clip"].to_numpy()[batch.rows]))
+    table = pd.concat(rows, ignore_index=True).dropna()
+    if table["clip"].nunique() < 2:
+        return None
+    return {
+        name: bootstrap_mean(table[name], clusters=table["clip"], seed=seed)
+        for name in ("pixel_auroc", "pointing", "mask_share")
+    }
+
+
+def _heatmaps(detector: Detector, batch, frames: pd.DataFrame) -> np.ndarray:
+    if getattr(detector, "reference", None) == "scene":
+        return detector.heatmap(batch.images, scenes=frames["scene"].to_numpy()[batch.rows])
+    return detector.heatmap(batch.images)
+
+
+def _to_size(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    return cv2.resize(mask.astype(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST).astype(bool)
