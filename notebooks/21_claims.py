@@ -13,15 +13,15 @@ seed = 0  # of the bootstrap
 results_dir = "_build/manual/21_claims"  # folder to write the results to
 
 # %% tags=["remove-output"]
-from vadlib.figures import forest, roc_panels
+from vadlib.figures import forest
 from vadlib.report import Chapter, compare_with_paper, load_paper_values
 from vadlib.report.tables import cost_table, forest_rows, frames_used, pairs_table
 from vadlib.report.words.studies import pairs_sentence
 
 chapter = Chapter("21_claims", globals())
-data, labels_alone = chapter.upstream("01_dataset"), chapter.upstream("22_labels_alone")
 detectors = chapter.detector_results()
-scored = chapter.detector_scores()  # of the frames that all of them scored, a column each
+data, labels_alone = chapter.upstream("01_dataset"), chapter.upstream("22_labels_alone")
+scored = chapter.detector_scores(detectors)  # of the frames that all of them scored, a column each
 paper = load_paper_values()
 
 # %% [markdown]
@@ -66,7 +66,7 @@ cost_table(scored.intervals, detectors, paper)
 # %%
 chapter.figure(
     "roc",
-    roc_panels(scored.roc_curves),
+    scored.draw_roc_panels(),
     "ROC curves (Figure 4 of the paper) on the same test frames, all on one axis and each alone, with 95 % bands from "
     "resampling clips.",
     alt="Panels of ROC curves with bands: all detectors together, then each alone",

@@ -34,7 +34,7 @@ from vadlib.report.study_tables import blind_table, coverage_table, leakage_tabl
 from vadlib.report.tables import rows_of_intervals, stated_lines
 from vadlib.report.words import protocols as words
 from vadlib.report.words.studies import coverage_sentence
-from vadlib.studies.draws import draw_protocols, frames_of_clip, typical_clip
+from vadlib.studies.draws import frames_of_clip, typical_clip
 from vadlib.studies.protocol_audit import blind_columns
 
 chapter = Chapter("22_labels_alone", globals())
@@ -42,9 +42,8 @@ videos = chapter.open_dataset(labels_alone=True)
 table = videos.frame_table()
 test_frames = table[table["split"] == "test"]
 fps = {clip.id: clip.fps for clip in videos.clips}
-counts = {"test_normal": n_test_normal, "test_abnormal": n_test_abnormal, "seed": seed, "n_folds": n_folds}
 stated = stated_aurocs()
-draws = draw_protocols(table, protocols, fit_official=n_fit_frames, fit_each=n_fit_labelled, **counts)
+draws = chapter.draw_protocols(fit_official=n_fit_frames, fit_each=n_fit_labelled)
 
 # %% [markdown]
 # ## Where a detector's frames come from

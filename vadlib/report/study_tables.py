@@ -9,6 +9,7 @@ import pandas as pd
 
 from vadlib.data import Split
 from vadlib.evaluation import Interval
+from vadlib.report.tables import pairs_table
 from vadlib.report.words.protocols import standing_sentence
 
 if TYPE_CHECKING:
@@ -73,6 +74,11 @@ def answers_table(answers: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
     """A row for each question and each source of an answer to it."""
     rows = [(question, source, text) for question, group in answers.items() for source, text in group.items()]
     return pd.DataFrame(rows, columns=["question", "on", "answer"]).style.hide(axis="index")
+
+
+def grouped_pairs_table(comparisons: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """`pairs_table` of all that see the same, under what they see."""
+    return pd.concat({seen: pairs_table(found) for seen, found in comparisons.items()}, names=["what all see"])
 
 
 # ---- certainty and operation

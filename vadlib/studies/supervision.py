@@ -55,3 +55,13 @@ def specs_by_supervision(
             if headed:
                 informed[f"{name} with a head"] = headed
     return {NOBODY: without, SAME_FOR_ALL: informed}
+
+
+def without_labels(by_supervision: Mapping[str, Mapping[str, DetectorSpec]]) -> dict[str, str]:
+    """By what sees labels (of `specs_by_supervision`): the same detector where nobody sees any."""
+    return {
+        name: other
+        for name, spec in by_supervision[SAME_FOR_ALL].items()
+        for other, plain in by_supervision[NOBODY].items()
+        if catalogue.entry(plain.detector).cls is catalogue.entry(spec.detector).cls
+    }

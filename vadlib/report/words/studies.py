@@ -53,6 +53,16 @@ def padding_sentence(processing: Mapping[str, Mapping]) -> str:
     return f"{most}: {processing[most]['padded']:.3f} padded, {without}"
 
 
+def operation_sentence(costs: Mapping[str, Mapping]) -> str:
+    """How often the detector that calls least for nothing does so (of `operating_costs`)."""
+    least = min(costs, key=lambda name: costs[name]["false_alarms_per_hour"])
+    found = costs[least]
+    return (
+        f"Where {found['recall']:.0%} of the anomalous frames are to be found, {least} is the one with the fewest false "
+        f"alarms, {found['false_alarms_per_hour']:.0f} in an hour of normal video."
+    )
+
+
 # ---- the same labels for all
 
 
