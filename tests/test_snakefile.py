@@ -24,7 +24,7 @@ LAST = {"91_provenance", "90_recorded", "book"}  # the run table, and which reco
 def finished(project_root, tmp_path_factory):
     """A copy of the project in which every output of the demo is there and newer than what it is made from."""
     root = tmp_path_factory.mktemp("project")
-    for name in ("book", "notebooks", "vadlib"):
+    for name in ("book", "notebooks", "vadlib", "synthcampus"):
         shutil.copytree(project_root / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Snakefile", "_config.yml", "_toc.yml", "pyproject.toml"):
         shutil.copy(project_root / name, root)

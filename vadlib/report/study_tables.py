@@ -101,13 +101,12 @@ def units_table(units: Mapping[str, Mapping], seeds: Mapping[str, Mapping]) -> p
     rows = {}
     for name, found in units.items():
         spread = seeds.get(name)
+        moved = f"{spread['low']:.3f} to {spread['high']:.3f} ({len(spread['estimates'])} seeds)" if spread else ""
         rows[name] = {
             "frames (DeLong)": f"{found['frames']:.3f}",
             "clips": f"{found['clips']:.3f}" if found["clips"] else "too few",
             "scenes": f"{found['scenes']:.3f}" if found["scenes"] else "too few scenes",
-            "seeds, lowest to highest": f"{spread['low']:.3f} to {spread['high']:.3f} ({len(spread['estimates'])} seeds)"
-            if spread
-            else "no draw, or not varied",
+            "seeds, lowest to highest": moved or "no draw, or not varied",
         }
     return pd.DataFrame.from_dict(rows, orient="index")
 

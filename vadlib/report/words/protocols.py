@@ -62,8 +62,8 @@ def memory_sentence(by_protocol: Mapping[str, Interval], value: float) -> str:
     if not worth:
         return ""
     return (
-        f"The label of the nearest fit frame in time is worth {', '.join(worth)}; where clips or scenes are apart there "
-        "is none in the clip, and it is the scene's rate among the fit frames, or that of all."
+        f"The label of the nearest fit frame in time is worth {', '.join(worth)}; where clips or scenes are apart "
+        "there is none in the clip, and it is the scene's rate among the fit frames, or that of all."
     )
 
 
@@ -229,7 +229,7 @@ def audit_answers(
 
 
 def audit_sentences(found: Mapping, protocol: str) -> dict[str, str]:
-    """What ``23_protocols`` says of its metrics, by the name to cite; `protocol` is what the others are held against."""
+    """What ``23_protocols`` says of its metrics, by the name to cite; the others are held against `protocol`."""
     ours, against = found["by_protocol"], found["against"]
     comparison, within = comparison_sentence(found["comparisons"]), found["within_folds"].get("Prototypes")
     reused, apart = (ours.get(name, {}).get("Prototypes") for name in ("reused-frames", protocol))

@@ -9,7 +9,6 @@ import pandas as pd
 from vadlib.evaluation import Interval
 from vadlib.studies.supervision import NOBODY, SAME_FOR_ALL
 
-
 # ---- certainty
 
 
@@ -28,14 +27,12 @@ def coverage_sentence(simulated: pd.DataFrame) -> str:
 
 def intervals_sentence(simulated: pd.DataFrame, shaped_like: str) -> str:
     """The same for the interval in use, the plain percentile interval and DeLong's."""
-    studentized, percentile, delong = (
-        "{:.1%} to {:.1%}".format(*shares.agg(["min", "max"]))
-        for shares in (simulated.loc[simulated["method"] == name, "coverage"] for name in ("studentized", "percentile", "delong"))
-    )
+    shares = {name: group["coverage"].agg(["min", "max"]) for name, group in simulated.groupby("method")}
+    held = {name: f"{low:.1%} to {high:.1%}" for name, (low, high) in shares.items()}
     return (
         f"Does a 95 % interval hold the truth 95 times in 100? Simulated on clips shaped like {shaped_like}: over the "
-        f"designs below the interval in use holds it in {studentized} of the data sets, the plain percentile interval "
-        f"in {percentile}, and DeLong's in {delong} (standard error of such a share: up to "
+        f"designs below the interval in use holds it in {held['studentized']} of the data sets, the plain percentile "
+        f"interval in {held['percentile']}, and DeLong's in {held['delong']} (standard error of such a share: up to "
         f"{simulated['standard_error'].max():.1%})."
     )
 
@@ -58,8 +55,8 @@ def operation_sentence(costs: Mapping[str, Mapping]) -> str:
     least = min(costs, key=lambda name: costs[name]["false_alarms_per_hour"])
     found = costs[least]
     return (
-        f"Where {found['recall']:.0%} of the anomalous frames are to be found, {least} is the one with the fewest false "
-        f"alarms, {found['false_alarms_per_hour']:.0f} in an hour of normal video."
+        f"Where {found['recall']:.0%} of the anomalous frames are to be found, {least} is the one with the fewest "
+        f"false alarms, {found['false_alarms_per_hour']:.0f} in an hour of normal video."
     )
 
 
@@ -101,7 +98,7 @@ def prototypes_sentence(
 
 
 def _relations(ours: str, comparisons: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
-    """Which scores are surely lower than ours, which surely higher, which cannot be told from it; widest apart first."""
+    """Which scores are surely lower than ours, which surely higher, which cannot be told apart; widest first."""
     above, below, rest = [], [], []
     for row in comparisons.sort_values("estimate", key=abs, ascending=False, kind="stable").itertuples():
         if ours in (row.a, row.b):

@@ -220,7 +220,7 @@
   window.vadlibClip = async (index, [changed, heat]) => {
     const clip = clips[index];
     try {
-      const unpacked = await FalseAlarmTarget.all([changed, ...heat].map((text) => text && inflate(bytes(text))));
+      const unpacked = await Promise.all([changed, ...heat].map((text) => text && inflate(bytes(text))));
       if (state.clip !== clip) return;
       media.changed = blocksOf(clip, unpacked[0]);
       media.heat = unpacked.slice(1).map((values, d) => values && undoDifferences(values, clip.heat[d]));
