@@ -105,11 +105,6 @@ class Experiment:
         return dict(self._parameters)
 
     @property
-    def parameters(self) -> dict:
-        """Every parameter of the run."""
-        return dict(self._parameters)
-
-    @property
     def started(self) -> str:
         """When it began: ISO 8601, UTC."""
         return self._started.isoformat(timespec="seconds")
