@@ -101,7 +101,7 @@ def test_a_wrong_entry_is_named(tmp_path, entry, message):
 
 PAPER_NUMBERS = {  # typed from the paper a second time
     "padim_auroc": 0.603,
-    "gradcam_ssim_auroc": 0.509,
+    "gradcam_auroc": 0.509,
     "clip_auroc": 0.797,
     "n_train_videos": 330,
     "n_test_videos": 107,
@@ -109,11 +109,11 @@ PAPER_NUMBERS = {  # typed from the paper a second time
     "n_selected_frames": 8_000,
     "n_selected_per_class": 4_000,
     "padim_training_frames": 2_000,
-    "gradcam_ssim_training_frames": 100,
+    "gradcam_training_frames": 100,
     "clip_training_frames": 4_000,
     "clip_training_frames_per_class": 2_000,
     "padim_test_frames": 8_000,
-    "gradcam_ssim_test_frames": 8_000,
+    "gradcam_test_frames": 8_000,
     "clip_test_frames": 8_000,
     "padim_dimensions": 300,
     "clip_prototypes": 100,

@@ -9,7 +9,7 @@ import pandas as pd
 from vadlib.detectors import catalogue
 from vadlib.evaluation import Interval
 from vadlib.figures import BLIND
-from vadlib.report.paper import PaperValue
+from vadlib.report.paper import PaperValue, load_paper_values
 from vadlib.report.words.protocols import interval_of
 from vadlib.runs.results import Results
 from vadlib.studies.protocol_audit import nearest_label_column
@@ -102,6 +102,28 @@ def stated_lines(stated: Mapping[str, float]) -> dict[str, tuple[float, str]]:
 
 
 # ---- the paper's tables
+
+
+def frame_counts(table: pd.DataFrame) -> pd.DataFrame:
+    """Videos and frames of both splits: as the paper states them, as ShanghaiTech counts them, and as they are here.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A data set's frame table.
+    """
+    paper = {name: entry.value for name, entry in load_paper_values().items()}
+    train, test = table[table["split"] == "train"], table[table["split"] == "test"]
+    stated = [f"{paper['n_train_videos']:,}", f"{paper['n_test_videos']:,}"]
+    here = [train["clip"].nunique(), test["clip"].nunique(), len(train), len(test), int(test["label"].sum())]
+    return pd.DataFrame(
+        {
+            "the paper": [*stated, f"{paper['n_extracted_frames']:,}, given as the total", "", ""],
+            "official count, ShanghaiTech": ["330", "107", "274,515", "40,791", "17,326"],
+            "here": [f"{count:,}" for count in here],
+        },
+        index=["training videos", "test videos", "training frames", "test frames", "anomalous test frames"],
+    )
 
 
 def forest_rows(
