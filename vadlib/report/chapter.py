@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from types import SimpleNamespace
 
@@ -26,10 +26,13 @@ from vadlib.report.paper import load_paper_values
 from vadlib.report.scored import ScoredFrames
 from vadlib.report.words.common import chapter_line, data_note, network_name
 from vadlib.runs.experiment import Experiment
-from vadlib.runs.results import Results, load_results
+from vadlib.runs.results import Results, join_scores, load_results
 from vadlib.storage import project_path
+from vadlib.studies.draws import ProtocolDraws, draw_protocols
+from vadlib.studies.runner import DetectorRunner
 
 MAX_NETWORKS_NAMED = 3
+ROLES = ("backbone", "classifier", "embedder")  # parameters that name networks; the first is the one recorded
 
 
 class Chapter:
@@ -72,6 +75,7 @@ class Chapter:
         self.networks: list[FeatureNetwork] = []
         self.n_fit = self.n_test = 0
         self._read: dict[str, Results] = {}
+        self._runner: DetectorRunner | None = None
         self._said: dict[str, str] | None = {
             key: f"{value:g}" if isinstance(value, float) else in_words(value)
             for key, value in vars(self.given).items()
@@ -135,6 +139,35 @@ class Chapter:
             given.seed,
             n_folds=getattr(given, "n_folds", 5),
         )
+
+    def draw_protocols(self, *, fit_official: int, fit_each: int) -> ProtocolDraws:
+        """As `studies.draws.draw_protocols`, by the parameters `protocols`, `n_test_*`, `seed` and `n_folds`."""
+        given = self.given
+        return draw_protocols(
+            self.dataset.frame_table(),
+            given.protocols,
+            fit_official=fit_official,
+            fit_each=fit_each,
+            test_normal=given.n_test_normal,
+            test_abnormal=given.n_test_abnormal,
+            seed=given.seed,
+            n_folds=given.n_folds,
+        )
+
+    def runner(self, normal: Split, labelled: Split, others: Iterable[Split] = ()) -> DetectorRunner:
+        """Many detectors under one reading of the frames; the networks they take are recorded at `close`."""
+        given = self.given
+        self._runner = DetectorRunner(
+            self.dataset,
+            normal,
+            labelled,
+            others=list(others),
+            batch_size=given.batch_size,
+            seed=given.seed,
+            device=given.device,
+            skip_unreadable=given.skip_unreadable,
+        )
+        return self._runner
 
     def open_network(self, name: str) -> FeatureNetwork:
         """A network by architecture and weights, such as `resnet18:imagenet`; recorded, and named under the title.
@@ -236,6 +269,12 @@ class Chapter:
         main = main or (detector.main_score if detector is not None else next(iter(columns)))
         return ScoredFrames(self, kept, tuple(columns), main, detector)
 
+    def detector_scores(self, detectors: Mapping[str, Results]) -> ScoredFrames:
+        """Scores as the detectors' own chapters have them, a column each, of the frames that all of them scored."""
+        table, titles = join_scores(detectors.values())
+        kept = self.run.scores(table, {title: table[title] for title in titles})
+        return ScoredFrames(self, kept, titles, titles[0])
+
     # ---- what it says
 
     def figure(self, name: str, figure: Figure, caption: str, *, alt: str) -> None:
@@ -298,6 +337,10 @@ class Chapter:
             words = scored[0].words(metrics.get("localisation"))
             self._said = {name: in_words(value) for name, value in words.items()} | self._said
         self.run.metrics({**every, **metrics})
+        if self._runner is not None:
+            roles = [getattr(self.given, role, None) for role in ROLES]
+            for name in sorted(self._runner.networks, key=lambda name: roles.index(name) if name in roles else -1):
+                self.record_network(self._runner.networks[name])
         source = next(iter(self._read.values()), None)
         about = {} if self.dataset or source is None else {k: source.run[k] for k in ("dataset", "weights")}
         self.run.record(upstream=sorted(self._read), **about)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from vadlib.data import FrameReader, read_frame
-from vadlib.detectors import Detector
+from vadlib.detectors import Detector, catalogue
 from vadlib.evaluation import (
     Interval,
     auroc_by_group,
@@ -21,13 +21,14 @@ from vadlib.evaluation import (
     bootstrap_difference,
     bootstrap_mean,
     bootstrap_roc_band,
+    compare_all,
     event_of_frames,
     extreme_frames,
     localisation,
     overlap_coefficient,
     summarize,
 )
-from vadlib.figures import DETECTOR_COLOURS, NORMAL, densities, density_panels, heatmap_sheet, interval_rows, roc
+from vadlib.figures import DETECTOR_COLOURS, NORMAL, densities, density_panels, heatmap_sheet, interval_rows, roc, roc_panels
 from vadlib.report.paper import load_paper_values
 from vadlib.report.tables import table_of_merit
 from vadlib.report.words.common import SCORE_NAMES, against_chance, interval_or_none
@@ -35,6 +36,7 @@ from vadlib.report.words.common import SCORE_NAMES, against_chance, interval_or_
 if TYPE_CHECKING:
     from vadlib.report.chapter import Chapter
 
+LEAST_RESAMPLES, RESAMPLES_A_PAIR = 1000, 20  # fewer cannot reach a verdict over many pairs
 EXAMPLES = (("hit", 1, True), ("miss", 1, False), ("false alarm", 0, True))
 # Until detectors say it themselves: title, and prefix of its entries in paper_values.yml.
 _SAID = {
@@ -121,6 +123,14 @@ class ScoredFrames:
         """AUROC of one column minus that of another, on the same resamples."""
         return bootstrap_difference(self.table["label"], self.table[a], self.table[b], **self.resampling)
 
+    def compare(self, columns: Collection[str] | None = None) -> pd.DataFrame:
+        """Every pair of some columns, or of all, on the same resamples (see `compare_all`)."""
+        columns = list(columns or self.columns)
+        n_pairs = len(columns) * (len(columns) - 1) // 2
+        enough = max(self.chapter.given.n_resamples, LEAST_RESAMPLES, RESAMPLES_A_PAIR * n_pairs)
+        scores = {name: self.table[name] for name in columns}
+        return compare_all(self.table["label"], scores, **{**self.resampling, "n_resamples": enough})
+
     def localise(self, n: int) -> dict[str, Interval] | None:
         """How often the heatmap points at the anomaly, in `n` anomalous frames; see `localise`."""
         with self.chapter.stage("localise"):
@@ -148,6 +158,7 @@ class ScoredFrames:
         kinds = self.by_kind[["n_frames", "n_clips", "estimate", "low", "high"]].to_dict("index")
         return found | {
             "detector": self.title,
+            "detectors": {self.title: self.main},
             "overlap": self.overlap,
             "n_parameters": self.detector.network.n_parameters,
             "by_kind": {
@@ -205,17 +216,22 @@ class ScoredFrames:
 
     def draw_roc(self, curves: Mapping[str, str] | None = None) -> Figure:
         """ROC curves with their bands: of the main column, or of `curves`, title to column."""
+        return roc(self._roc_curves(curves or {self.title: self.main}))
+
+    def draw_roc_panels(self) -> Figure:
+        """The ROC curves of all columns, which are detectors' titles: all on one axis, then each alone."""
+        return roc_panels(self._roc_curves({title: title for title in self.columns}))
+
+    def _roc_curves(self, curves: Mapping[str, str]) -> dict[str, tuple]:
         labels = self.table["label"]
-        return roc(
-            {
-                title: (
-                    bootstrap_roc_band(labels, self.table[name], **self.resampling),
-                    self.intervals[name],
-                    DETECTOR_COLOURS[title],
-                )
-                for title, name in (curves or {self.title: self.main}).items()
-            }
-        )
+        return {
+            title: (
+                bootstrap_roc_band(labels, self.table[name], **self.resampling),
+                self.intervals[name],
+                catalogue.entry(title).colour,
+            )
+            for title, name in curves.items()
+        }
 
     def draw_densities(self, xlabel: str | None = None, columns: tuple[str, ...] = ()) -> Figure:
         """The densities of the two classes' scores: of the main column, or a panel for each of `columns`."""
