@@ -89,4 +89,4 @@ def test_nobody_but_the_command_line_knows_synthcampus():
             for line in path.read_text().splitlines()
         )
     ]
-    assert users == ["vadlib.cli", "vadlib.studies.networks"]
+    assert users == ["vadlib.cli"]
