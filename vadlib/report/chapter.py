@@ -218,6 +218,11 @@ class Chapter:
         names = read_contents(getattr(self.given, "only", None)).detector_chapters(self.run.name)
         return {found.metrics["detector"]: found for found in map(self.upstream, names)}
 
+    def all_results(self) -> dict[str, Results]:
+        """The results of every other chapter of this book, by its name, in the book's order."""
+        names = read_contents(getattr(self.given, "only", None)).upstream(self.run.name)
+        return {name: self.upstream(name) for name in names}
+
     # ---- what it does
 
     def stage(self, name: str) -> AbstractContextManager:
