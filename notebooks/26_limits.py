@@ -17,9 +17,10 @@ results_dir = "_build/manual/26_limits"  # folder to write the results to
 
 # %% tags=["remove-output"]
 from vadlib.data import FrameReader
-from vadlib.figures import score_by_factor
+from vadlib.detectors import catalogue
+from vadlib.figures import interval_rows, score_by_factor
 from vadlib.report import Chapter, load_paper_values
-from vadlib.report.study_tables import draw_by_visibility
+from vadlib.report.study_tables import visibility_rows
 from vadlib.report.tables import whole_workload
 from vadlib.report.words.studies import motion_sentence, scene_cost_sentence
 from vadlib.studies.limits import auroc_by_visibility, auroc_pooled_and_by_scene, brightness_of_frames, influences
@@ -41,7 +42,7 @@ scores, detectors = scored.table.copy(), scored.columns
 by_visibility = auroc_by_visibility(scores, detectors, videos.events, n_resamples=n_resamples, seed=seed)
 chapter.figure(
     "motion",
-    draw_by_visibility(by_visibility),
+    interval_rows(visibility_rows(by_visibility)),
     "AUROC of each detector for anomalies of appearance and for anomalies of motion alone, each against all normal "
     "frames; all anomalous frames together where the data set does not name its events. Lines: 95 % intervals over clips.",
     alt="Dots with intervals: AUROC of each detector for anomalies of appearance and of motion",
@@ -74,7 +75,7 @@ factors.style.format("{:.2f}")
 # %%
 chapter.figure(
     "scenes",
-    score_by_factor({name: (normal[name], normal["scene"], results[name].metrics["colour"]) for name in detectors}),
+    score_by_factor({name: (normal[name], normal["scene"], catalogue.entry(name).colour) for name in detectors}),
     "Scores of normal frames in each scene, in standard deviations from the mean of all normal frames. Boxes: quartiles; "
     "whiskers: 5 % and 95 %.",
     alt="Box plots of normal scores by scene, a panel a detector",
@@ -106,10 +107,10 @@ chapter.say(
     motion_sentence=motion_sentence(gaps),
     scene_cost=scene_cost_sentence(scenes),
     workload_minutes=f"{minutes:.0f}",
-    device=chapter.device,
+    device=next(iter(results.values())).run["device"],
 )
 chapter.close(
-    by_group={name: found.drop(columns="colour", errors="ignore") for name, found in by_visibility.items()},
+    by_group=by_visibility,
     appearance_minus_motion=gaps,
     factors=factors,
     scenes=scenes,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from vadlib.data import Split
+from vadlib.detectors import catalogue
 from vadlib.evaluation import Interval
 from vadlib.report.tables import pairs_table
 from vadlib.report.words.protocols import standing_sentence
@@ -131,3 +132,19 @@ def operation_table(costs: Mapping[str, Mapping], prevalence: float) -> pd.DataF
             for name, found in costs.items()
         }
     ).T
+
+
+# ---- limits
+
+
+def visibility_rows(by_visibility: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """For `vadlib.figures.interval_rows`: a row for each detector and group of `auroc_by_visibility`."""
+    return pd.concat(
+        [
+            found.set_index(f"{name}: " + found.index).assign(
+                colour=catalogue.entry(name).colour,
+                note=[f"{row.n_frames} frames, {row.n_clips} clips" for row in found.itertuples()],
+            )
+            for name, found in by_visibility.items()
+        ]
+    )

@@ -112,3 +112,23 @@ def _relations(ours: str, comparisons: pd.DataFrame) -> tuple[list[str], list[st
 
 def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+# ---- limits
+
+
+def motion_sentence(gaps: Mapping[str, float]) -> str:
+    """What each detector loses where an anomaly shows in its motion alone (the AUROC that it has more for appearance)."""
+    if not gaps:
+        return "motion cannot be told from appearance, because its events are not named; the demo's are."
+    words = "; ".join(f"{name} {gap:+.3f}" for name, gap in gaps.items())
+    return f"the AUROC for anomalies of appearance minus that for anomalies of motion alone is: {words}."
+
+
+def scene_cost_sentence(scenes: pd.DataFrame) -> str:
+    """What pooling all scenes costs each detector (of `auroc_pooled_and_by_scene`)."""
+    words = [
+        f"{name} {row['all frames pooled']:.3f} pooled, {row['mean of the scenes']:.3f} by scene"
+        for name, row in scenes.dropna().iterrows()
+    ]
+    return "; ".join(words) or "not measured: no scene has both classes"
