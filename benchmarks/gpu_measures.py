@@ -206,7 +206,7 @@ def speed(name: str, sizes: Sizes, device: str, batch: int, pool: torch.Tensor) 
     found["score"] = with_peak(
         lambda: rates(lambda: detector.score_columns(reader), reader.n_frames, sizes.repeats, device), device
     )
-    if hasattr(detector, "heatmap"):
+    if detector.heat_label:
         images = pool[: min(32, batch)]
         found["heatmap"] = with_peak(
             lambda: rates(lambda: detector.heatmap(images), len(images), repeats, device), device

@@ -15,6 +15,7 @@ from vadlib.networks import FeatureNetwork, WeightsRecord
 class ArrayBatch:
     images: torch.Tensor
     rows: np.ndarray
+    scenes: np.ndarray | None = None
 
 
 class ArrayReader:

@@ -7,7 +7,7 @@ import torch
 from vadlib.detectors.gradcam import raw_grad_cam
 from vadlib.errors import ParameterError
 from vadlib.networks import resnet18
-from vadlib.studies.cached_network import CachedNetwork
+from vadlib.studies.memory import CachedNetwork
 
 LAYERS = ["layer1", "layer3"]
 

@@ -235,7 +235,8 @@ def _scored_batches(
         images = batch.images
         if size != run.size:
             images = torch.from_numpy(np.stack([resize(picture, run.size) for picture in pictures])).permute(0, 3, 1, 2)
-        scores, heat = scores_and_heatmaps(run.detector, images, scene=options.scene, heatmaps=heatmaps)
+        batch = batch._replace(images=images)
+        scores, heat = scores_and_heatmaps(run.detector, batch, scene=options.scene, heatmaps=heatmaps)
         if options.score not in scores:
             raise ParameterError(f"score: one of {', '.join(scores)} is expected, not {options.score!r}.")
         yield _Scored(batch.rows, pictures, scores, heat)

@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 
 from vadlib.data import VideoDataset
+from vadlib.detectors import LearnsFrom, catalogue
 from vadlib.errors import WeightsError
 from vadlib.evaluation import Interval, auroc_by_group, event_of_frames
 from vadlib.networks.weights import at_hand
 from vadlib.studies.runner import DetectorRunner, DetectorSpec, compare_trials
-
-OWN_NETWORK = ("PaDiM", "Grad-CAM + SSIM", "SPADE")  # detectors that read layers; the prototypes read embeddings
 
 
 def network_trials(
@@ -30,9 +29,9 @@ def network_trials(
     ----------
     trials : DetectorRunner
     networks : iterable of str
-        ``ARCHITECTURE:WEIGHTS``, for PaDiM, Grad-CAM + SSIM and SPADE.
+        ``ARCHITECTURE:WEIGHTS``, for detectors that read layers or a classifier.
     embedders : iterable of str
-        Likewise, for the prototypes.
+        Likewise, for detectors that read embeddings.
     image_size : int
     options : mapping of str to mapping
         Of the detectors, by name.
@@ -46,8 +45,13 @@ def network_trials(
     """
     wanted: dict[str, DetectorSpec] = {}
     left_out: dict[str, str] = {}
-    pairs = [(detector, network) for detector in OWN_NETWORK for network in networks]
-    pairs += [("Prototypes", network) for network in embedders]
+    networks = list(networks)
+    taken = {"embedder": list(embedders), None: []}
+    pairs = [
+        (entry.title, network)
+        for entry in catalogue.entries(learns_from=set(LearnsFrom) - {LearnsFrom.NOTHING}, variants=False)
+        for network in taken.get(entry.cls.network, networks)
+    ]
     for detector, network in dict.fromkeys(pairs):
         if not at_hand(*network.split(":", 1)):
             left_out[network] = "not on this machine; the command vadlib weights says how to get it"

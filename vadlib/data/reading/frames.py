@@ -23,6 +23,7 @@ from vadlib.data.progress import progress_bar
 from vadlib.data.reading import videos
 from vadlib.data.reading.prefetch import prefetch
 from vadlib.errors import ParameterError, UnreadableError
+from vadlib.frame_times import seconds
 
 FILES_PER_JOB = 64  # of a folder of frames: several threads can then share one long clip
 BYTES_AHEAD = 4 * 2**20  # decoded pictures that wait, a job
@@ -38,11 +39,17 @@ class Batch(NamedTuple):
     rows : int64 (B,)
         Positions in the reader's table.
     labels : int8 (B,)
+    scenes : str (B,) or None
+        Cameras, where the table names them.
+    seconds : float64 (B,) or None
+        When the frames begin, from their clips' starts.
     """
 
     images: torch.Tensor
     rows: np.ndarray
     labels: np.ndarray
+    scenes: np.ndarray | None = None
+    seconds: np.ndarray | None = None
 
 
 class FrameReader:
@@ -165,7 +172,11 @@ class FrameReader:
     def _batch(self, images: np.ndarray, rows: list[int]) -> Batch:
         positions = np.array(rows, np.int64)
         channels_first = torch.from_numpy(images[: len(rows)]).permute(0, 3, 1, 2)  # (B, 3, H, W), nothing copied
-        return Batch(channels_first, positions, self.table["label"].to_numpy(np.int8)[positions])
+        part = self.table.iloc[positions]
+        scenes = part["scene"].to_numpy(str) if "scene" in part else None
+        fps = [self.dataset.clip(clip).fps for clip in part["clip"]]
+        begin = [float(seconds(rate, frame)) for rate, frame in zip(fps, part["frame"], strict=True)]
+        return Batch(channels_first, positions, part["label"].to_numpy(np.int8), scenes, np.array(begin))
 
     def _skip(self, error: UnreadableError, row: int, skipped: list[int]) -> None:
         if not self.skip_unreadable:
