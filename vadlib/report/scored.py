@@ -28,7 +28,16 @@ from vadlib.evaluation import (
     overlap_coefficient,
     summarize,
 )
-from vadlib.figures import DETECTOR_COLOURS, NORMAL, densities, density_panels, heatmap_sheet, interval_rows, roc, roc_panels
+from vadlib.figures import (
+    DETECTOR_COLOURS,
+    NORMAL,
+    densities,
+    density_panels,
+    heatmap_sheet,
+    interval_rows,
+    roc,
+    roc_panels,
+)
 from vadlib.report.paper import load_paper_values
 from vadlib.report.tables import table_of_merit
 from vadlib.report.words.common import SCORE_NAMES, against_chance, interval_or_none

@@ -126,7 +126,10 @@ def forest_rows(
     entries, others = [], []
     for title, interval in intervals.items():
         colour, found = catalogue.entry(title).colour, detectors.get(title)
-        stated, by_protocol = paper.get(f"{_paper_of(title)}_auroc"), found.metrics.get("by_protocol", {}) if found else {}
+        stated, by_protocol = (
+            paper.get(f"{_paper_of(title)}_auroc"),
+            found.metrics.get("by_protocol", {}) if found else {},
+        )
         protocol = found.run["parameters"]["protocol"] if by_protocol else ""
         entries.append((title, protocol, interval, colour, stated.value if stated else None))
         others += [

@@ -186,7 +186,9 @@ def spread_over_seeds(
     resampling = {"clusters": tested["clip"], "n_resamples": n_resamples, "seed": seed}
     return {
         name: auroc_over_seeds(
-            tested["label"], {value: column.loc[tested.index].to_numpy() for value, column in group.items()}, **resampling
+            tested["label"],
+            {value: column.loc[tested.index].to_numpy() for value, column in group.items()},
+            **resampling,
         )
         for name, group in by_seed.items()
     }
