@@ -11,19 +11,9 @@ profile = "demo"  # the row of notebooks/profiles that this run belongs to
 dataset = "synthcampus"  # name of the data set
 dataset_root = "_build/demo/data"  # its folder
 backbone = "resnet18:bundled"  # network of PaDiM in this report, which layers and sizes are tried on
-compared_networks = [  # under detectors that read layers; what is not on this machine is left out, and named
-    "resnet18:random",
-    "resnet18:bundled",
-    "resnet18:imagenet",
-    "efficientnet_lite0:imagenet",
-]
-compared_embedders = [  # under detectors that read embeddings, likewise
-    "clip_vision:random",
-    "clip_vision:bundled",
-    "clip_vision:openai",
-    "resnet18:bundled",
-    "efficientnet_lite0:imagenet",
-]
+compared_networks = ["resnet18:random", "resnet18:bundled", "resnet18:imagenet"]  # where layers are read
+compared_embedders = ["clip_vision:random", "clip_vision:bundled", "clip_vision:openai"]  # where embeddings are read
+compared_everywhere = ["resnet18:bundled", "efficientnet_lite0:imagenet"]  # what is not on this machine is named
 compared_layers = ["layer1", "layer2", "layer3", "layer1 layer2 layer3"]  # that PaDiM reads (paper: the last)
 compared_sizes = [112, 224]  # pixels, height and width of PaDiM's frames (paper: 224)
 image_size = 224  # pixels, where the size is not what is compared
@@ -64,7 +54,8 @@ videos = chapter.open_dataset()
 normal = chapter.draw("official-split", fit_normal=n_fit_frames)
 labelled = chapter.draw("disjoint-clips", fit_normal=n_fit_labelled, fit_abnormal=n_fit_labelled)
 runner = chapter.runner(normal, labelled)
-taken = {"embedder": compared_embedders, "backbone": [backbone, *compared_networks]}
+taken = {"backbone": [backbone, *compared_networks], "embedder": compared_embedders}
+taken = {role: [*names, *compared_everywhere] for role, names in taken.items()}
 by_network, left_out = network_trials(runner, taken, image_size, vars(chapter.given))
 own = by_network[f"PaDiM, {backbone}"]
 by_layers, by_size = layer_trials(own, compared_layers), size_trials(own, compared_sizes)

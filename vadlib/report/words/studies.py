@@ -120,7 +120,7 @@ def _listed(names: list[str]) -> str:
 
 
 def motion_sentence(gaps: Mapping[str, float]) -> str:
-    """What each detector loses where an anomaly shows in its motion alone (AUROC for appearance less that for motion)."""
+    """What each detector loses where an anomaly shows in its motion alone (AUROC for appearance minus that)."""
     if not gaps:
         return "motion cannot be told from appearance, because its events are not named; the demo's are."
     words = "; ".join(f"{name} {gap:+.3f}" for name, gap in gaps.items())
