@@ -29,7 +29,7 @@ from vadlib.runs.results import Results, join_scores, load_results
 from vadlib.storage import project_path
 from vadlib.studies.cross_fit import frames_of
 from vadlib.studies.draws import ProtocolDraws, draw_protocols
-from vadlib.studies.runner import DetectorRunner
+from vadlib.studies.runner import DetectorRunner, DetectorSpec, main_scores
 
 MAX_NETWORKS_NAMED = 3
 N_TIMED = 96  # frames: some seconds' work
@@ -297,6 +297,14 @@ class Chapter:
         table, titles = join_scores(detectors.values())
         kept = self.run.scores(table, {title: table[title] for title in titles})
         return ScoredFrames(self, kept, titles, titles[0])
+
+    def run_specs(self, specs: Mapping[str, DetectorSpec]) -> ScoredFrames:
+        """The main score of every detector as specified, by the `runner`; frames that one could not read are left out."""
+        found = main_scores(specs, self._runner.run(specs))
+        readable = np.logical_and.reduce([np.isfinite(values) for values in found.values()])
+        return self.scores(
+            self._runner.tested, found, n_fit=len(self._runner.normal.fit), skipped=np.flatnonzero(~readable)
+        )
 
     # ---- what it says
 

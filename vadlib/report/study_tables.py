@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from vadlib.data import Split
+from vadlib.detectors import catalogue
 from vadlib.evaluation import Interval
 from vadlib.report.tables import pairs_table
 from vadlib.report.words.protocols import standing_sentence
 
 if TYPE_CHECKING:
     from vadlib.report.scored import ScoredFrames
+    from vadlib.studies.runner import DetectorRunner, DetectorSpec
 
 PROCESSING = {
     "micro": "all frames pooled",
@@ -130,3 +132,43 @@ def operation_table(costs: Mapping[str, Mapping], prevalence: float) -> pd.DataF
             for name, found in costs.items()
         }
     ).T
+
+
+# ---- limits
+
+
+def visibility_rows(by_visibility: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """For `vadlib.figures.interval_rows`: a row for each detector and group of `auroc_by_visibility`."""
+    return pd.concat(
+        [
+            found.set_index(f"{name}: " + found.index).assign(
+                colour=catalogue.entry(name).colour,
+                note=[f"{row.n_frames} frames, {row.n_clips} clips" for row in found.itertuples()],
+            )
+            for name, found in by_visibility.items()
+        ]
+    )
+
+
+# ---- networks
+
+
+def merit_rows(merit: pd.DataFrame, specs: Mapping[str, DetectorSpec]) -> pd.DataFrame:
+    """For `vadlib.figures.interval_rows`: a row for each trial of `compare_trials`."""
+    return merit.assign(
+        colour=[catalogue.entry(specs[name].detector).colour for name in merit.index],
+        note=[f"{value:.3f}" for value in merit["estimate"]],
+    )
+
+
+def networks_table(runner: DetectorRunner) -> pd.DataFrame:
+    """The weights of every network that a runner used, with the digest of their file."""
+    rows = {
+        name: {
+            "weights": network.record.name,
+            "SHA-256 of the file": network.record.sha256 or "no file: drawn from the seed",
+            "million parameters": f"{network.n_parameters / 1e6:.1f}",
+        }
+        for name, network in runner.networks.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index")

@@ -114,7 +114,7 @@ def join_scores(results: Iterable[Results]) -> tuple[pd.DataFrame, tuple[str, ..
 
 
 def plain(value, where: str):
-    """`value` in JSON's own types: numbers are Python's, paths text, Intervals mappings.
+    """`value` in JSON's own types: numbers are Python's, paths text, Intervals and DataFrames mappings.
 
     Parameters
     ----------
@@ -131,6 +131,8 @@ def plain(value, where: str):
         value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, np.ndarray):
         value = value.tolist()
+    if hasattr(value, "itertuples"):  # a DataFrame: its rows by their index, NaN where there is no number
+        value = value.astype(object).where(value.notna(), None).to_dict("index")
     if isinstance(value, Mapping):
         wrong = [key for key in value if not isinstance(key, str)]
         if wrong:

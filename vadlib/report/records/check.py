@@ -16,6 +16,7 @@ import pandas as pd
 from vadlib.errors import ResultsError
 from vadlib.evaluation import bootstrap_auroc, summarize
 from vadlib.report.records.recorded import Recorded, list_recorded, load_recorded, recorded_name
+from vadlib.runs.results import join_scores
 
 KEYS = ("clip", "frame", "label", "scene", "split")
 TOLERANCE = 1e-9

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from vadlib.evaluation import Interval
+from vadlib.studies.runner import DetectorSpec
 from vadlib.studies.supervision import NOBODY, SAME_FOR_ALL
 
 # ---- certainty
@@ -109,3 +110,78 @@ def _relations(ours: str, comparisons: pd.DataFrame) -> tuple[list[str], list[st
 
 def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+# ---- limits
+
+
+def motion_sentence(gaps: Mapping[str, float]) -> str:
+    """What each detector loses where an anomaly shows in its motion alone (AUROC for appearance minus that)."""
+    if not gaps:
+        return "motion cannot be told from appearance, because its events are not named; the demo's are."
+    words = "; ".join(f"{name} {gap:+.3f}" for name, gap in gaps.items())
+    return f"the AUROC for anomalies of appearance minus that for anomalies of motion alone is: {words}."
+
+
+def scene_cost_sentence(scenes: pd.DataFrame) -> str:
+    """What pooling all scenes costs each detector (of `auroc_pooled_and_by_scene`)."""
+    words = [
+        f"{name} {row['all frames pooled']:.3f} pooled, {row['mean of the scenes']:.3f} by scene"
+        for name, row in scenes.dropna().iterrows()
+    ]
+    return "; ".join(words) or "not measured: no scene has both classes"
+
+
+# ---- networks
+
+
+def undecided_sentence(merit: pd.DataFrame, by_kind: pd.DataFrame, wanted: Mapping[str, DetectorSpec]) -> str:
+    """Which pairings trained weights do not raise for certain, and what their gain is for each kind of anomaly.
+
+    Parameters
+    ----------
+    merit : DataFrame
+        From `compare_trials` with `random_bases`.
+    by_kind : DataFrame
+        From `gains_by_kind` with the same.
+    wanted : mapping of str to DetectorSpec
+    """
+    parts = []
+    for name, entry in merit.iterrows():
+        if entry["gain"] is None or entry["gain"].low > 0:
+            continue
+        gains = [f"{entry['gain']:+.3f} in all"]
+        gains += [f"{gain:+.3f} for anomalies of {kind}" for kind, gain in by_kind.loc[name].items()]
+        parts.append(f"{wanted[name].detector} ({'; '.join(gains)})")
+    if not parts:
+        return "Every pairing is raised by more than its interval allows for chance."
+    return f"Not raised for certain: {', and '.join(parts)}."
+
+
+def trained_sentence(merit: pd.DataFrame, wanted: Mapping[str, DetectorSpec]) -> str:
+    """For which detectors trained weights beat random ones of the same architecture, in words that follow from `merit`.
+
+    Parameters
+    ----------
+    merit : DataFrame
+        From `compare_trials` with `random_bases`.
+    wanted : mapping of str to DetectorSpec
+    """
+    gains = {name: entry["gain"] for name, entry in merit.iterrows() if entry["gain"] is not None}
+    if not gains:
+        return "No network was tried with and without training."
+    better = [name for name, gain in gains.items() if gain.low > 0]
+    worse = [name for name, gain in gains.items() if gain.high < 0]
+    largest = max(gains, key=lambda name: gains[name].estimate)
+    words = (
+        f"Of {len(gains)} pairings of a detector with a network tried trained and untrained, training raises the AUROC "
+        f"in {len(better)} by more than its interval allows for chance"
+    )
+    words += f" and lowers it in {len(worse)}" if worse else ""
+    return f"{words}; the largest gain is {wanted[largest].detector}'s, {gains[largest]:+.3f}."
+
+
+def best_setting_words(what: str, merit: pd.DataFrame) -> dict[str, object]:
+    """Which of the settings of one thing has the highest AUROC, and how high, by the name to glue."""
+    best = merit["estimate"].idxmax()
+    return {f"best_{what}": best.partition(", ")[2], f"best_{what}_auroc": float(merit.loc[best, "estimate"])}
