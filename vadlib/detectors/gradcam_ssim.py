@@ -85,7 +85,7 @@ class GradCamSsim(Detector):
         "image_size": (112,),
         "n_fit": (15, 30),
     }
-    paper = "gradcam_ssim"
+    paper = "gradcam"
 
     def __init__(
         self,

@@ -8,7 +8,6 @@ import pandas as pd
 
 from vadlib.data import PROTOCOLS, Split, draw
 from vadlib.errors import ParameterError
-from vadlib.evaluation import Interval
 
 CLASSES = {"normal": ("normal", 0), "abnormal": ("anomalous", 1)}  # in parameters: in words, label
 
@@ -39,12 +38,9 @@ class ProtocolDraws:
         return common.sort_values(["clip", "frame"], kind="stable")
 
     @property
-    def in_words(self) -> str:
-        """What had to be changed and what was left out, or that nothing was, as sentences."""
-        if not self.changes and not self.left_out:
-            return "Here each has the frames that the profile asks for."
-        found = [f"Brought down to what there is here: {'; '.join(self.changes)}."] if self.changes else []
-        return " ".join([*found, *(f"Left out, {name}: {why}." for name, why in self.left_out.items())])
+    def changed(self) -> dict:
+        """What had to be changed and what was left out, for `metrics.json`."""
+        return {"changes": list(self.changes), "left_out": self.left_out}
 
 
 def draw_protocols(
@@ -138,26 +134,6 @@ def frames_of_clip(split: Split, clip: str) -> tuple[pd.DataFrame, pd.DataFrame]
     """
     fold = max(split.folds, key=lambda fold: int((fold.test["clip"] == clip).sum()))
     return fold.fit[fold.fit["clip"] == clip], fold.test[fold.test["clip"] == clip]
-
-
-def against_stated(blind: Interval, value: float, whose: str = "it") -> str:
-    """Where a blind baseline stands to an AUROC that is stated without an interval.
-
-    Parameters
-    ----------
-    blind : Interval
-    value : float
-    whose : str
-        What to call the value.
-
-    Returns
-    -------
-    str
-        ``above it`` or ``below it`` where its whole interval is, else ``not told apart from it``.
-    """
-    if blind.low > value:
-        return f"above {whose}"
-    return f"below {whose}" if blind.high < value else f"not told apart from {whose}"
 
 
 def _why_not(table: pd.DataFrame, protocol: str) -> str:

@@ -201,6 +201,11 @@ class DetectorRunner:
             if name != besides:
                 network.forget()
 
+    @property
+    def networks(self) -> dict[str, CachedNetwork]:
+        """Those in use so far, by name."""
+        return dict(self._networks)
+
     def network(self, name: str):
         """The network called ``ARCHITECTURE:WEIGHTS``, built once, on the device."""
         if name not in self._networks:
