@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vadlib.detectors import SpadeKnn
-from vadlib.detectors.spade import nearest_position_distances
+from vadlib.detectors.nearest_positions import nearest_position_distances
 from vadlib.errors import NotFittedError, ParameterError, WeightsError
 from vadlib.networks import resnet18
 
