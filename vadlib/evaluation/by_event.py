@@ -8,15 +8,17 @@ from vadlib.evaluation.intervals import bootstrap_auroc
 from vadlib.evaluation.metrics import auroc
 
 
-def event_of_frames(table: pd.DataFrame, events: pd.DataFrame) -> np.ndarray:
-    """Name the event that each frame belongs to.
+def event_of_frames(table: pd.DataFrame, events: pd.DataFrame, column: str = "event") -> np.ndarray:
+    """Name the event that each frame belongs to, or say what another column says of it.
 
     Parameters
     ----------
     table : DataFrame (n rows)
         ``clip`` and ``frame``.
     events : DataFrame
-        ``clip``, ``first``, ``last`` (0-based, inclusive), ``event``.
+        ``clip``, ``first``, ``last`` (0-based, inclusive), ``event``, and what else a data set says.
+    column : str
+        Which of its columns is asked for; one that is not there says nothing of any event.
 
     Returns
     -------
@@ -24,9 +26,12 @@ def event_of_frames(table: pd.DataFrame, events: pd.DataFrame) -> np.ndarray:
         The event's name; an empty text where there is none. Where two overlap, the one that began first.
     """
     names = np.full(len(table), "", dtype=object)
+    if column not in events:
+        return names
     clips, frames = table["clip"].to_numpy(), table["frame"].to_numpy()
-    for event in events.sort_values("first", ascending=False).itertuples():
-        names[(clips == event.clip) & (frames >= event.first) & (frames <= event.last)] = event.event
+    latest_first = events.sort_values("first", ascending=False)
+    for event, name in zip(latest_first.itertuples(), latest_first[column], strict=True):
+        names[(clips == event.clip) & (frames >= event.first) & (frames <= event.last)] = name
     return names
 
 

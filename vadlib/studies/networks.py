@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from synthcampus import EVENT_KINDS
 from vadlib.data import VideoDataset
 from vadlib.detectors import LearnsFrom, catalogue
 from vadlib.errors import WeightsError
@@ -77,7 +76,7 @@ def random_bases(wanted: Mapping[str, DetectorSpec]) -> dict[str, str | None]:
 
 
 def kinds_of_anomaly(scores: pd.DataFrame, videos: VideoDataset) -> np.ndarray:
-    """For each frame ``appearance`` or ``motion``, by its event; empty where it is normal or its event has no name.
+    """For each frame ``appearance`` or ``motion``, by its event; empty where it is normal or that is not said.
 
     Parameters
     ----------
@@ -85,9 +84,7 @@ def kinds_of_anomaly(scores: pd.DataFrame, videos: VideoDataset) -> np.ndarray:
         ``clip``, ``frame``, ``label``.
     videos : VideoDataset
     """
-    if not len(videos.events):
-        return np.full(len(scores), "", dtype=object)
-    return pd.Series(event_of_frames(scores, videos.events)).map(EVENT_KINDS).fillna("").to_numpy(dtype=object)
+    return event_of_frames(scores, videos.events, column="seen_in")
 
 
 def table_of_trials(
