@@ -57,7 +57,7 @@ run.record(dataset=padim.run["dataset"], weights=padim.run["weights"])
 scores, columns = frame_scores_of(results)
 resampling = {"clusters": scores["clip"], "n_resamples": n_resamples, "seed": seed}
 intervals = {name: bootstrap_auroc(scores["label"], scores[name], **resampling) for name in columns}
-stated = {"PaDiM": "padim_auroc", "Grad-CAM + SSIM": "gradcam_ssim_auroc", "Prototypes": "clip_auroc"}
+stated = {"PaDiM": "padim_auroc", "Grad-CAM + SSIM": "gradcam_auroc", "Prototypes": "clip_auroc"}
 rows = pd.DataFrame.from_dict(
     {
         name: {

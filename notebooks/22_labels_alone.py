@@ -163,7 +163,7 @@ on_all_frames = {name: auroc(test_frames["label"], values) for name, values in b
 paper = load_paper_values()
 stated = {
     "PaDiM": paper["padim_auroc"].value,
-    "Grad-CAM + SSIM": paper["gradcam_ssim_auroc"].value,
+    "Grad-CAM + SSIM": paper["gradcam_auroc"].value,
     "Prototypes": paper["clip_auroc"].value,
 }
 blind_rows = pd.DataFrame(

@@ -492,7 +492,7 @@ glue(
         f"On ShanghaiTech's own labels ({labels_record.brief}), the rate of anomalies in the other clips of the scene is worth "
         f"{beside(shanghai['scene_rate_other_clips'], stated['padim_auroc'], 'PaDiM')}; being near the middle of the clip "
         f"{beside(shanghai['middle'], stated['clip_auroc'], 'CLIP')}; how far the clip has gone on "
-        f"{beside(shanghai['position'], stated['gradcam_ssim_auroc'], 'Grad-CAM')}; and where fit and test frames share clips, the label of the nearest "
+        f"{beside(shanghai['position'], stated['gradcam_auroc'], 'Grad-CAM')}; and where fit and test frames share clips, the label of the nearest "
         f"fit frame {beside(shanghai['nearest_fit_label_same_clips'], stated['clip_auroc'], 'CLIP')}."
         if labels_record
         else "What ShanghaiTech's own labels give is not recorded in this copy of the project; see the chapter on the labels alone for how to run it."

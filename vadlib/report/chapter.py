@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import SimpleNamespace
 
@@ -15,21 +15,22 @@ from myst_nb import glue
 
 from vadlib import networks
 from vadlib.data import FrameReader, Split, VideoDataset, draw, open_dataset
-from vadlib.detectors import Detector
+from vadlib.detectors import Detector, embed_frames
 from vadlib.errors import ParameterError
 from vadlib.evaluation import Interval
 from vadlib.figures import use_house_style
 from vadlib.networks import FeatureNetwork
-from vadlib.report.contents import read_contents
-from vadlib.report.page import figure_label
+from vadlib.report.contents import figure_label, read_contents
 from vadlib.report.paper import load_paper_values
 from vadlib.report.scored import ScoredFrames
 from vadlib.report.words.common import chapter_line, data_note, network_name
 from vadlib.runs.experiment import Experiment
 from vadlib.runs.results import Results, load_results
 from vadlib.storage import project_path
+from vadlib.studies.cross_fit import frames_of
 
 MAX_NETWORKS_NAMED = 3
+N_TIMED = 96  # frames: some seconds' work
 
 
 class Chapter:
@@ -146,7 +147,8 @@ class Chapter:
         WeightsError
             Its weights cannot be had.
         """
-        network = networks.open_network(name, seed=self.given.seed)
+        device = networks.resolve_device(getattr(self.given, "device", "auto"))
+        network = networks.open_network(name, seed=self.given.seed).to(device)
         self.record_network(network)
         return network
 
@@ -185,6 +187,11 @@ class Chapter:
         names = read_contents(getattr(self.given, "only", None)).detector_chapters(self.run.name)
         return {found.metrics["detector"]: found for found in map(self.upstream, names)}
 
+    def all_results(self) -> dict[str, Results]:
+        """The results of every other chapter of this book, by its name, in the book's order."""
+        names = read_contents(getattr(self.given, "only", None)).upstream(self.run.name)
+        return {name: self.upstream(name) for name in names}
+
     # ---- what it does
 
     def stage(self, name: str) -> AbstractContextManager:
@@ -202,6 +209,22 @@ class Chapter:
         with self.stage("score"):
             columns = detector.score_columns(reader)
         return self.scores(split.test, columns, detector=detector, n_fit=n_fit, skipped=reader.skipped)
+
+    def embed(self, network: FeatureNetwork, splits: Sequence[Split]) -> pd.DataFrame:
+        """Embeddings of all frames of some splits, float32 (n, D), indexed as the frame table; kept in `cache_dir`.
+
+        Test frames of the first split are embedded once more without the cache: what that costs is what `run.json`
+        says of embedding.
+        """
+        frames = frames_of(self.dataset.frame_table(), splits)
+        with self.stage("embed"):
+            embedded = embed_frames(network, self.read(frames, "embedding"), cache=project_path(self.given.cache_dir))
+        timed = self.read(splits[0].folds[0].test.head(N_TIMED), "timing")
+        with self.stage("embed without cache"):
+            embed_frames(network, timed)
+        skipped = int(np.isnan(embedded[:, 0]).sum())
+        self.run.record(n_timed=timed.n_frames, n_embedded=len(frames), skipped_in_embedding=skipped)
+        return pd.DataFrame(embedded, index=frames.index)
 
     def scores(
         self,
@@ -260,7 +283,11 @@ class Chapter:
             raise ParameterError(f"figure {name!r}: give a caption, and an alternative text of some words")
         svg = self.run.figure(name, figure, caption=caption)
         plt.close(figure)  # or the notebook would show it again
-        about = {"figure": {"name": figure_label(self.run.name, name), "caption": caption}, "image": {"alt": alt}}
+        about = {
+            "figure": {"name": figure_label(self.run.name, name), "caption": caption},
+            "image": {"alt": alt},
+            "of": name,
+        }
         display(SVG(data=svg), metadata={"image/svg+xml": {"vadlib": about}})
 
     def say(self, **values) -> None:

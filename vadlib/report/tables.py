@@ -6,7 +6,7 @@ import pandas as pd
 
 from vadlib.errors import ResultsError
 from vadlib.evaluation import Interval
-from vadlib.report.paper import PaperValue
+from vadlib.report.paper import PaperValue, load_paper_values
 from vadlib.runs.results import Results
 
 
@@ -36,6 +36,28 @@ def table_of_merit(
         for score, interval in intervals.items()
     }
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def frame_counts(table: pd.DataFrame) -> pd.DataFrame:
+    """Videos and frames of both splits: as the paper states them, as ShanghaiTech counts them, and as they are here.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A data set's frame table.
+    """
+    paper = {name: entry.value for name, entry in load_paper_values().items()}
+    train, test = table[table["split"] == "train"], table[table["split"] == "test"]
+    stated = [f"{paper['n_train_videos']:,}", f"{paper['n_test_videos']:,}"]
+    here = [train["clip"].nunique(), test["clip"].nunique(), len(train), len(test), int(test["label"].sum())]
+    return pd.DataFrame(
+        {
+            "the paper": [*stated, f"{paper['n_extracted_frames']:,}, given as the total", "", ""],
+            "official count, ShanghaiTech": ["330", "107", "274,515", "40,791", "17,326"],
+            "here": [f"{count:,}" for count in here],
+        },
+        index=["training videos", "test videos", "training frames", "test frames", "anomalous test frames"],
+    )
 
 
 def frame_scores_of(results: Mapping[str, Results]) -> tuple[pd.DataFrame, list[str]]:
@@ -136,7 +158,7 @@ def cost_table(
     """
     rows = {}
     for name, (key, entry, located_as, stages) in _COSTS.items():
-        found, auroc = results[key], "gradcam_ssim_auroc" if entry == "gradcam" else f"{entry}_auroc"
+        found, auroc = results[key], f"{entry}_auroc"
         fit_s, frame_s = _seconds(found, *stages)
         located = found.metrics["localisation"] if located_as else None
         located = located.get(located_as, located) if located else None
