@@ -152,7 +152,7 @@ class DetectorRunner:
         return {name: found[name] for name in trials}
 
     def run_under(self, trial: DetectorSpec, split: Split) -> pd.DataFrame:
-        """Scores of a trial under another protocol, a row a test frame; each fold's detector is fitted on its frames alone."""
+        """Scores of a trial under another protocol; each fold's detector is fitted on its frames, and on no others."""
         if trial.head is not None or trial.n_fit is not None:
             raise ParameterError("trial: under a protocol of its own, a trial has no head and no n_fit")
         self._forget(besides=trial.network)
