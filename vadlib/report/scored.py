@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -22,13 +22,14 @@ from vadlib.evaluation import (
     bootstrap_difference,
     bootstrap_mean,
     bootstrap_roc_band,
+    compare_all,
     event_of_frames,
     extreme_frames,
     localisation,
     overlap_coefficient,
     summarize,
 )
-from vadlib.figures import NORMAL, densities, density_panels, heatmap_sheet, interval_rows, roc
+from vadlib.figures import NORMAL, densities, density_panels, heatmap_sheet, interval_rows, roc, roc_panels
 from vadlib.report.paper import load_paper_values
 from vadlib.report.tables import table_of_merit
 from vadlib.report.words.common import SCORE_NAMES, against_chance, interval_or_none
@@ -37,6 +38,7 @@ from vadlib.runs.results import Results
 if TYPE_CHECKING:
     from vadlib.report.chapter import Chapter
 
+LEAST_RESAMPLES, RESAMPLES_A_PAIR = 1000, 20  # fewer cannot reach a verdict over many pairs
 EXAMPLES = (("hit", 1, True), ("miss", 1, False), ("false alarm", 0, True))
 
 
@@ -120,6 +122,14 @@ class ScoredFrames:
         """AUROC of one column minus that of another, on the same resamples."""
         return bootstrap_difference(self.table["label"], self.table[a], self.table[b], **self.resampling)
 
+    def compare(self, columns: Collection[str] | None = None) -> pd.DataFrame:
+        """Every pair of some columns, or of all, on the same resamples (see `compare_all`)."""
+        columns = list(columns or self.columns)
+        n_pairs = len(columns) * (len(columns) - 1) // 2
+        enough = max(self.chapter.given.n_resamples, LEAST_RESAMPLES, RESAMPLES_A_PAIR * n_pairs)
+        scores = {name: self.table[name] for name in columns}
+        return compare_all(self.table["label"], scores, **{**self.resampling, "n_resamples": enough})
+
     def difference_to(self, other: Results) -> Interval:
         """AUROC of the main column minus that of another chapter's, on the frames that both scored."""
         theirs = other.scores[["clip", "frame", other.metrics["main_score"]]].set_axis(
@@ -157,6 +167,7 @@ class ScoredFrames:
         kinds = self.by_kind[["n_frames", "n_clips", "estimate", "low", "high"]].to_dict("index")
         return found | {
             "detector": self.title,
+            "detectors": {self.title: self.main},
             "overlap": self.overlap,
             "n_parameters": self.detector.network.n_parameters,
             "by_kind": {
@@ -188,7 +199,8 @@ class ScoredFrames:
         if self.detector.paper is not None:
             words["paper_auroc"] = load_paper_values()[f"{self.detector.paper}_auroc"].value
         if {"fit", "score"} <= set(stages):
-            words["fit_seconds"] = f"{stages['fit']['seconds']:.0f}"
+            before = " (of frames that another chapter had decoded before)" if self.chapter.n_recalled else ""
+            words["fit_time"] = f"{stages['fit']['seconds']:.0f} s{before}"
             words["milliseconds"] = f"{1000 * stages['score']['seconds'] / len(self):.0f}"
         return words
 
@@ -212,17 +224,22 @@ class ScoredFrames:
 
     def draw_roc(self, curves: Mapping[str, str] | None = None) -> Figure:
         """ROC curves with their bands: of the main column, or of `curves`, title to column."""
+        return roc(self._roc_curves(curves or {self.title: self.main}))
+
+    def draw_roc_panels(self) -> Figure:
+        """The ROC curves of all columns, which are detectors' titles: all on one axis, then each alone."""
+        return roc_panels(self._roc_curves({title: title for title in self.columns}))
+
+    def _roc_curves(self, curves: Mapping[str, str]) -> dict[str, tuple]:
         labels = self.table["label"]
-        return roc(
-            {
-                title: (
-                    bootstrap_roc_band(labels, self.table[name], **self.resampling),
-                    self.intervals[name],
-                    colours()[title],
-                )
-                for title, name in (curves or {self.title: self.main}).items()
-            }
-        )
+        return {
+            title: (
+                bootstrap_roc_band(labels, self.table[name], **self.resampling),
+                self.intervals[name],
+                colours()[title],
+            )
+            for title, name in curves.items()
+        }
 
     def draw_densities(self, xlabel: str | None = None, columns: tuple[str, ...] = ()) -> Figure:
         """The densities of the two classes' scores: of the main column, or a panel for each of `columns`."""

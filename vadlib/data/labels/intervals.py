@@ -45,13 +45,7 @@ class Interval(NamedTuple):
 
 
 def read_intervals(path: Path) -> list[Interval]:
-    """Read the rows of `labels.csv`.
-
-    Raises
-    ------
-    LabelError
-        A file that is no such table; the line is named.
-    """
+    """Read the rows of `labels.csv`."""
     text = read_label_text(path, "utf-8-sig")
     header = text.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)
@@ -93,30 +87,10 @@ def label_clips(
     names: Mapping[str, Sequence[str]],
     left_out: Collection[str] = (),
 ) -> tuple[dict[str, np.ndarray], pd.DataFrame]:
-    """Turn intervals into labels of frames.
+    """Turn intervals into labels of frames by clip id, and a table of events.
 
-    Parameters
-    ----------
-    path : Path
-        Of the file, for messages.
-    intervals : sequence of Interval
-    clips : sequence of Clip
-        All of the data set. Training clips are normal throughout.
-    names : mapping of str to sequence of str
-        By clip id, what the file may call the clip.
-    left_out : collection of str
-        Names of clips that could not be opened: what the file says of them is passed over.
-
-    Returns
-    -------
-    labels : dict of str to int8 (n_frames,)
-        By clip id; `UNLABELLED` throughout for test clips that no interval names.
-    events : DataFrame (clip, first, last, event[, seen_in])
-
-    Raises
-    ------
-    LabelError
-        An interval of no clip, of several, of a training clip, or beyond the clip's frames.
+    `names` are what the file may call each clip, by its id; what it says of `left_out` names is passed over. Training
+    clips are normal throughout, test clips that no interval names `UNLABELLED`. `path` is for messages.
     """
     labels = {clip.id: np.full(clip.n_frames, UNLABELLED if clip.split == "test" else 0, np.int8) for clip in clips}
     called: dict[str, list[Clip]] = {}

@@ -197,28 +197,7 @@ def _read_mask(dataset: VideoDataset, clip: Clip, path: Path, frame: int) -> np.
 
 
 def mask_axes(shape: tuple[int, int, int], n_frames: int, size: tuple[int, int] | None, path: Path) -> bool:
-    """Tell (T, H, W) from (H, W, T).
-
-    Parameters
-    ----------
-    shape : of the array of masks
-    n_frames : int
-        T.
-    size : (height, width), or None
-        Of the clip's frames; None where the clip has none, and the number of frames must decide.
-    path : Path
-        For the message.
-
-    Returns
-    -------
-    bool
-        True for (T, H, W).
-
-    Raises
-    ------
-    LabelError
-        A shape that fits neither, or both.
-    """
+    """Tell masks (T, H, W), True, from (H, W, T), by T and, where it is known, by the size of the frames."""
     first = shape[0] == n_frames and size in (None, shape[1:])
     last = shape[2] == n_frames and size in (None, shape[:2])
     if first == last:
