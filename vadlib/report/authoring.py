@@ -36,7 +36,7 @@ DETECTOR = frozenset(
         "pointing",
         "pointing_chance",
         "paper_auroc",
-        "fit_seconds",
+        "fit_time",
         "milliseconds",
     ]
 )
