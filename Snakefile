@@ -53,7 +53,7 @@ READS_RECORDS = {"23_protocols", "25_choices", "90_recorded"}
 RECORDED = [path for path in glob("book/recorded/*/**", recursive=True) if os.path.isfile(path)]
 SOURCES = sorted(glob("notebooks/*.py") + glob("notebooks/profiles/*.yml"))  # a change in one may make a record stale
 LIBRARY = sorted(glob_wildcards("vadlib/{path,[^.]+}.py").path)
-AROUND = ("cli", "cli_data", "report/book", "report/machine_paths", "report/records/recording", "report/workflow")  # what no notebook uses
+AROUND = ("cli", "report/book", "report/machine_paths", "report/records/recording", "report/workflow")  # what no notebook uses
 LIBRARY = [f"vadlib/{path}.py" for path in LIBRARY if path not in AROUND]
 LIBRARY += sorted(glob("vadlib/viewer/assets/*"))
 WORLD = sorted(glob("synthcampus/*.py"))

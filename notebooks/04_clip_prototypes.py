@@ -71,7 +71,7 @@ from vadlib.figures import DETECTOR_COLOURS, contact_sheet, density_panels, inte
 from vadlib.report import Experiment, load_paper_values, project_path
 from vadlib.report.tables import table_of_merit
 from vadlib.report.words.common import against_chance, chapter_line, data_note, difference_in_words, network_name
-from vadlib.studies.cross_fit import frames_of, score_split
+from vadlib.studies.cross_fit import cross_fit, embedded_frames, frames_of
 
 use_house_style()
 run = Experiment.from_notebook("04_clip_prototypes", globals())
@@ -123,9 +123,10 @@ settings = {"top_k": top_k}
 scored = {}
 for name, split in splits.items():
     with run.stage("fit and score" if name == protocol else f"fit and score, {name}"):
-        scored[name] = score_split(
-            split, embeddings, lambda: ClipPrototypes(network, n_prototypes, seed, device, **settings)
+        found, fitted = cross_fit(
+            split, lambda: ClipPrototypes(network, n_prototypes, seed, device, **settings), embedded_frames(embeddings)
         )
+        scored[name] = table.loc[found.index], {column: found[column].to_numpy() for column in found}, fitted
 tested, columns, detectors = scored[protocol]
 test_embeddings = embeddings.loc[tested.index].to_numpy()
 readable = np.isfinite(test_embeddings[:, 0])

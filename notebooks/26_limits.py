@@ -34,7 +34,6 @@ results_dir = "_build/manual/26_limits"  # folder to write the results to
 import pandas as pd
 from myst_nb import glue
 
-from synthcampus import EVENT_KINDS
 from vadlib.data import FrameReader, open_dataset
 from vadlib.evaluation import auroc_by_group, event_of_frames, rank_correlation_within, share_explained, summarize
 from vadlib.figures import DETECTOR_COLOURS, interval_rows, score_by_factor, use_house_style
@@ -62,8 +61,7 @@ run.record(dataset=videos, weights=padim.run["weights"])
 # says what each event is.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-motion", "caption": "AUROC of each detector for anomalies of appearance and for anomalies of motion alone, each against all normal frames; all anomalous frames together where the data set does not name its events. Lines: 95 % intervals over clips."}, "image": {"alt": "Dots with intervals: AUROC of each detector for anomalies of appearance and of motion"}}
-events = event_of_frames(scores, videos.events) if len(videos.events) else pd.Series("", index=scores.index).to_numpy()
-groups = pd.Series(events).map(EVENT_KINDS).fillna("").to_numpy(dtype=object)
+groups = event_of_frames(scores, videos.events, column="seen_in")
 groups[(groups == "") & (scores["label"] == 1)] = "unnamed"
 by_group = {name: auroc_by_group(scores, name, groups, n_resamples=n_resamples, seed=seed) for name in detectors}
 rows = pd.concat(

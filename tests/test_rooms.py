@@ -20,7 +20,6 @@ FLOORS = (
     ("environment",),
     ("runs",),
     ("report", "viewer", "apps"),
-    ("cli_data",),
     ("cli",),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
@@ -89,4 +88,4 @@ def test_nobody_but_the_command_line_knows_synthcampus():
             for line in path.read_text().splitlines()
         )
     ]
-    assert users == ["vadlib.cli", "vadlib.studies.networks"]
+    assert users == ["vadlib.cli"]

@@ -166,7 +166,7 @@ def test_bad_input(network, readers, make_frames, array_reader, weights_without_
     by_scene = GradCamSsim(network, reference="scene").fit(fit)
     with pytest.raises(ParameterError, match="scenes: expected one for each of 6 frames, found 1"):
         by_scene.heatmap(test.images, scenes=["a"])
-    with pytest.raises(ParameterError, match="scene column"):
+    with pytest.raises(ParameterError, match="a reader that names scenes"):
         by_scene.score(array_reader(test.images))
     with pytest.raises(WeightsError, match="layer4"):
         GradCamSsim(resnet18(weights_without_layer4))

@@ -24,7 +24,7 @@ def test_heatmap_equals_float64_reference(network, padim_reference, array_reader
     fit, test = make_frames(40, 0), make_frames(5, 1)
     test[0, :, 16:40, 24:56] = 255
     detector = Padim(network, n_components=60, seed=3, device="cpu", reduction=reduction).fit(array_reader(fit))
-    taps = [[t.numpy() for t in network.taps(x, detector.layers).values()] for x in (fit, test)]
+    taps = [[t.numpy() for t in network.features(x, detector.layers).values()] for x in (fit, test)]
     matrices = [m.numpy() for m in detector._matrices]
     if reduction == "dense":  # the one matrix, cut at the layers' borders, and the parts added up
         taps = [

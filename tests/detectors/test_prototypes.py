@@ -209,7 +209,7 @@ def test_many_rows_are_scored_in_chunks_as_a_few_are(network, monkeypatch):
     test, _ = labelled(20, 13, seed=2)
     test[7] = np.nan
     whole = detector.score_embeddings(test)
-    monkeypatch.setattr("vadlib.detectors.embeddings.CHUNK_ROWS", 8)
+    monkeypatch.setattr("vadlib.detectors.embedding_detector.CHUNK_ROWS", 8)
     for name, values in detector.score_embeddings(test).items():
         np.testing.assert_allclose(values, whole[name], atol=1e-6)
         assert list(np.flatnonzero(np.isnan(values))) == [7]

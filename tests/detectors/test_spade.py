@@ -27,7 +27,7 @@ def readers(make_frames, array_reader):
 def embed(network, images, pooled):
     if pooled is None:
         return network.embed(images).double().numpy()
-    return network.taps(images, [pooled])[pooled].double().mean(dim=(2, 3)).numpy()
+    return network.features(images, [pooled])[pooled].double().mean(dim=(2, 3)).numpy()
 
 
 def positions(layers):
@@ -54,7 +54,7 @@ def test_score_is_the_mean_distance_to_the_nearest_frames(network, readers, pool
 def test_heatmap_is_the_distance_to_the_nearest_position_of_the_nearest_frames(network, readers):
     fit, test = readers
     detector = SpadeKnn(network, 2, heatmap_k=3, sigma=0).fit(fit)
-    taps, other = (list(network.taps(x, detector.layers).values()) for x in (fit.images, test.images))
+    taps, other = (list(network.features(x, detector.layers).values()) for x in (fit.images, test.images))
     normal, found = embed(network, fit.images, None), embed(network, test.images, None)
     heatmaps = detector.heatmap(test.images)
     assert heatmaps.dtype == np.float32

@@ -72,7 +72,20 @@ class GradCamSsim(Detector):
         If the network has no classifier.
     """
 
-    main_score: ClassVar[str] = "ssim"
+    title = "Grad-CAM + SSIM"
+    colour = "#E69F00"
+    main_score = "ssim"
+    network = "classifier"
+    heat_label = "1 - SSIM"
+    varied: ClassVar = {
+        "target": ("commonest",),
+        "layers": ("layer2", "layer3", "layer4", "layer3 layer4"),
+        "reference": ("scene",),
+        "map_size": (28, 56, 112),
+        "image_size": (112,),
+        "n_fit": (15, 30),
+    }
+    paper = "gradcam_ssim"
 
     def __init__(
         self,
@@ -130,7 +143,7 @@ class GradCamSsim(Detector):
             squares = squares + (maps * maps).sum(dim=1)
             groups = {ALL: np.arange(maps.shape[1])}
             if self.reference == "scene":
-                scenes = _scenes(reader, batch)
+                scenes = _scenes_of(batch)
                 groups |= {SCENE + name: np.flatnonzero(scenes == name) for name in np.unique(scenes)}
             for name, rows in groups.items():
                 sums[name] = sums.get(name, 0.0) + maps[:, rows.tolist()].sum(dim=1)
@@ -141,6 +154,11 @@ class GradCamSsim(Detector):
         self._set_references({name: mean.float() for name, mean in means.items()})
         self._variance = (squares / counts[ALL] - means[ALL] ** 2).clamp_(min=0).float()
         return self
+
+    @property
+    def scenes(self) -> tuple[str, ...]:
+        """Cameras that have a reference of their own."""
+        return tuple(sorted(name.removeprefix(SCENE) for name in self._references if name.startswith(SCENE)))
 
     @property
     def references(self) -> dict[str, np.ndarray]:
@@ -226,10 +244,6 @@ class GradCamSsim(Detector):
         self._set_references({name: mean.to(self.device) for name, mean in means.items()})
         self._variance = state["variance"].to(self.device)
 
-    def _scores_of(self, batch: Any, reader: Iterable) -> dict[str, torch.Tensor]:
-        scenes = _scenes(reader, batch) if self.reference == "scene" else None
-        return self.score_batch(batch.images, scenes=scenes)
-
     def _set_references(self, references: dict[str, torch.Tensor]) -> None:
         self._references = references
         self._similarities = {name: [SsimReference(mean) for mean in means] for name, means in references.items()}
@@ -270,9 +284,7 @@ class GradCamSsim(Detector):
         return ALL
 
 
-def _scenes(reader: Iterable, batch: Any) -> np.ndarray:
-    """Scene of each frame of a batch, by its row in the reader's table: (B,)."""
-    table = getattr(reader, "table", None)
-    if table is None or "scene" not in table:
-        raise ParameterError("reference='scene' needs a reader whose table has a scene column, such as a FrameReader")
-    return table["scene"].astype(str).to_numpy()[batch.rows]
+def _scenes_of(batch: Any) -> np.ndarray:
+    if batch.scenes is None:
+        raise ParameterError("reference='scene' needs a reader whose batches name scenes, such as a FrameReader")
+    return np.asarray(batch.scenes).astype(str)

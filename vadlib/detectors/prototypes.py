@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -16,13 +16,16 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
-from vadlib.detectors.embeddings import EmbeddingDetector, checked_embeddings, embed_labelled_frames, unit_rows
+from vadlib.detectors.detector import LearnsFrom
+from vadlib.detectors.embedding_detector import EmbeddingDetector, unit_rows
+from vadlib.detectors.feature_cache import checked_embeddings, embed_labelled_frames
 from vadlib.errors import ParameterError, ResultsError
 
 MODES = ("two-class", "one-class")
 SINGLE_SCORES = ("max", "topk", "distance")
 SCORES = (*SINGLE_SCORES, "ensemble")
 CLASS_NAMES = {0: "normal", 1: "anomalous"}
+FRAMES_A_PROTOTYPE = 5  # fitted frames that each prototype takes at least, where k may be brought down
 SAME_SIMILARITY = 1e-5  # frames this close are equally near to a prototype
 SMALLEST_SPREAD = 1e-6  # below it, a score's spread is float32's rounding of a constant
 
@@ -95,6 +98,27 @@ class ClipPrototypes(EmbeddingDetector):
     no spread over the fit frames counts 0 in the ensemble, with a warning. Nothing of this is ever NaN.
     """
 
+    title = "Prototypes"
+    colour = "#CC79A7"
+    main_score = "ensemble"  # `score` of an instance
+    learns_from = LearnsFrom.LABELLED_FRAMES
+    variants: ClassVar = {
+        "One-class prototypes": {
+            "options": {"mode": "one-class"}, "learns_from": LearnsFrom.NORMAL, "colour": "#000000"
+        }
+    }  # fmt: skip
+    chapter_options: ClassVar = {"k": "n_prototypes"}
+    varied: ClassVar = {
+        "k": (5, 10, 40),
+        "top_k": (2, 10, 20),
+        "score": SINGLE_SCORES,
+        "weights": ("2 1 1", "1 2 1", "1 1 2"),
+        "view": ("centre",),
+        "mode": ("one-class",),
+        "seed": (1, 2, 3, 4),
+    }
+    paper = "clip"
+
     def __init__(
         self,
         network,
@@ -122,8 +146,20 @@ class ClipPrototypes(EmbeddingDetector):
         super().__init__(network, device=device, cache=cache)
         self.k, self.seed, self.top_k = int(k), int(seed), int(top_k)
         self.mode, self.main_score, self.weights = mode, score, tuple(float(w) for w in weights)
+        if mode == "one-class":
+            self.learns_from = LearnsFrom.NORMAL
         self.prototypes: dict[int, Prototypes] = {}
         self.statistics: np.ndarray | None = None  # float64 (3, 2): a score's mean and spread on fit frames
+
+    @classmethod
+    def possible_options(cls, network, options: Mapping[str, Any], n_fit: int | None = None) -> dict[str, Any]:
+        """At most a fifth of the frames as prototypes, and no more averaged than there are."""
+        options = dict(options)
+        if n_fit is not None:
+            options["k"] = min(options.get("k", 100), max(1, n_fit // FRAMES_A_PROTOTYPE))
+        if "k" in options:
+            options["top_k"] = min(options.get("top_k", 5), options["k"])
+        return options
 
     @property
     def classes(self) -> tuple[int, ...]:

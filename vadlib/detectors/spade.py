@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, ClassVar, Self
 
@@ -15,6 +15,7 @@ from vadlib.errors import ParameterError, WeightsError
 from vadlib.networks import FeatureNetwork
 
 CHUNK_FRAMES = 8  # whose neighbours' features are in memory at a time: with 5 neighbours, 56 MB at 224 pixels
+FRAMES_A_NEIGHBOUR = 5  # fitted frames that each neighbour asked for takes at least, where k may be brought down
 STRIP_BYTES = 2**26  # of distances at a time on a GPU, where few large products are faster
 
 
@@ -60,7 +61,12 @@ class SpadeKnn(Detector):
     distances of coarse positions are then shared, and the search takes a sixth of the multiplications.
     """
 
-    main_score: ClassVar[str] = "knn"
+    title = "SPADE"
+    colour = "#56B4E9"
+    main_score = "knn"
+    heat_label = "distance to the nearest normal position"
+    chapter_options: ClassVar = {"k": "n_neighbours"}
+    varied: ClassVar = {"k": (1, 5, 20), "image_size": (112,), "n_fit": (30,)}
 
     def __init__(
         self,
@@ -94,6 +100,13 @@ class SpadeKnn(Detector):
         self._embeddings: torch.Tensor | None = None  # float32 (n, D)
         self._frames: torch.Tensor | None = None  # uint8 (n, 3, H, W), on the CPU
 
+    @classmethod
+    def possible_options(cls, network, options: Mapping[str, Any], n_fit: int | None = None) -> dict[str, Any]:
+        """At most a fifth of the frames as neighbours."""
+        if n_fit is None:
+            return dict(options)
+        return {**options, "k": min(options.get("k", 50), max(1, n_fit // FRAMES_A_NEIGHBOUR))}
+
     def fit(self, reader: Iterable) -> Self:
         """Keep normal frames and their embeddings.
 
@@ -125,7 +138,7 @@ class SpadeKnn(Detector):
         self._embeddings, self._frames = torch.cat(embeddings), torch.cat(frames)
         return self
 
-    def score_batch(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+    def score_batch(self, images: torch.Tensor, *, scenes: Sequence[str] | None = None) -> dict[str, torch.Tensor]:
         """Mean Euclidean distance to the ``k`` nearest normal frames, ``knn``, float32 (B,).
 
         Raises
@@ -137,7 +150,7 @@ class SpadeKnn(Detector):
         """
         return {"knn": self._nearest_frames(images, self.k).values.mean(dim=1)}
 
-    def heatmap(self, images: torch.Tensor) -> np.ndarray:
+    def heatmap(self, images: torch.Tensor, *, scenes: Sequence[str] | None = None) -> np.ndarray:
         """Distance of each position to the nearest one, wherever, of the nearest normal frames.
 
         Bilinear to the frames' size, then blurred.
@@ -146,6 +159,8 @@ class SpadeKnn(Detector):
         ----------
         images : uint8 (B, 3, H, W)
             RGB frames of the size that the detector was fitted on.
+        scenes : sequence of str, optional
+            Makes no difference.
 
         Returns
         -------
@@ -224,7 +239,7 @@ class SpadeKnn(Detector):
     def _embed(self, images: torch.Tensor) -> torch.Tensor:
         if self.pooled is None:
             return self.network.embed(images)
-        return self.network.taps(images, [self.pooled])[self.pooled].mean(dim=(2, 3))
+        return self.network.features(images, [self.pooled])[self.pooled].mean(dim=(2, 3))
 
     def _nearest_frames(self, images: torch.Tensor, k: int):
         """Distances to the nearest fitted frames and their rows, nearest first, (B, k) each."""
@@ -244,8 +259,8 @@ class SpadeKnn(Detector):
 
     def _pyramid(self, images: torch.Tensor) -> list[torch.Tensor]:
         """Features at the layers' own resolutions, coarse to fine: float32 (B, H_layer, W_layer, C_layer)."""
-        taps = self.network.taps(images, self.layers).values()
-        return sorted((tap.permute(0, 2, 3, 1).contiguous() for tap in taps), key=lambda tap: tap.shape[1])
+        layers = self.network.features(images, self.layers).values()
+        return sorted((x.permute(0, 2, 3, 1).contiguous() for x in layers), key=lambda x: x.shape[1])
 
 
 def nearest_position_distances(query: Sequence[torch.Tensor], gallery: Sequence[torch.Tensor]) -> torch.Tensor:

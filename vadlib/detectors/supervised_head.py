@@ -15,6 +15,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from vadlib.detectors.detector import LearnsFrom
+from vadlib.detectors.feature_cache import EmbeddedFrames
 from vadlib.detectors.heatmaps import frame_scores
 from vadlib.errors import NotFittedError, ParameterError
 
@@ -56,7 +58,7 @@ def pooled_heatmaps(heatmaps: np.ndarray, grid: int = 4) -> np.ndarray:
 
 
 class SupervisedHead:
-    """Logistic regression on standardised features, for `vadlib.studies.cross_fit.score_split`.
+    """Logistic regression on standardised features, for `vadlib.studies.cross_fit.cross_fit`.
 
     Parameters
     ----------
@@ -81,6 +83,20 @@ class SupervisedHead:
         self.inverse_regularisation = float(inverse_regularisation)
         self.scaler: StandardScaler | None = None
         self.regression: LogisticRegression | None = None
+
+    learns_from = LearnsFrom.LABELLED_FRAMES
+
+    def fit(self, frames: EmbeddedFrames) -> Self:
+        """`fit_embeddings`, without the frames that could not be read."""
+        readable = np.isfinite(frames.embeddings[:, 0])
+        return self.fit_embeddings(frames.embeddings[readable], frames.labels[readable])
+
+    def score_columns(self, frames: EmbeddedFrames) -> dict[str, np.ndarray]:
+        """`score_embeddings`; NaN for frames that could not be read."""
+        readable = np.isfinite(frames.embeddings[:, 0])
+        column = np.full(len(readable), np.nan, np.float32)
+        column[readable] = self.score_embeddings(frames.embeddings[readable])["head"]
+        return {"head": column}
 
     def fit_embeddings(self, embeddings: np.ndarray, labels: np.ndarray) -> Self:
         """Fit to the features of labelled frames.

@@ -9,16 +9,20 @@ from vadlib.evaluation.metrics import auroc
 from vadlib.spans import runs_of_ones
 
 
-def event_of_frames(table: pd.DataFrame, events: pd.DataFrame) -> np.ndarray:
+def event_of_frames(table: pd.DataFrame, events: pd.DataFrame, column: str = "event") -> np.ndarray:
     """Name the event that each of a table's frames belongs to, object (n,): an empty text where there is none.
 
-    `events` has ``clip``, ``first``, ``last`` (0-based, inclusive) and ``event``. Where two overlap, the one that began
+    `events` has ``clip``, ``first``, ``last`` (0-based, inclusive), ``event``, and what else a data set says; `column`
+    is what is asked for, and one that is not there says nothing of any event. Where two overlap, the one that began
     first.
     """
     names = np.full(len(table), "", dtype=object)
+    if column not in events:
+        return names
     clips, frames = table["clip"].to_numpy(), table["frame"].to_numpy()
-    for event in events.sort_values("first", ascending=False).itertuples():
-        names[(clips == event.clip) & (frames >= event.first) & (frames <= event.last)] = event.event
+    latest_first = events.sort_values("first", ascending=False)
+    for event, name in zip(latest_first.itertuples(), latest_first[column], strict=True):
+        names[(clips == event.clip) & (frames >= event.first) & (frames <= event.last)] = name
     return names
 
 

@@ -27,7 +27,7 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")
 GLUED = re.compile(r"notebooks/(\w+)\.ipynb::|results/(\w+)/")  # what a page of prose takes from a notebook
 ROOTS = ("book/index", "book/index_watch")  # opening pages, the first whose notebooks are all there
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"  # of this very Python, wherever its scripts are
-VIEWER = "viewer"  # folder in an experiment's results, as `write_viewer` makes it
+VIEWER = "viewer.html"  # in an experiment's results, as `write_viewer` makes it
 
 
 def build_book(
@@ -288,11 +288,12 @@ def pages_error(output: str) -> str:
 
 
 def _copy_viewers(source: Path, out: Path, pages: Path) -> None:
-    """Lay clip viewers beside the pages: Sphinx copies files that a page names, not folders of pages and media."""
-    for results in sorted(source.glob("results/*")):
-        viewer = out / "results" / results.name / VIEWER
-        if viewer.is_dir():
-            shutil.copytree(viewer, pages / "results" / results.name / VIEWER)
+    """Lay clip viewers beside the pages: Sphinx copies what a page links to by its own means, not an iframe's page."""
+    for viewer in sorted(out.glob(f"results/*/{VIEWER}")):
+        if (source / "results" / viewer.parent.name).is_dir():
+            place = pages / "results" / viewer.parent.name / VIEWER
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(viewer, place)
 
 
 def _project() -> Path:

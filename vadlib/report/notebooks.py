@@ -11,13 +11,14 @@ import time
 from collections.abc import Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated
 
-import click
+import typer
 
 from vadlib.errors import LayoutError, ParameterError, ResultsError, VadError
 from vadlib.report.page import furnish
 from vadlib.report.papermill_handler import MARK, SCHEME, KernelError, handler
-from vadlib.runs.parameters import NotebookParameterError, Parameter, notebook_parameters
+from vadlib.runs.parameters import NotebookParameterError, Parameter, notebook_parameters, results_place
 from vadlib.runs.results import read_json
 from vadlib.storage import RunLock, project_path, project_root, write_atomically
 
@@ -115,7 +116,8 @@ def run_notebook(
     NotebookParameterError
         A parameter is unknown or of the wrong type.
     NotebookError
-        A cell raised, or the kernel died; the message has the cell and the error's last lines.
+        A cell raised, or the kernel died (the message has the cell and the error's last lines), or no results were
+        written.
     KernelError
         The kernel did not start.
     BusyError
@@ -127,8 +129,10 @@ def run_notebook(
     from nbclient.exceptions import DeadKernelError
 
     source, output = Path(source), Path(output)
-    declared = notebook_parameters(source)
     values = {**read_profile_file(profile), **(parameters or {})}
+    declared = notebook_parameters(source)
+    results = project_path(str(results_place(declared, values)[0])) if "results_dir" in declared else None
+    before = _version_of(results)
     running = output.with_name(f".{output.stem}.running.ipynb")
     failed = output.with_name(f"{output.stem}.failed.ipynb")
     with RunLock(output), _writing(output, running):
@@ -150,13 +154,25 @@ def run_notebook(
                 f"{source.name}: the kernel died ({error}); often the machine was out of memory. "
                 f"The output up to there is in {failed}."
             ) from None
-        run = None
-        if "results_dir" in declared:
-            results = project_path(values.get("results_dir", declared["results_dir"].default))
-            run = read_json(results / "run.json") if (results / "run.json").is_file() else None
+        if results is not None and _version_of(results) == before:
+            running.replace(failed)
+            raise NotebookError(
+                f"{source.name} ran to its end but wrote no results to {results}; does it call chapter.close()? "
+                f"The output is in {failed}."
+            )
+        run = read_json(results / "run.json") if results is not None and (results / "run.json").is_file() else None
         finish_notebook(running, output, name=source.stem, run=run)
         failed.unlink(missing_ok=True)
     return output
+
+
+def _version_of(results: Path | None) -> tuple[int, int] | None:
+    """What tells one run's record in a results folder from the next one's."""
+    try:
+        found = (results / "run.json").stat()
+    except (OSError, TypeError):
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 @contextmanager
@@ -240,29 +256,31 @@ def _parse(pair: str, declared: Mapping[str, Parameter]) -> tuple[str, object]:
     return name, text if as_text else value
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("source", type=click.Path(path_type=Path))
-@click.argument("output", type=click.Path(path_type=Path))
-@click.argument("pairs", nargs=-1, metavar="[NAME=VALUE]...")
-@click.option("-f", "--profile", type=click.Path(path_type=Path), help="YAML file of parameters; NAME=VALUE wins.")
-@click.option("--results-root", type=click.Path(path_type=Path), help="Folder in which results_dir is made.")
-@click.option("--progress-bar", is_flag=True, help="Show one, on stderr.")
-def main(source, output, pairs, profile, results_root, progress_bar):
-    """Run the notebook SOURCE (a percent script) and write the finished page to OUTPUT (.ipynb)."""
+def main(
+    source: Annotated[Path, typer.Argument(help="a percent script")],
+    output: Annotated[Path, typer.Argument(help="ends in .ipynb")],
+    pairs: Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUE")] = None,
+    profile: Annotated[Path | None, typer.Option("-f", "--profile", help="YAML of parameters; NAME=VALUE wins")] = None,
+    results_root: Annotated[Path | None, typer.Option(help="folder in which results_dir is made")] = None,
+    progress_bar: Annotated[bool, typer.Option("--progress-bar", help="show one, on stderr")] = False,
+) -> None:
+    """Run the notebook SOURCE and write the finished page to OUTPUT."""
     try:
         declared = notebook_parameters(source)
-        parameters = dict(_parse(pair, declared) for pair in pairs)
+        parameters = dict(_parse(pair, declared) for pair in pairs or ())
         if results_root is not None:
             defaults = {"results_dir": str(results_root / source.stem), "upstream_dir": str(results_root)}
             parameters = {name: value for name, value in defaults.items() if name in declared} | parameters
-        click.echo(f"{source.stem}: running")
+        typer.echo(f"{source.stem}: running")
         start = time.perf_counter()
         run_notebook(source, output, profile=profile, parameters=parameters, progress_bar=progress_bar)
-        click.echo(f"{source.stem}: done in {time.perf_counter() - start:.0f} s")
+        typer.echo(f"{source.stem}: done in {time.perf_counter() - start:.0f} s")
     except VadError as error:
-        click.echo(str(error), err=True)
+        typer.echo(str(error), err=True)
         sys.exit(1)
 
 
 if __name__ == "__main__":
-    main()
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command(context_settings={"help_option_names": ["-h", "--help"]})(main)
+    app()

@@ -1,6 +1,7 @@
 """What a notebook's numbers depend on in the project's own files, and whether that has changed.
 
-Only what can change a number counts: code without its comments, docstrings and layout, and a profile's values of the
+Every run says what it depended on, in its `run.json`; whether it still holds is asked here, and nowhere else. Only
+what can change a number counts: code without its comments, docstrings and layout, and a profile's values of the
 parameters that the notebook has. A part is named by its path in the project.
 """
 
@@ -13,26 +14,17 @@ from pathlib import Path
 
 import yaml
 
+import vadlib
 from vadlib.errors import LayoutError
 from vadlib.runs.parameters import notebook_parameters
 from vadlib.storage import project_path
 
-PACKAGES = ("vadlib/data", "vadlib/networks", "vadlib/detectors", "vadlib/evaluation", "vadlib/studies")
+ROOMS = ("vadlib/data", "vadlib/networks", "vadlib/detectors", "vadlib/evaluation", "vadlib/studies")
 _PLACES = ("dataset_root", "results_dir", "upstream_dir", "cache_dir")  # where things lie changes no number
 
 
 def upstream_notebooks(notebook: str) -> tuple[str, ...]:
-    """The notebooks whose results a notebook reads, directly or through another.
-
-    Parameters
-    ----------
-    notebook : str
-        Such as `21_claims`.
-
-    Returns
-    -------
-    tuple of str
-        Sorted; found by their names in its source, as `"02_padim"`.
+    """The notebooks whose results a notebook reads, directly or through another, by their names in its source.
 
     Raises
     ------
@@ -52,56 +44,37 @@ def upstream_notebooks(notebook: str) -> tuple[str, ...]:
     return tuple(sorted(found - {notebook}))
 
 
-def dependencies(profile: str, notebook: str) -> dict[str, str | None]:
+def dependencies(notebook: str, profile: str | None = None) -> dict[str, str | None]:
     """Digest of each part of the project that a notebook's numbers depend on.
 
-    Parameters
-    ----------
-    profile : str
-    notebook : str
-
-    Returns
-    -------
-    dict of str to str
-        By part: the notebook and those upstream of it, the profile's values of their parameters, and the rooms
-        that compute.
+    They are the rooms that compute, the notebook and those upstream of it if the project has it, and the profile's
+    values of their parameters.
     """
-    notebooks = [f"notebooks/{name}.py" for name in (*upstream_notebooks(notebook), notebook)]
-    return part_digests([*notebooks, f"notebooks/profiles/{profile}.yml", *PACKAGES])
+    is_there = project_path(f"notebooks/{notebook}.py").is_file()
+    names = (*upstream_notebooks(notebook), notebook) if is_there else ()
+    profiles = [f"notebooks/profiles/{profile}.yml"] if profile else []
+    return part_digests([*(f"notebooks/{name}.py" for name in names), *profiles, *ROOMS])
 
 
-def part_digests(parts: Iterable[str]) -> dict[str, str | None]:
-    """Digests of parts as they are now.
+def library_digests() -> dict[str, str | None]:
+    """Digests of the rooms that compute, of this vadlib, wherever the working directory is."""
+    return part_digests(ROOMS, Path(vadlib.__file__).resolve().parents[1])
 
-    Parameters
-    ----------
-    parts : iterable of str
-        Python files, folders of them, and profiles (`.yml`), whose parameters are those of the notebooks among
-        the parts.
 
-    Returns
-    -------
-    dict of str to str or None
-        None for a part that is not there.
+def part_digests(parts: Iterable[str], folder: Path | None = None) -> dict[str, str | None]:
+    """Digests of parts of the project (or of what lies in `folder`) as they are now; None for one that is not there.
+
+    Parts are Python files, folders of them, and profiles (`.yml`), whose parameters are those of the notebooks among
+    the parts.
     """
     parts = list(parts)
-    notebooks = [project_path(part) for part in parts if re.fullmatch(r"notebooks/\w+\.py", part)]
-    return {part: _digest(project_path(part), notebooks) for part in parts}
+    places = {part: project_path(part) if folder is None else folder / part for part in parts}
+    notebooks = [place for part, place in places.items() if re.fullmatch(r"notebooks/\w+\.py", part)]
+    return {part: _digest(place, notebooks) for part, place in places.items()}
 
 
 def changed_parts(recorded: Mapping[str, str | None]) -> list[str]:
-    """The parts whose digest is no longer what it was.
-
-    Parameters
-    ----------
-    recorded : mapping of str to str
-        From `dependencies`, earlier.
-
-    Returns
-    -------
-    list of str
-        In the mapping's order.
-    """
+    """The parts whose digest is no longer what `dependencies` said, in its order."""
     now = part_digests(recorded)
     return [part for part, digest in recorded.items() if now[part] != digest]
 
@@ -109,14 +82,7 @@ def changed_parts(recorded: Mapping[str, str | None]) -> list[str]:
 def code_digest(source: str) -> str:
     """Digest of what Python code does: equal for code that differs in comments, docstrings or layout alone.
 
-    Parameters
-    ----------
-    source : str
-
-    Returns
-    -------
-    str
-        64 hex digits, the same under every version of Python that reads the code alike.
+    It is the same under every version of Python that reads the code alike.
     """
     return hashlib.sha256(_canonical(ast.parse(source)).encode()).hexdigest()
 

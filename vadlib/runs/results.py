@@ -21,16 +21,7 @@ FORMAT = 1  # of the folder; grows when a reader of old folders would go wrong
 
 @dataclass(frozen=True)
 class Results:
-    """One experiment's results, as read from its folder.
-
-    Attributes
-    ----------
-    path : Path
-    metrics : dict
-        `metrics.json`.
-    run : dict
-        `run.json`.
-    """
+    """One experiment's results, as read from its folder: its `metrics.json`, and `run.json`, how they came about."""
 
     path: Path
     metrics: dict
@@ -48,22 +39,7 @@ class Results:
             raise ResultsError(f"{path} cannot be read ({error}). Run the experiment again.") from error
 
     def figure(self, name: str, ending: str = "svg") -> Path:
-        """Where a figure lies.
-
-        Parameters
-        ----------
-        name : str
-        ending : {"svg", "png"}
-
-        Returns
-        -------
-        Path
-
-        Raises
-        ------
-        ResultsError
-            There is no such figure.
-        """
+        """Where a figure lies, as ``svg`` or ``png``; ResultsError where there is none."""
         path = self.path / "figures" / f"{name}.{ending}"
         if not path.is_file():
             raise ResultsError(f"{self.path}: no figure {name}.{ending}; there are {sorted(self.run['figures'])}.")
@@ -110,10 +86,6 @@ def plain(value, where: str):
     where : str
         Its name in messages; keys and positions are added to it.
 
-    Returns
-    -------
-    dict, list, str, int, float, bool or None
-
     Raises
     ------
     ParameterError
@@ -146,32 +118,12 @@ def plain(value, where: str):
 
 
 def write_json(path: Path, value: dict) -> None:
-    """Write `value`, already plain, as readable JSON.
-
-    Parameters
-    ----------
-    path : Path
-    value : dict
-    """
+    """Write `value`, already plain, as readable JSON."""
     path.write_text(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def read_json(path: Path) -> dict:
-    """Read an object from a file of a results folder.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    dict
-
-    Raises
-    ------
-    ResultsError
-        It is missing, unreadable or no object.
-    """
+    """Read an object from a file of a results folder; ResultsError where it is missing, unreadable or no object."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -8,14 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from synthcampus import EVENT_KINDS
 from vadlib.data import VideoDataset
+from vadlib.detectors import LearnsFrom, catalogue
 from vadlib.errors import WeightsError
 from vadlib.evaluation import Interval, auroc_by_group, event_of_frames
-from vadlib.networks.weights import at_hand
+from vadlib.networks.weights import is_available_offline
 from vadlib.studies.runner import DetectorRunner, DetectorSpec, compare_trials
-
-OWN_NETWORK = ("PaDiM", "Grad-CAM + SSIM", "SPADE")  # detectors that read layers; the prototypes read embeddings
 
 
 def network_trials(
@@ -31,9 +29,9 @@ def network_trials(
     ----------
     trials : DetectorRunner
     networks : iterable of str
-        ``ARCHITECTURE:WEIGHTS``, for PaDiM, Grad-CAM + SSIM and SPADE.
+        ``ARCHITECTURE:WEIGHTS``, for detectors that read layers or a classifier.
     embedders : iterable of str
-        Likewise, for the prototypes.
+        Likewise, for detectors that read embeddings.
     image_size : int
     options : mapping of str to mapping
         Of the detectors, by name.
@@ -47,10 +45,15 @@ def network_trials(
     """
     wanted: dict[str, DetectorSpec] = {}
     left_out: dict[str, str] = {}
-    pairs = [(detector, network) for detector in OWN_NETWORK for network in networks]
-    pairs += [("Prototypes", network) for network in embedders]
+    networks = list(networks)
+    taken = {"embedder": list(embedders), None: []}
+    pairs = [
+        (entry.title, network)
+        for entry in catalogue.entries(learns_from=set(LearnsFrom) - {LearnsFrom.NOTHING}, variants=False)
+        for network in taken.get(entry.cls.network, networks)
+    ]
     for detector, network in dict.fromkeys(pairs):
-        if not at_hand(*network.split(":", 1)):
+        if not is_available_offline(*network.split(":", 1)):
             left_out[network] = "not on this machine; the command vadlib weights says how to get it"
             continue
         trial = DetectorSpec(detector, network, image_size, options=options.get(detector, {}))
@@ -73,7 +76,7 @@ def random_bases(wanted: Mapping[str, DetectorSpec]) -> dict[str, str | None]:
 
 
 def kinds_of_anomaly(scores: pd.DataFrame, videos: VideoDataset) -> np.ndarray:
-    """For each frame ``appearance`` or ``motion``, by its event; empty where it is normal or its event has no name.
+    """For each frame ``appearance`` or ``motion``, by its event; empty where it is normal or that is not said.
 
     Parameters
     ----------
@@ -81,9 +84,7 @@ def kinds_of_anomaly(scores: pd.DataFrame, videos: VideoDataset) -> np.ndarray:
         ``clip``, ``frame``, ``label``.
     videos : VideoDataset
     """
-    if not len(videos.events):
-        return np.full(len(scores), "", dtype=object)
-    return pd.Series(event_of_frames(scores, videos.events)).map(EVENT_KINDS).fillna("").to_numpy(dtype=object)
+    return event_of_frames(scores, videos.events, column="seen_in")
 
 
 def table_of_trials(

@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 
+from vadlib.detectors import LearnsFrom, catalogue
 from vadlib.errors import ParameterError
 from vadlib.evaluation import Interval, compare_all
-from vadlib.studies.runner import DetectorSpec
+from vadlib.studies.runner import LABELLED, DetectorSpec
 
 WITHOUT, WITH = "no labels", "labels"
 LEAST_RESAMPLES = 1000  # fewer cannot reach a verdict over many pairs
@@ -25,13 +26,13 @@ def specs_by_supervision(
     Parameters
     ----------
     trials : mapping of str to DetectorSpec
-        By the detector's name: those that see no anomaly, and two-class prototypes, which become one-class where nobody
-        sees a label.
+        By the detector's name. One that learns from labelled anomalies becomes, where nobody sees a label, the entry of
+        the catalogue of the same class that does without.
     heads : mapping of str to mapping
         The detectors that a logistic regression on their heatmaps gives labels to, and its options (see
         `DetectorSpec`).
-        For ``Prototypes`` it is one on the same embeddings, beside the prototypes. A detector without a head and
-        without classes has no place where all see labels.
+        A detector without a heatmap gets one on its embeddings. One with neither head nor labels has no place where
+        all see labels.
 
     Returns
     -------
@@ -50,15 +51,17 @@ def specs_by_supervision(
     informed: dict[str, DetectorSpec] = {}
     for name, trial in trials.items():
         headed = replace(trial, head=dict(heads[name])) if name in heads else None
-        if trial.detector == "Prototypes":
-            without[f"One-class {name.lower()}"] = replace(trial, options=dict(trial.options) | {"mode": "one-class"})
-            informed[name] = trial
-            if headed:
-                informed["Embeddings with a head"] = headed
-        else:
+        entry = catalogue.entry(trial.detector)
+        if entry.learns_from not in LABELLED:
             without[name] = trial
-            if headed:
-                informed[f"{name} with a head"] = headed
+        else:
+            informed[name] = trial
+            for other in catalogue.entries(learns_from=LearnsFrom.NORMAL):
+                if other.cls is entry.cls:
+                    without[other.title] = replace(trial, detector=other.title)
+        if headed:
+            on_embeddings = entry.cls.heat_label is None
+            informed["Embeddings with a head" if on_embeddings else f"{name} with a head"] = headed
     return {WITHOUT: without, WITH: informed}
 
 
