@@ -4,6 +4,7 @@
 `python -m vadlib.report.notebooks SOURCE OUTPUT --profile PROFILE NAME=VALUE ...`.
 """
 
+import json
 import os
 import re
 import sys
@@ -16,10 +17,8 @@ from typing import Annotated
 import typer
 
 from vadlib.errors import LayoutError, ParameterError, ResultsError, VadError
-from vadlib.report.page import furnish
 from vadlib.report.papermill_handler import MARK, SCHEME, KernelError, handler
-from vadlib.runs.parameters import NotebookParameterError, Parameter, notebook_parameters, results_place
-from vadlib.runs.results import read_json
+from vadlib.runs.parameters import NotebookParameterError, Parameter, notebook_parameters, results_place, values_for
 from vadlib.storage import RunLock, project_path, project_root, write_atomically
 
 __all__ = [
@@ -34,15 +33,14 @@ __all__ = [
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 N_ERROR_LINES = 12
+AT_LINE = re.compile(r"^-+> ?(\d+) ", re.MULTILINE)  # in a traceback, first of the cell's own line
 
 
 class NotebookError(VadError):
     """A notebook that stopped with an error; its output up to there is kept."""
 
 
-def finish_notebook(
-    in_path: str | os.PathLike, out_path: str | os.PathLike, *, name: str = "", run: Mapping | None = None
-) -> None:
+def finish_notebook(in_path: str | os.PathLike, out_path: str | os.PathLike) -> None:
     """Make an executed notebook ready for the book, and move it to its place in one step.
 
     Parameters cells get the tag that hides them behind a click; what papermill noted (times, absolute paths) goes.
@@ -52,10 +50,6 @@ def finish_notebook(
     in_path : path-like
         Written by papermill; removed at the end.
     out_path : path-like
-    name : str
-        The chapter's.
-    run : mapping, optional
-        Its `run.json`: the page then gets its furniture (see `page.furnish`).
     """
     import nbformat
 
@@ -73,8 +67,6 @@ def finish_notebook(
         cell.metadata.pop("tags", None)
         if tags:
             cell.metadata["tags"] = tags
-    if run is not None:
-        furnish(notebook, name, run)
     out_path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(out_path, nbformat.writes(notebook) + "\n")
     if in_path != out_path:
@@ -129,7 +121,7 @@ def run_notebook(
     from nbclient.exceptions import DeadKernelError
 
     source, output = Path(source), Path(output)
-    values = {**read_profile_file(profile), **(parameters or {})}
+    values = values_for(source.stem, read_profile_file(profile)) | dict(parameters or {})
     declared = notebook_parameters(source)
     results = project_path(str(results_place(declared, values)[0])) if "results_dir" in declared else None
     before = _version_of(results)
@@ -160,8 +152,7 @@ def run_notebook(
                 f"{source.name} ran to its end but wrote no results to {results}; does it call chapter.close()? "
                 f"The output is in {failed}."
             )
-        run = read_json(results / "run.json") if results is not None and (results / "run.json").is_file() else None
-        finish_notebook(running, output, name=source.stem, run=run)
+        finish_notebook(running, output)
         failed.unlink(missing_ok=True)
     return output
 
@@ -229,13 +220,17 @@ def read_profile_file(path: str | os.PathLike | None) -> dict:
 
 
 def _failure(source: Path, failed: Path, error) -> str:
-    """What a person needs first: which cell, and the error's last lines."""
-    cell = "\n".join(f"    {line}" for line in error.source.splitlines()[:N_ERROR_LINES])
-    trace = ANSI.sub("", "\n".join(error.traceback)).splitlines()[-N_ERROR_LINES:]
-    last = "\n".join(f"    {line}" for line in trace or [f"{error.ename}: {error.evalue}"])
+    """What a person needs first: which cell, its lines around the one that failed, and the error's last lines."""
+    traceback = ANSI.sub("", "\n".join(error.traceback))
+    lines, at = error.source.splitlines(), AT_LINE.search(traceback)
+    first = max(0, int(at[1]) - 1 - N_ERROR_LINES // 2) if at else 0
+    cell = "\n".join(f"    {line}" for line in lines[first : first + N_ERROR_LINES])
+    last = traceback.splitlines()[-N_ERROR_LINES:] or [f"{error.ename}: {error.evalue}"]
+    where = f"The cell, from its line {first + 1}" if first else "The cell"
     return (
         f"{source.name}: cell [{error.exec_count}] raised {error.ename}: {ANSI.sub('', error.evalue)}\n"
-        f"  The cell:\n{cell}\n  The error:\n{last}\n  The whole output is in {failed}."
+        f"  {where}:\n{cell}\n  The error:\n" + "\n".join(f"    {line}" for line in last) + "\n"
+        f"  The whole output is in {failed}."
     )
 
 
@@ -263,18 +258,29 @@ def main(
     profile: Annotated[Path | None, typer.Option("-f", "--profile", help="YAML of parameters; NAME=VALUE wins")] = None,
     results_root: Annotated[Path | None, typer.Option(help="folder in which results_dir is made")] = None,
     progress_bar: Annotated[bool, typer.Option("--progress-bar", help="show one, on stderr")] = False,
+    done: Annotated[Path | None, typer.Option(help="file that says what the results are", hidden=True)] = None,
+    inputs: Annotated[str, typer.Option(help="list of files, as JSON; the same as before: no run", hidden=True)] = "[]",
 ) -> None:
-    """Run the notebook SOURCE and write the finished page to OUTPUT."""
+    """Run the notebook SOURCE and write the executed one to OUTPUT."""
     try:
         declared = notebook_parameters(source)
         parameters = dict(_parse(pair, declared) for pair in pairs or ())
         if results_root is not None:
             defaults = {"results_dir": str(results_root / source.stem), "upstream_dir": str(results_root)}
             parameters = {name: value for name, value in defaults.items() if name in declared} | parameters
-        typer.echo(f"{source.stem}: running")
-        start = time.perf_counter()
-        run_notebook(source, output, profile=profile, parameters=parameters, progress_bar=progress_bar)
-        typer.echo(f"{source.stem}: done in {time.perf_counter() - start:.0f} s")
+
+        def run() -> None:
+            typer.echo(f"{source.stem}: running")
+            start = time.perf_counter()
+            run_notebook(source, output, profile=profile, parameters=parameters, progress_bar=progress_bar)
+            typer.echo(f"{source.stem}: done in {time.perf_counter() - start:.0f} s")
+
+        if done is None:
+            run()
+        else:
+            from vadlib.report.changes import run_if_changed
+
+            run_if_changed(done, project_path(parameters["results_dir"]), json.loads(inputs), run)
     except VadError as error:
         typer.echo(str(error), err=True)
         sys.exit(1)

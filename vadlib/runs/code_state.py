@@ -6,6 +6,7 @@ parameters that the notebook has. A part is named by its path in the project.
 """
 
 import ast
+import copy
 import hashlib
 import json
 import re
@@ -16,7 +17,7 @@ import yaml
 
 import vadlib
 from vadlib.errors import LayoutError
-from vadlib.runs.parameters import notebook_parameters
+from vadlib.runs.parameters import notebook_parameters, values_for
 from vadlib.storage import project_path
 
 ROOMS = ("vadlib/data", "vadlib/networks", "vadlib/detectors", "vadlib/evaluation", "vadlib/studies")
@@ -79,12 +80,15 @@ def changed_parts(recorded: Mapping[str, str | None]) -> list[str]:
     return [part for part, digest in recorded.items() if now[part] != digest]
 
 
-def code_digest(source: str) -> str:
+def code_digest(source: str | ast.Module) -> str:
     """Digest of what Python code does: equal for code that differs in comments, docstrings or layout alone.
 
-    It is the same under every version of Python that reads the code alike.
+    Captions and alternative texts of a chapter's figures change nothing either. It is the same under every version of
+    Python that reads the code alike.
     """
-    return hashlib.sha256(_canonical(ast.parse(source)).encode()).hexdigest()
+    return hashlib.sha256(
+        _canonical(source if isinstance(source, ast.Module) else ast.parse(source)).encode()
+    ).hexdigest()
 
 
 def _canonical(node) -> str:
@@ -93,7 +97,16 @@ def _canonical(node) -> str:
         return "[" + ",".join(map(_canonical, node)) + "]"
     if not isinstance(node, ast.AST):
         return repr(node)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "figure":
+        args = [arg for place, arg in enumerate(node.args) if not (place == 2 and isinstance(arg, ast.Constant))]
+        keywords = [
+            keyword
+            for keyword in node.keywords
+            if not (keyword.arg in ("caption", "alt") and isinstance(keyword.value, ast.Constant))
+        ]
+        node = ast.Call(node.func, args, keywords)
     if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(node):
+        node = copy.copy(node)
         node.body = node.body[1:]
     fields = ((name, value) for name, value in ast.iter_fields(node) if value is not None and value != [])
     return f"{type(node).__name__}({','.join(f'{name}={_canonical(value)}' for name, value in fields)})"
@@ -109,6 +122,9 @@ def _digest(path: Path, notebooks: list[Path]) -> str | None:
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".py":
         return code_digest(text)
-    declared = {name for notebook in notebooks if notebook.is_file() for name in notebook_parameters(notebook)}
-    values = {name: value for name, value in (yaml.safe_load(text) or {}).items() if name in declared - set(_PLACES)}
+    values, profile = {}, yaml.safe_load(text) or {}
+    for notebook in (notebook for notebook in notebooks if notebook.is_file()):
+        declared = set(notebook_parameters(notebook)) - set(_PLACES)
+        own = values_for(notebook.stem, profile)
+        values[notebook.stem] = {name: value for name, value in own.items() if name in declared}
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

@@ -2,6 +2,9 @@
 
 A notebook declares them in its cell tagged `parameters`, one assignment a line: `name = literal  # unit and meaning`,
 with an annotation where the default alone does not say the type (`n_test: int | None = None  # frames; None: all`).
+
+A profile holds values for all notebooks of a book, and under `chapters` those of one: `chapters: {25_choices:
+{n_fit_frames: 60}}`. Under `only` it may name the notebooks of a smaller book.
 """
 
 import ast
@@ -12,7 +15,7 @@ import json
 import math
 import re
 import tokenize
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +32,7 @@ WORDS = {
     dict: "a mapping",
     type(None): "None",
 }
+SECTIONS, ONLY = "chapters", "only"  # what a profile may hold besides parameters
 
 
 @dataclass(frozen=True)
@@ -94,12 +98,41 @@ def parse_parameters(source: str, where: str) -> dict[str, Parameter]:
     return found
 
 
+def values_for(notebook: str, profile: Mapping, known: Iterable[str] | None = None) -> dict:
+    """A profile's values for one notebook: its own section's before those of all.
+
+    Parameters
+    ----------
+    notebook : str
+        Its name, such as `02_padim`.
+    profile : mapping
+        As read from its file.
+    known : iterable of str, optional
+        Names that a section may have; any by default.
+
+    Raises
+    ------
+    NotebookParameterError
+        `chapters` is no mapping of mappings, or names a notebook that there is not.
+    """
+    values = {name: value for name, value in profile.items() if name != SECTIONS}
+    sections = profile.get(SECTIONS) or {}
+    if not isinstance(sections, Mapping) or not all(isinstance(own, Mapping) for own in sections.values()):
+        raise NotebookParameterError(f"{SECTIONS}: expected a mapping of notebooks to their parameters")
+    for name in sections if known is not None else ():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise NotebookParameterError(f"{SECTIONS}: there is no notebook {name!r}.{hint}")
+    return values | dict(sections.get(notebook, {}))
+
+
 def check_parameters(path: str | Path, given: Mapping) -> dict:
     """Those of the parameters `given` that the notebook declares, each of its declared type.
 
     One profile serves every notebook of a book, so names that another notebook beside this one declares are passed
-    over in silence. `PAPERMILL_...` names, which papermill itself passes on request, go through. A whole number for a
-    float parameter becomes a float.
+    over in silence; not so in the notebook's own section (see `values_for`). `PAPERMILL_...` names, which papermill
+    itself passes on request, go through. A whole number for a float parameter becomes a float.
 
     Raises
     ------
@@ -109,8 +142,12 @@ def check_parameters(path: str | Path, given: Mapping) -> dict:
     """
     path = Path(path)
     own = notebook_parameters(path)
+    section = (given.get(SECTIONS) or {}).get(path.stem, {})
+    given = values_for(path.stem, given, [other.stem for other in path.parent.glob("*.py")])
     complaints = []
     checked = {}
+    if ONLY not in own:
+        given.pop(ONLY, None)
     foreign = [name for name in given if name not in own and not name.startswith("PAPERMILL_")]
     known, unread = _declared_beside(path) if foreign else (set(), [])
     for name, value in given.items():
@@ -123,7 +160,7 @@ def check_parameters(path: str | Path, given: Mapping) -> dict:
                 complaints.append(_type_complaint(parameter, value))
         elif name not in foreign:
             checked[name] = value
-        elif name not in known:
+        elif name not in known or name in section:
             near = difflib.get_close_matches(name, [*own, *sorted(known - set(own))], n=1)
             complaints.append(f"unknown parameter {name!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
     if complaints:

@@ -5,7 +5,7 @@ import json
 import math
 import numbers
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -77,8 +77,44 @@ def load_results(results_dir: str | os.PathLike) -> Results:
     return Results(path, metrics, run)
 
 
+def join_scores(results: Iterable[Results]) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """One table of detectors' scores, of the frames that all of them scored.
+
+    Parameters
+    ----------
+    results : iterable of Results
+        Each with ``detectors`` in its metrics: by a detector's title, the column that it is judged by.
+
+    Returns
+    -------
+    scores : DataFrame
+        ``clip``, ``frame``, ``label``, ``scene`` and a column a detector, named by its title.
+    titles : tuple of str
+
+    Raises
+    ------
+    ResultsError
+        There are no results, or no frame that all of them scored.
+    """
+    results, titles = list(results), []
+    if not results:
+        raise ResultsError("There are no results of detectors to put together; run a detector's chapter first.")
+    scores = results[0].scores[["clip", "frame", "label", "scene"]]
+    for found in results:
+        for title, column in found.metrics["detectors"].items():
+            own = found.scores[["clip", "frame", column]].rename(columns={column: title})
+            scores = scores.merge(own, on=["clip", "frame"], how="inner", validate="one_to_one")
+            titles.append(title)
+    if scores.empty:
+        raise ResultsError(
+            f"{results[0].path.parent}: the detectors' experiments have no test frame in common; run them with the "
+            "same data set, seed and numbers of test frames"
+        )
+    return scores, tuple(titles)
+
+
 def plain(value, where: str):
-    """`value` in JSON's own types: numbers are Python's, paths text, Intervals mappings.
+    """`value` in JSON's own types: numbers are Python's, paths text, Intervals and DataFrames mappings.
 
     Parameters
     ----------
@@ -95,6 +131,8 @@ def plain(value, where: str):
         value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, np.ndarray):
         value = value.tolist()
+    if hasattr(value, "itertuples"):  # a DataFrame: its rows by their index, NaN where there is no number
+        value = value.astype(object).where(value.notna(), None).to_dict("index")
     if isinstance(value, Mapping):
         wrong = [key for key in value if not isinstance(key, str)]
         if wrong:

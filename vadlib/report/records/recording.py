@@ -73,8 +73,8 @@ def record(
         raise ParameterError("notebooks: give the names of those to record, such as 02_padim")
     involved = sorted({name for notebook in notebooks for name in (notebook, *upstream_notebooks(notebook))})
     check_revision(allow_dirty)
-    targets = [_results_dir(profile, notebook) for notebook in notebooks]
-    again = [_results_dir(profile, name) for name in involved if _needs_run(profile, name, allow_dirty)]
+    targets = [f"done/{notebook}" for notebook in notebooks]
+    again = [name for name in involved if _needs_run(profile, name, allow_dirty)]
     options = {"skip_unreadable": skip_unreadable, "allow_missing": allow_missing}
     bring_up_to_date(profile, targets, again=again, root=root, weights=weights, cores=cores, **options)
     changed = [name for name in involved if _needs_run(profile, name, allow_dirty)]
