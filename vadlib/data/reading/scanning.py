@@ -23,6 +23,7 @@ from vadlib.data.reading.decoding import CORRUPT, UNDECODED, VideoDecoder
 from vadlib.data.reading.files import SKIPPING, require_file
 from vadlib.errors import ParameterError, UnreadableError
 from vadlib.frame_times import UnevenRate
+from vadlib.spans import runs_of_equal
 from vadlib.storage import write_atomically
 
 CACHE = "VADLIB_CACHE"  # internal: names a folder that the processes of one build share; `vadlib.environment` sets it
@@ -193,10 +194,8 @@ def _holes(starts: np.ndarray | None) -> list[str]:
 
 def _still(pictures: np.ndarray, starts: np.ndarray | None, rate: float) -> list[str]:
     """A word on the longest stretch of one and the same picture: a camera that hangs, or a decoder."""
-    edges = np.flatnonzero(np.append(True, np.append(np.diff(pictures) != 0, True)))
-    lengths = np.diff(edges)
-    longest = int(lengths.argmax())
-    first, n = int(edges[longest]), int(lengths[longest])
+    first, stop = max(runs_of_equal(pictures).tolist(), key=lambda run: run[1] - run[0])
+    n = stop - first
     times = starts if starts is not None else np.arange(len(pictures)) / (rate or 25.0)
     duration = float(times[first + n - 1] - times[first])
     if n == len(pictures) and n >= MIN_STILL_FRAMES:
