@@ -25,7 +25,7 @@ from vadlib.evaluation import (
     tune_smoothing,
 )
 from vadlib.studies.draws import ProtocolDraws
-from vadlib.studies.runner import DetectorRunner, DetectorSpec, main_score
+from vadlib.studies.runner import LABELLED, DetectorRunner, DetectorSpec, main_score
 
 
 def blind_columns(table: pd.DataFrame, draws: ProtocolDraws) -> tuple[dict[str, np.ndarray], dict[str, str]]:
@@ -61,7 +61,7 @@ def nearest_label_column(protocol: str) -> str:
 def scores_by_protocol(
     trials: DetectorRunner, wanted: Mapping[str, DetectorSpec], splits: Mapping[str, Split]
 ) -> dict[str, dict[str, pd.Series]]:
-    """The main score of every detector under every protocol; prototypes of two classes only where there are labels.
+    """The main score of every detector under every protocol; what learns from labels only where there are any.
 
     Parameters
     ----------
@@ -80,10 +80,10 @@ def scores_by_protocol(
     found: dict[str, dict[str, pd.Series]] = {protocol: {} for protocol in splits}
     with progress_bar(len(splits) * len(wanted), "Protocols", "fits", shown=True) as bar:
         for name, trial in sorted(wanted.items(), key=lambda item: item[1].network):  # network by network
-            two_class = trial.detector == "Prototypes" and trial.options.get("mode", NEEDS_LABELS) == NEEDS_LABELS
+            needs_labels = trials.detector(trial).learns_from in LABELLED
             for protocol, split in splits.items():
                 bar.update()
-                if two_class and not all(fold.fit["label"].any() for fold in split.folds):
+                if needs_labels and not all(fold.fit["label"].any() for fold in split.folds):
                     continue
                 found[protocol][name] = trials.run_under(trial, split)[main_score(trial)]
     return {protocol: {name: group[name] for name in wanted if name in group} for protocol, group in found.items()}
