@@ -72,7 +72,7 @@ rule book:
         mem_mb=4000,
         runtime=20,
     shell:
-        "{PYTHON} -m vadlib.report.book {OUT} {CONTENTS.names}"
+        "{PYTHON} -m vadlib.report.warm vadlib.report.book {OUT} {CONTENTS.names}"
 
 
 rule chapter:
@@ -94,7 +94,7 @@ rule chapter:
         runtime=lambda wildcards: 720 if CONTENTS[wildcards.name].computes else 60,  # minutes
         gpu=lambda wildcards: int(config.get("gpu", 0)) if CONTENTS[wildcards.name].computes else 0,
     shell:
-        "{PYTHON} -m vadlib.report.notebooks notebooks/{wildcards.name}.py {OUT}/notebooks/{wildcards.name}.ipynb"
+        "{PYTHON} -m vadlib.report.warm vadlib.report.notebooks notebooks/{wildcards.name}.py {OUT}/notebooks/{wildcards.name}.ipynb"
         " --profile {PROFILE_FILE} --results-root {OUT}/results --done {output} --inputs {params.inputs:q}"
         " {params.overrides:q}"
 

@@ -135,7 +135,7 @@ chapter.close(scored, mean_minus_max=mean_minus_max, localisation=located)
 # - It is best at {glue:text}`best_kind` and worst at {glue:text}`worst_kind`.
 # - In the frames with a ground-truth mask, the hottest pixel lies inside the mask in a share of {glue:text}`pointing`
 #   of them; a pixel picked blindly would in {glue:text}`pointing_chance`.
-# - Fitting took {glue:text}`fit_seconds` s and scoring {glue:text}`milliseconds` ms a frame, decoding included.
+# - Fitting took {glue:text}`fit_time` and scoring {glue:text}`milliseconds` ms a frame, decoding included.
 #
 # ## What this does not show
 #

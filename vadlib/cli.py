@@ -112,11 +112,13 @@ def plan(
     allow_missing: AllowMissing = False,
 ) -> None:
     """Say how many frames a profile draws for each detector, and what the data set lacks; no frame is read."""
-    from vadlib.studies.dry_run import plan, read_profile
+    from vadlib.report.notebooks import read_profile_file
+    from vadlib.storage import project_path
+    from vadlib.studies.draws import plan_draws
 
-    parameters = read_profile(profile)
+    parameters = read_profile_file(project_path(f"notebooks/profiles/{profile}.yml"))
     options = {"skip_unreadable": skip_unreadable, "allow_missing": allow_missing}
-    dataset, counts = plan(parameters, root or None, **options)
+    dataset, counts = plan_draws(parameters, root or project_path(parameters["dataset_root"]), **options)
     typer.echo(f"profile {profile} on {dataset.name} in {dataset.root}: frames drawn with seed {parameters['seed']}")
     typer.echo(counts.drop(columns="problem").to_string())
     for detector, problem in counts["problem"].items():

@@ -21,6 +21,7 @@ from vadlib.report.authoring import require_sound_sources
 from vadlib.report.machine_paths import hide_paths, without_machine_paths
 from vadlib.report.notebooks import read_profile_file
 from vadlib.report.page import make_page
+from vadlib.report.warm import warm_process
 from vadlib.report.workflow import snakemake_command
 from vadlib.runs.parameters import ONLY
 from vadlib.runs.results import read_json
@@ -30,8 +31,8 @@ MAX_LOG_LINES = 40
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 GLUED = re.compile(r"notebooks/(\w+)\.ipynb::|results/(\w+)/")  # what a page of prose takes from a notebook
 ROOTS = ("book/index", "book/index_watch")  # opening pages, the first whose notebooks are all there
-JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"  # of this very Python, wherever its scripts are
-VIEWER = "viewer"  # folder in an experiment's results, as `write_viewer` makes it
+JUPYTER_BOOK = ("-m", "vadlib.report.warm", "jupyter_book.cli.main")  # of this very Python, wherever its scripts are
+VIEWER = "viewer.html"  # in an experiment's results, as `write_viewer` makes it
 
 
 def build_book(
@@ -129,12 +130,12 @@ def bring_up_to_date(
     _check_own_folder(project, values | overrides)
     require_sound_sources(values.get(ONLY))
     out = project / "_build" / profile
-    with RunLock(out / "book") as lock:
+    with RunLock(out / "book") as lock, warm_process(clean_environment()) as environment:
         write_atomically(out / "book.json", json.dumps({"profile": profile, "again": list(again), **overrides}))
         command = snakemake_command(
             project, out / "book.json", cores, [str(Path("_build", profile, t)) for t in targets]
         )
-        options = {"cwd": project, "env": clean_environment(), "pass_fds": lock.descriptors}
+        options = {"cwd": project, "env": environment, "pass_fds": lock.descriptors}
         code = subprocess.run(command, **options, check=False).returncode
     if code:
         raise ResultsError(
@@ -267,7 +268,7 @@ def build_pages(out: Path, chapters: Collection[str] | None = None) -> Path:
     """
     source, built, html = assemble(out, chapters), out / "jupyter-book", out / "html"
     shutil.rmtree(built, ignore_errors=True)
-    command = [sys.executable, "-c", JUPYTER_BOOK, "build", str(source), "--path-output", str(built)]
+    command = [sys.executable, *JUPYTER_BOOK, "build", str(source), "--path-output", str(built)]
     environment = clean_environment() | {"PYTHONWARNINGS": "ignore"}
     result = subprocess.run(
         [*command, "-W", "-n", "--keep-going", "-q"], capture_output=True, text=True, env=environment, check=False
@@ -297,11 +298,12 @@ def pages_error(output: str) -> str:
 
 
 def _copy_viewers(source: Path, out: Path, pages: Path) -> None:
-    """Lay clip viewers beside the pages: Sphinx copies files that a page names, not folders of pages and media."""
-    for results in sorted(source.glob("results/*")):
-        viewer = out / "results" / results.name / VIEWER
-        if viewer.is_dir():
-            shutil.copytree(viewer, pages / "results" / results.name / VIEWER)
+    """Lay clip viewers beside the pages: Sphinx copies what a page links to by its own means, not an iframe's page."""
+    for viewer in sorted(out.glob(f"results/*/{VIEWER}")):
+        if (source / "results" / viewer.parent.name).is_dir():
+            place = pages / "results" / viewer.parent.name / VIEWER
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(viewer, place)
 
 
 def _project() -> Path:
@@ -349,7 +351,8 @@ def _weights(weights: str) -> str:
     return _existing(weights, "WEIGHTS") if names_file else weights
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Build the pages of the folder, with the chapters, that this process's arguments name."""
     try:
         build_pages(Path(sys.argv[1]), sys.argv[2:] or None)
     except VadError as error:
@@ -357,3 +360,7 @@ if __name__ == "__main__":
     except OSError as error:
         reason = error.args[0][0][2] if isinstance(error, shutil.Error) else error  # of many files: the first one's
         sys.exit(f"error: the pages could not be put together in {sys.argv[1]}: {reason}. Mend that, and run it again.")
+
+
+if __name__ == "__main__":
+    main()

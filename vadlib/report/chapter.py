@@ -74,7 +74,7 @@ class Chapter:
         self.given = SimpleNamespace(**self.run.parameters)
         self.dataset: VideoDataset | None = None
         self.networks: list[FeatureNetwork] = []
-        self.n_fit = self.n_test = 0
+        self.n_fit = self.n_test = self.n_recalled = 0
         self.seconds_to_embed: float | None = None  # a frame, where the chapter embeds frames
         self._read: dict[str, Results] = {}
         self._runner: DetectorRunner | None = None
@@ -192,8 +192,11 @@ class Chapter:
             self.run.record(weights=network.record.as_dict(), precision=network.precision)
         self.networks.append(network)
 
-    def read(self, table: pd.DataFrame, description: str) -> FrameReader:
-        """A reader of some frames, as the parameters `image_size`, `batch_size` and `skip_unreadable` say."""
+    def read(self, table: pd.DataFrame, description: str, *, fresh: bool = False) -> FrameReader:
+        """A reader of some frames, as the parameters `image_size`, `batch_size` and `skip_unreadable` say.
+
+        What is timed a frame reads `fresh`: decoded, even where another chapter of this build has decoded it before.
+        """
         given = self.given
         return FrameReader(
             self.dataset,
@@ -202,6 +205,7 @@ class Chapter:
             given.batch_size,
             skip_unreadable=given.skip_unreadable,
             description=description,
+            fresh=fresh,
         )
 
     def upstream(self, name: str) -> Results:
@@ -237,9 +241,9 @@ class Chapter:
         with self.stage("fit"):
             reader = self.read(split.fit, "fitting")
             detector.fit(reader)
-        n_fit = len(split.fit) - len(reader.skipped)
-        self.run.record(skipped_in_fit=len(reader.skipped))
-        reader = self.read(split.test, "scoring")
+        n_fit, self.n_recalled = len(split.fit) - len(reader.skipped), reader.n_recalled
+        self.run.record(skipped_in_fit=len(reader.skipped), recalled_in_fit=reader.n_recalled)
+        reader = self.read(split.test, "scoring", fresh=True)
         with self.stage("score"):
             columns = detector.score_columns(reader)
         return self.scores(split.test, columns, detector=detector, n_fit=n_fit, skipped=reader.skipped)
@@ -253,7 +257,7 @@ class Chapter:
         frames = frames_of(self.dataset.frame_table(), splits)
         with self.stage("embed"):
             embedded = embed_frames(network, self.read(frames, "embedding"), cache=project_path(self.given.cache_dir))
-        timed = self.read(splits[0].folds[0].test.head(N_TIMED), "timing")
+        timed = self.read(splits[0].folds[0].test.head(N_TIMED), "timing", fresh=True)
         with self.stage("embed without cache"):
             embed_frames(network, timed)
         self.seconds_to_embed = self.run.stages["embed without cache"]["seconds"] / timed.n_frames

@@ -212,7 +212,8 @@ class ScoredFrames:
         if self.detector.paper is not None:
             words["paper_auroc"] = load_paper_values()[f"{self.detector.paper}_auroc"].value
         if {"fit", "score"} <= set(stages):
-            words["fit_seconds"] = f"{stages['fit']['seconds']:.0f}"
+            before = " (of frames that another chapter had decoded before)" if self.chapter.n_recalled else ""
+            words["fit_time"] = f"{stages['fit']['seconds']:.0f} s{before}"
             words["milliseconds"] = f"{1000 * stages['score']['seconds'] / len(self):.0f}"
         return words
 

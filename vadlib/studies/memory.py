@@ -19,20 +19,7 @@ MOST_BYTES = 3 * 2**30  # of kept features; what is beyond is computed again eac
 
 
 class FramesInMemory:
-    """Frames of a reader in memory, from which readers of some of them are made.
-
-    Parameters
-    ----------
-    reader : FrameReader
-        Read once, here. Its table's index says which frames `select` means.
-    size : (height, width), optional
-        Of the middle part to keep of each frame as read; all of it by default.
-
-    Raises
-    ------
-    ParameterError
-        If the part is larger than the frames.
-    """
+    """Frames of a reader, or the middle part of this `size` of each, from which readers of some of them are made."""
 
     def __init__(self, reader: FrameReader, size: tuple[int, int] | None = None):
         self.table, self.size, self.batch_size = reader.table, tuple(size or reader.size), reader.batch_size
@@ -90,16 +77,7 @@ class MemoryReader:
 
 
 class CachedNetwork:
-    """A network that computes the features of a frame once, however often they are asked for.
-
-    Frames are told apart by their pixels. Everything but features is the network's own: its record, channels, checks.
-
-    Parameters
-    ----------
-    network : FeatureNetwork or ClipVision
-    most_bytes : int
-        Kept at most; features beyond are given all the same, and not kept.
-    """
+    """A network that computes the features of a frame, known by its pixels, once, and keeps up to `most_bytes`."""
 
     def __init__(self, network: Any, most_bytes: int = MOST_BYTES):
         self.network, self.most_bytes, self.n_bytes = network, most_bytes, 0

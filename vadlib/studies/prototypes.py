@@ -132,9 +132,8 @@ def draw_protocols(by_protocol: Mapping[str, Interval], intervals: Mapping[str, 
 def draw_prototypes(scored: ScoredProtocol, embeddings: pd.DataFrame, videos: VideoDataset, *, n: int = 4) -> Figure:
     """The fitted frames of the first fold nearest to the largest prototypes of each class."""
     detector, fit = scored.detectors[0], scored.split.folds[0].fit
-    fitted = fit[np.isfinite(embeddings.loc[fit.index].iloc[:, 0].to_numpy())]
     nearest = pd.concat([detector.prototype_frames(label).nlargest(n, "n_frames") for label in (0, 1)])
-    rows = list(fitted.iloc[nearest["row"]].itertuples())
+    rows = list(fit.iloc[nearest["row"]].itertuples())
     return contact_sheet(
         [read_frame(videos, row.clip, row.frame) for row in rows],
         [

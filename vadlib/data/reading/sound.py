@@ -103,7 +103,7 @@ def _read_sound(
 
 
 def iterate_sound(path: Path, rate_hz: int) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield a video's sound in pieces: the number of samples since the first picture, and mono samples, float32 (n,)."""
+    """Yield a video's sound in pieces: number of samples since the first picture, and mono samples, float32 (n,)."""
     if path.is_dir():
         raise UnreadableError(f"{path} is a folder of frames, which have no sound.")
     with VideoDecoder(path) as video:

@@ -188,15 +188,17 @@ def effects_words(
         "n_settings": len(settings),
         "detector_range": f"{defaults.max() - defaults.min():.3f}",
         "widest_range": f"{choices['span'].iloc[0].estimate:.3f}",
-        "commonest_sentence": "The class that the classifier most often sees in the normal frames is "
-        f"number {commonest}.",
-        "recorded_sentence": (
-            f"The choices that move the AUROC most on UCSD Ped2, all with EfficientNet-Lite0: {record.brief}."
-            if record
-            else "No run on real data is recorded in this copy of the project; the table repeats this build's widest "
-            "choices."
-        ),
+        "commonest_sentence": "The class that the classifier most often sees in the normal frames is number "
+        f"{commonest}.",
+        "recorded_sentence": recorded_sentence(record),
     }
+
+
+def recorded_sentence(record: Recorded | None) -> str:
+    """What the table of choices beside this build's own is of."""
+    if record is None:
+        return "No run on real data is recorded in this copy of the project; the table repeats this build's widest choices."
+    return f"The choices that move the AUROC most on UCSD Ped2, all with EfficientNet-Lite0: {record.brief}."
 
 
 def choices_metrics(
