@@ -135,6 +135,7 @@ scored.show_kinds()
 
 # %% tags=["remove-cell"]
 more = {"ensemble_gain": gain, "overlaps": scored.overlaps, "n_fit_anomalous": main.n_fit_anomalous}
+more["detectors"] = prototypes.variants(columns)
 chapter.close(scored, by_protocol={name: {"micro_auroc_interval": found} for name, found in aurocs.items()}, **more)
 
 # %% [markdown]
