@@ -35,16 +35,7 @@ class SoundReader(BatchReader):
 
     Sound is put where its time stamps say, on the clock of the pictures. Before its start, after its end and in its
     holes there is silence (zeros). A row is unreadable where the clip has no sound, or the sound ended before the row's
-    samples begin.
-
-    Parameters
-    ----------
-    dataset, table, batch_size, options
-        As of `FrameReader`.
-    duration_s : float
-        Of the sound of each row.
-    rate_hz : int
-        Samples a second.
+    samples begin. Options are those of `FrameReader`.
     """
 
     def __init__(
@@ -103,7 +94,7 @@ def _read_sound(
 
 
 def iterate_sound(path: Path, rate_hz: int) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield a video's sound in pieces: the number of samples since the first picture, and mono samples, float32 (n,)."""
+    """Yield a video's sound in pieces: how many samples after the first picture, and mono samples, float32 (n,)."""
     if path.is_dir():
         raise UnreadableError(f"{path} is a folder of frames, which have no sound.")
     with VideoDecoder(path) as video:
