@@ -100,9 +100,7 @@ class SavedRun:
 
     def check_scene(self, scene: str | None) -> None:
         """Raise ParameterError unless `scene` is one of those that the detector has a reference for; None if none."""
-        known = []
-        if getattr(self.detector, "reference", None) == "scene":
-            known = sorted(key.removeprefix("scene ") for key in self.detector.references if key.startswith("scene "))
+        known = self.detector.scenes
         if known and scene not in known:
             raise ParameterError(
                 f"scene: this detector compares with a reference for each scene; say which the videos show, with "

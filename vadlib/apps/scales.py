@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from vadlib.apps.overlay import Scale
 from vadlib.apps.saved_run import SavedRun, Threshold
 from vadlib.data import FrameReader, VideoDataset
-from vadlib.detectors import Detector, Padim
-from vadlib.detectors.heatmaps import frame_scores
+from vadlib.data.reading.frames import Batch
+from vadlib.detectors import Detector
 from vadlib.errors import ParameterError, UnreadableError
 
 N_SAMPLED = 32  # frames that set the scale where the run cannot
@@ -42,15 +41,15 @@ class Options(NamedTuple):
 
 
 def scores_and_heatmaps(
-    detector: Detector, images: torch.Tensor, *, scene: str | None = None, heatmaps: bool = True
+    detector: Detector, batch: Batch, *, scene: str | None = None, heatmaps: bool = True
 ) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
     """Every score and, where wanted and had, the heatmaps of a batch; from one pass where the detector allows.
 
     Parameters
     ----------
     detector : Detector
-    images : uint8 (B, 3, H, W)
-        RGB frames of the size of the fit.
+    batch : Batch
+        Frames of the size of the fit.
     scene : str, optional
         The camera, for a detector with a reference for each.
     heatmaps : bool
@@ -60,12 +59,11 @@ def scores_and_heatmaps(
     scores : dict of str to float32 (B,)
     heatmaps : float32 (B, H, W) or None
     """
-    scenes = {} if scene is None else {"scenes": [scene] * len(images)}
-    maps = detector.heatmap(images, **scenes) if heatmaps and hasattr(detector, "heatmap") else None
-    if isinstance(detector, Padim) and maps is not None:  # its scores are read off the heatmap
-        scores = frame_scores(torch.from_numpy(maps).to(detector.device))
+    batch = batch._replace(scenes=None if scene is None else [scene] * len(batch.images))
+    if heatmaps:
+        scores, maps = detector.scores_and_heatmap(batch)
     else:
-        scores = detector.score_batch(images, **scenes)
+        scores, maps = detector.score_batch(batch.images, scenes=batch.scenes), None
     return {name: values.float().cpu().numpy() for name, values in scores.items()}, maps
 
 
@@ -98,9 +96,9 @@ def find_scale(run: SavedRun, dataset: VideoDataset, options: Options) -> tuple[
     if len(normal):
         everything = run.scores[options.score].to_numpy()
         bar = (float(np.nanmin(everything)), float(np.nanmax(everything)))
-    shows_heat = hasattr(run.detector, "heatmap")
+    shows_heat = run.detector.heat_label is not None
     means, maxima = run.normal_scores("mean"), run.normal_scores("max")
-    if isinstance(run.detector, Padim) and len(means) and len(maxima):
+    if shows_heat and len(means) and len(maxima):  # its scores are read off the heatmap
         heat = (float(np.median(means)), float(np.quantile(maxima, HEAT_QUANTILE)))
         heat_source = f"median of the means to {HEAT_QUANTILE} quantile of the maxima of the run's normal test frames"
     if bar is None or (shows_heat and heat is None):
@@ -128,7 +126,7 @@ def _sampled_scale(
         skip_unreadable=options.skip_unreadable,
         description="finding the scale",
     )
-    kept = [scores_and_heatmaps(run.detector, batch.images, scene=options.scene) for batch in reader]
+    kept = [scores_and_heatmaps(run.detector, batch, scene=options.scene) for batch in reader]
     if not kept:
         raise UnreadableError("None of the frames that were to set the scale could be read; nothing is written.")
     if options.score not in kept[0][0]:

@@ -32,6 +32,7 @@ from vadlib.errors import ParameterError, ResultsError, UnreadableError
 from vadlib.figures import make_readable, timeline
 from vadlib.frame_times import seconds
 from vadlib.runs import provenance
+from vadlib.runs.code_state import library_digests
 from vadlib.runs.results import plain, read_json, write_json
 from vadlib.storage import RunLock, recover_folder, replace_folder, user_path
 
@@ -235,7 +236,8 @@ def _scored_batches(
         images = batch.images
         if size != run.size:
             images = torch.from_numpy(np.stack([resize(picture, run.size) for picture in pictures])).permute(0, 3, 1, 2)
-        scores, heat = scores_and_heatmaps(run.detector, images, scene=options.scene, heatmaps=heatmaps)
+        batch = batch._replace(images=images)
+        scores, heat = scores_and_heatmaps(run.detector, batch, scene=options.scene, heatmaps=heatmaps)
         if options.score not in scores:
             raise ParameterError(f"score: one of {', '.join(scores)} is expected, not {options.score!r}.")
         yield _Scored(batch.rows, pictures, scores, heat)
@@ -321,7 +323,7 @@ def _code() -> dict:
     source = Path(vadlib.__file__).resolve().parents[1]
     return {
         "git": provenance.git_revision(source) if (source / "pyproject.toml").is_file() else None,
-        "source_digest": provenance.source_digest(),
+        "depends_on": library_digests(),
         "versions": provenance.package_versions(),
         "device": provenance.device_name(),
     }

@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from vadlib.data.dataset import EVENT_COLUMNS, UNLABELLED, Clip
+from vadlib.data.dataset import EVENT_COLUMNS, SEEN_IN, UNLABELLED, Clip
 from vadlib.data.reading.files import read_label_text
 from vadlib.errors import LabelError
 
@@ -41,6 +41,7 @@ class Interval(NamedTuple):
     first: int | None
     last: int | None
     event: str
+    seen_in: str | None = None  # None where the file has no such column
 
 
 def read_intervals(path: Path) -> list[Interval]:
@@ -65,6 +66,7 @@ def read_intervals(path: Path) -> list[Interval]:
 def _interval(path: Path, line: int, row: dict[str, str], n_cells: int) -> Interval:
     cells = [row.get(name, "") for name in REQUIRED]
     event = row.get("event", "") or UNNAMED_EVENT
+    seen_in = row.get("seen_in")
     if cells[0] and cells[1:] == ["", ""] and n_cells >= len(REQUIRED):
         return Interval(line, cells[0], None, None, event)
     digits = all(cell.isascii() and cell.isdigit() and len(cell) < 10 for cell in cells[1:])
@@ -73,7 +75,9 @@ def _interval(path: Path, line: int, row: dict[str, str], n_cells: int) -> Inter
             f"{path}, line {line}: {_short(','.join(cells))} is no interval; {FORM} is expected, or clip,, for a clip "
             "in which nothing happens."
         )
-    return Interval(line, cells[0], int(cells[1]), int(cells[2]), event)
+    if (seen_in or "") not in SEEN_IN:
+        raise LabelError(f"{path}, line {line}: seen_in is appearance, motion or empty, not {_short(seen_in)}.")
+    return Interval(line, cells[0], int(cells[1]), int(cells[2]), event, seen_in)
 
 
 def label_clips(
@@ -108,8 +112,10 @@ def label_clips(
             raise LabelError(f"{where}, which has frames 0 to {clip.n_frames - 1}. Nothing is cut to fit.")
         labels[clip.id] = np.maximum(labels[clip.id], 0)
         labels[clip.id][interval.first : interval.last + 1] = 1
-        events.append((clip.id, interval.first, interval.last, interval.event))
-    return labels, pd.DataFrame(events, columns=list(EVENT_COLUMNS))
+        events.append((clip.id, interval.first, interval.last, interval.event, interval.seen_in))
+    table = pd.DataFrame(events, columns=[*EVENT_COLUMNS, "seen_in"])
+    is_said = table["seen_in"].notna().any()
+    return labels, table.fillna({"seen_in": ""}) if is_said else table[list(EVENT_COLUMNS)]
 
 
 def _normalised(name: str) -> str:

@@ -20,6 +20,7 @@ from vadlib.data.reading import videos
 from vadlib.data.reading.batches import Batch as Batch
 from vadlib.data.reading.batches import BatchReader, Piece, check_at_least_one
 from vadlib.data.reading.prefetch import prefetch
+from vadlib.data.reading.store import FrameStore, build_store
 from vadlib.data.reading.windows import assemble_windows, window_frames
 from vadlib.errors import ParameterError, UnreadableError
 
@@ -62,9 +63,14 @@ class FrameReader(BatchReader):
         error. Of a test video with frames missing all are left out; to know in time, its frames are counted first.
     description : str
         In front of the progress bar.
+    fresh : bool
+        Decode every frame, even where a book is being built and has kept it (see `vadlib.data.reading.store`): for
+        what is timed.
 
     Attributes
     ----------
+    n_recalled : int
+        After an iteration: frames that the build had kept, so that they were not decoded.
     skipped : int64 array
         After an iteration: positions in the table of the frames left out.
     why_skipped : dict of str to str
@@ -94,6 +100,7 @@ class FrameReader(BatchReader):
         n_threads: int | None = None,
         skip_unreadable: bool = False,
         description: str = "Reading frames",
+        fresh: bool = False,
     ):
         if size is not None:
             check_size(size)
@@ -109,23 +116,31 @@ class FrameReader(BatchReader):
         )
         self.size = None if size is None else (int(size[0]), int(size[1]))
         self.window, self.stride = int(window), int(stride)
+        self.fresh = fresh
+        self.n_recalled = 0
 
     def _pieces(self, clips: list[tuple[Clip, np.ndarray]]) -> Generator[Piece | UnreadableError]:
         windows = [window_frames(frames, self.window, self.stride) for _, frames in clips]
-        jobs = [job for (clip, _), wanted in zip(clips, windows, strict=True) for job in self._jobs(clip, wanted)]
+        store = None if self.fresh or self.size is None else build_store(self.size)
+        jobs = [
+            job for (clip, _), wanted in zip(clips, windows, strict=True) for job in self._jobs(clip, wanted, store)
+        ]
         n_bytes = 3 * self.size[0] * self.size[1] if self.size else BYTES_AHEAD
         with closing(
             prefetch(jobs, n_threads=self.n_threads, n_ahead=int(np.clip(BYTES_AHEAD // n_bytes, 4, 64)))
         ) as decoded:
             for wanted in windows:
                 yield from assemble_windows(wanted, decoded)
+        self.n_recalled = store.n_recalled if store else 0
 
-    def _jobs(self, clip: Clip, windows: np.ndarray) -> Iterator[partial]:
+    def _jobs(self, clip: Clip, windows: np.ndarray, store: FrameStore | None) -> Iterator[partial]:
         """Cut a clip's pictures up: a whole video, or some files of a folder, for one thread at a time."""
         frames = np.unique(windows)
         step = FILES_PER_JOB if clip.path.is_dir() else len(frames)
         for start in range(0, len(frames), step):
-            yield partial(_resized_frames, clip, frames[start : start + step].tolist(), self.size, self.skip_unreadable)
+            part = frames[start : start + step].tolist()
+            read = partial(_resized_frames, clip, size=self.size, all_or_none=self.skip_unreadable)
+            yield partial(store.through, clip.path, part, read) if store else partial(read, part)
 
     def _tensor(self, images: np.ndarray) -> torch.Tensor:
         channels_first = torch.from_numpy(images).permute(0, 1, 4, 2, 3)  # (B, T, 3, H, W), nothing copied
@@ -136,6 +151,8 @@ def _resized_frames(
     clip: Clip, frames: list[int], size: tuple[int, int] | None, all_or_none: bool
 ) -> Iterator[np.ndarray | UnreadableError]:
     exact = clip.split == "test"
+    if not frames:
+        return
     if exact and all_or_none and not clip.path.is_dir():
         try:
             videos.check_whole(clip.path, clip.n_frames)

@@ -26,7 +26,7 @@ FORMATS = ("JPEG", "PNG", "TIFF", "BMP")
 
 
 def read_image(path: Path, *, like: tuple[Path, tuple[int, int]] | None = None) -> np.ndarray:
-    """Read one picture as uint8 (H, W, 3) RGB; it must have the size of another of its clip, (path, `picture_size`)."""
+    """Read one picture as uint8 (H, W, 3) RGB, of the size of another of its clip: its path and `picture_size`."""
     image = cv2.cvtColor(_decode(path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
     if like is not None and image.shape[:2] != like[1]:
         raise UnreadableError(

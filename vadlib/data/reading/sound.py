@@ -94,7 +94,7 @@ def _read_sound(
 
 
 def iterate_sound(path: Path, rate_hz: int) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield a video's sound in pieces: how many samples after the first picture, and mono samples, float32 (n,)."""
+    """Yield a video's sound in pieces: number of samples since the first picture, and mono samples, float32 (n,)."""
     if path.is_dir():
         raise UnreadableError(f"{path} is a folder of frames, which have no sound.")
     with VideoDecoder(path) as video:
