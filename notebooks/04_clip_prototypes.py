@@ -135,7 +135,8 @@ scored.show_kinds()
 # %% tags=["remove-cell"]
 chapter.say(reused_auroc=aurocs["reused-frames"], auroc_zero_shot=scored.intervals.get("zero_shot"))
 more = {"ensemble_gain": gain, "overlaps": scored.overlaps, "n_fit_anomalous": main.n_fit_anomalous}
-chapter.close(scored, by_protocol={name: {"micro_auroc_interval": found} for name, found in aurocs.items()}, **more)
+more |= {"by_protocol": {name: {"micro_auroc_interval": found} for name, found in aurocs.items()}}
+chapter.close(scored, detectors=prototypes.variants(columns), **more)
 
 # %% [markdown]
 # ## What this shows

@@ -62,6 +62,7 @@ class Chapter:
         self.dataset: VideoDataset | None = None
         self.networks: list[FeatureNetwork] = []
         self.n_fit = self.n_test = self.n_recalled = 0
+        self.seconds_to_embed: float | None = None  # a frame, where the chapter embeds frames
         self._read: dict[str, Results] = {}
         self._runner: DetectorRunner | None = None
         self._said: dict[str, str] | None = {
@@ -214,6 +215,7 @@ class Chapter:
         timed = self.read(splits[0].folds[0].test.head(N_TIMED), "timing", fresh=True)
         with self.stage("embed without cache"):
             embed_frames(network, timed)
+        self.seconds_to_embed = self.run.stages["embed without cache"]["seconds"] / timed.n_frames
         skipped = int(np.isnan(embedded[:, 0]).sum())
         self.run.record(n_timed=timed.n_frames, n_embedded=len(frames), skipped_in_embedding=skipped)
         return pd.DataFrame(embedded, index=frames.index)
@@ -255,7 +257,7 @@ class Chapter:
         return ScoredFrames(self, kept, titles, titles[0])
 
     def run_specs(self, specs: Mapping[str, DetectorSpec]) -> ScoredFrames:
-        """The main score of every detector as specified, by the `runner`; frames that cannot be read are left out."""
+        """The main score of every detector as specified, by the `runner`, of the frames that all could read."""
         found = main_scores(specs, self._runner.run(specs))
         readable = np.logical_and.reduce([np.isfinite(values) for values in found.values()])
         return self.scores(

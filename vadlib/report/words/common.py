@@ -25,7 +25,7 @@ SCORE_NAMES = {"max": "maximum", "mean": "mean", "top1%": "mean of the top 1 %"}
 
 
 def chapter_line(
-    *, profile: str, dataset: str, network: str = "none", n_fit: int = 0, n_test: int = 0, seconds: float, date: str
+    *, profile: str, dataset: str, network: str = "", n_fit: int = 0, n_test: int = 0, seconds: float, date: str
 ) -> str:
     """The line under a chapter's title.
 
@@ -33,7 +33,7 @@ def chapter_line(
     ----------
     profile, dataset : str
     network : str
-        Architecture and weights, or ``none``.
+        Architecture and weights.
     n_fit, n_test : int
         Frames.
     seconds : float
@@ -41,9 +41,7 @@ def chapter_line(
     date : str
         ISO date and time of the start.
     """
-    parts = [f"profile {profile}", DATASET_NAMES.get(dataset, dataset)]
-    if network != "none":
-        parts.append(network)
+    parts = [f"profile {profile}", DATASET_NAMES.get(dataset, dataset), *([network] if network else [])]
     if n_test:
         parts.append(f"{n_fit:,} frames fitted, {n_test:,} tested" if n_fit else f"{n_test:,} frames tested")
     parts += [f"{seconds:.0f} s", f"{datetime.fromisoformat(date):%Y-%m-%d}"]
