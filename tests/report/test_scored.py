@@ -70,6 +70,8 @@ def scored():
         run=SimpleNamespace(stages={"fit": {"seconds": 2.0}, "score": {"seconds": 0.32}}),
         dataset=SimpleNamespace(events=pd.DataFrame(columns=["clip", "first", "last", "event"])),
         n_fit=7,
+        n_recalled=0,
+        seconds_to_embed=None,
     )
     network = SimpleNamespace(n_parameters=5)
     detector = SimpleNamespace(title="PaDiM", colour="#009E73", paper="padim", network=network, main_score="good")
@@ -79,7 +81,7 @@ def scored():
 def test_what_prose_may_cite_is_what_is_known_before_anything_runs(scored):
     words = scored.words({"pointing": None, "mask_share": None})
     assert {name for name in words if not name.startswith("auroc_")} == SCORED | DETECTOR
-    assert (words["fit_seconds"], words["milliseconds"], words["n_fitted"]) == ("2", "10", 7)
+    assert (words["fit_time"], words["milliseconds"], words["n_fitted"]) == ("2 s", "10", 7)
     assert words["pointing"] == "not measured"
     assert words["auroc_bad"] == scored.intervals["bad"]
     alone = ScoredFrames(scored.chapter, scored.table, scored.columns, "bad")
