@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -12,6 +12,8 @@ import torch
 
 from vadlib.data import FrameReader
 from vadlib.data.reading.frames import Batch
+from vadlib.data.reading.inputs import Frames
+from vadlib.detectors import Detector
 from vadlib.detectors.gradcam import raw_grad_cam
 from vadlib.errors import ParameterError
 
@@ -30,7 +32,7 @@ class FramesInMemory:
             memory_format=torch.channels_last
         )  # (N, 3, H, W)
         self._read = np.zeros(reader.n_frames, dtype=bool)
-        self._seconds = np.full(reader.n_frames, np.nan)
+        self.dataset, self._seconds = reader.dataset, np.full(reader.n_frames, np.nan)
         for batch in reader:
             self._images[batch.rows] = batch.images[:, :, top : top + self.size[0], left : left + self.size[1]]
             self._read[batch.rows] = True
@@ -44,8 +46,11 @@ class FramesInMemory:
 class MemoryReader:
     """What detectors need of a `FrameReader`, for frames already in memory: `table`, `n_frames`, batches."""
 
+    skip_unreadable = True  # what could not be read was left out when the frames were
+
     def __init__(self, frames: FramesInMemory, table: pd.DataFrame):
         self._frames, self.table, self.size, self.batch_size = frames, table, frames.size, frames.batch_size
+        self.dataset = frames.dataset
         self._positions = frames.table.index.get_indexer(table.index)  # (n,)
         if (self._positions < 0).any():
             raise ParameterError(f"table: {(self._positions < 0).sum()} of its rows are not among the frames held")
@@ -74,6 +79,14 @@ class MemoryReader:
                 held = self._positions[rows]
                 of_batch = None if scenes is None else scenes[rows]
                 yield Batch(self._frames._images[held], rows, labels[rows], of_batch, self._frames._seconds[held])
+
+
+def as_read_by(detector: Detector, reader: FrameReader | MemoryReader) -> Iterable[Batch]:
+    """A reader of the same frames that gives what a detector reads: this one, where that is the frames alone."""
+    if detector.reads == Frames():
+        return reader
+    reading = {"size": reader.size, "batch_size": reader.batch_size, "skip_unreadable": reader.skip_unreadable}
+    return detector.reads.open(reader.dataset, reader.table, **reading)
 
 
 class CachedNetwork:
