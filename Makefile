@@ -33,7 +33,7 @@ book: $(INSTALLED)  ## run the notebooks that are out of date and build the repo
 	@$(BIN)/vadlib book --profile "$(PROFILE)" --root "$(ROOT)" --weights "$(WEIGHTS)" --cores "$(CORES)" $(if $(filter-out 0,$(SKIP_UNREADABLE)),--skip-unreadable) $(if $(filter-out 0,$(ALLOW_MISSING)),--allow-missing)
 
 test: $(INSTALLED) lint  ## lint, then every test that takes seconds
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-long: $(INSTALLED)  ## the tests that take minutes
 	@$(BIN)/pytest -m long

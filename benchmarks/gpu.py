@@ -24,8 +24,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CORE = (
-    *("av", "cv2", "matplotlib", "numpy", "pandas", "pyarrow", "safetensors", "scipy", "seaborn", "sklearn"),
-    *("threadpoolctl", "torch", "torchvision", "tqdm", "transformers", "typer", "yaml"),
+    *("av", "cv2", "joblib", "matplotlib", "numpy", "pandas", "pyarrow", "safetensors", "scipy", "seaborn"),
+    *("sklearn", "threadpoolctl", "torch", "torchvision", "tqdm", "transformers", "typer", "yaml"),
 )
 PARTS = ("benchmarks/gpu.py", "benchmarks/gpu_measures.py", "vadlib/data", "vadlib/networks", "vadlib/detectors")
 SHARES = {"agreement": 0.35, "speed": 0.9, "decoding": 0.97, "paper": 1.0}  # of the time, by which each has to end

@@ -71,7 +71,7 @@ located = scored.localise(n_localised)
 # %%
 chapter.figure(
     "heatmaps",
-    scored.draw_heatmaps(label="Mahalanobis distance (standard deviations)"),
+    scored.draw_heatmaps(),
     "PaDiM's heatmaps (Figure 1 of the paper), one colour scale for all: the surest hits, the worst misses, the "
     "loudest false alarms. Outline: the ground truth, where there is one.",
     alt="Frames with PaDiM's heatmap over them: hits, misses and false alarms",
@@ -116,13 +116,7 @@ scored.merits(names={name: f"{name} of the heatmap" for name in scored.columns})
 # Each kind of event against all normal frames; clips instead of kinds where the data set names none.
 
 # %%
-chapter.figure(
-    "kinds",
-    scored.draw_kinds(),
-    "AUROC of PaDiM for the anomalous frames of each kind of event, or of each clip, against all "
-    "normal frames. Lines: 95 % intervals over clips; a dot alone comes from a single clip, which has none.",
-    alt="Dots with intervals: AUROC by kind of event",
-)
+scored.show_kinds()
 
 # %% tags=["remove-cell"]
 chapter.say(

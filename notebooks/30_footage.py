@@ -283,7 +283,7 @@ with run.stage("viewer"):
         videos, viewed, {"PaDiM": detectors["PaDiM"]}, size=size, batch_size=batch_size
     )
 run.attach(
-    "viewer",
+    "viewer.html",
     lambda path: write_viewer(
         path,
         viewer_clips,

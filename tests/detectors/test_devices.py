@@ -13,7 +13,7 @@ from vadlib.detectors import ClipPrototypes, GradCamSsim, Padim, SpadeKnn, ZeroS
 from vadlib.detectors.gaussian import GaussianField, PyramidGaussianField
 from vadlib.detectors.gradcam import grad_cam
 from vadlib.detectors.heatmaps import frame_scores, smoothed_resize
-from vadlib.detectors.spade import nearest_position_distances
+from vadlib.detectors.nearest_positions import nearest_position_distances
 from vadlib.detectors.ssim import SsimReference, ssim, ssim_map
 
 GPU = "cuda:1"  # not the first, which what forgets its device would find by itself

@@ -54,9 +54,9 @@ def test_every_scored_frame_has_its_own_picture_and_heat(videos, scores):
 
 def test_what_is_given_goes_into_a_viewer(videos, scores, tmp_path):
     clips, limits = clips_to_show(videos, scores, {"Brightness": Brightness()}, size=(64, 64))
-    found = write_viewer(tmp_path / "viewer", clips, scores, ["Brightness"], heat_limits=limits)
+    found = write_viewer(tmp_path / "viewer.html", clips, scores, ["Brightness"], heat_limits=limits)
     assert (found["n_clips"], found["n_frames"], found["every"]) == (3, len(scores), 1)
-    assert (tmp_path / "viewer" / "index.html").is_file()
+    assert (tmp_path / "viewer.html").is_file()
 
 
 def test_no_heat_asked_for_no_pass_over_the_frames(videos, scores, tmp_path):

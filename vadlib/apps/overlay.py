@@ -19,7 +19,7 @@ from matplotlib.colors import to_rgb
 from vadlib.data.reading import videos
 from vadlib.data.reading.frames import resize
 from vadlib.errors import ResultsError, UnreadableError
-from vadlib.figures import ANOMALOUS, HEAT, NORMAL
+from vadlib.figures import ANOMALOUS, HEAT, NORMAL, heat_opacity
 from vadlib.frame_times import seconds
 
 MIN_WIDTH, MAX_SIDE = 480, 1280  # pixels; narrower frames are enlarged, so that the text can be read
@@ -77,7 +77,7 @@ def blend(image: np.ndarray, heatmap: np.ndarray, limits: tuple[float, float]) -
 def _tables() -> tuple[np.ndarray, np.ndarray]:
     """For each of 256 levels what the colour adds, float32 (1, 256, 3), and what of the frame stays, (1, 256)."""
     levels = np.linspace(0, 1, 256)
-    alpha = 0.25 + 0.6 * levels  # low values let the frame through, high ones cover it
+    alpha = heat_opacity(levels)
     colours = 255 * mpl.colormaps[HEAT](levels)[:, :3]
     return (alpha[:, None] * colours).astype(np.float32)[None], (1 - alpha).astype(np.float32)[None]
 

@@ -32,6 +32,7 @@ from vadlib.errors import ParameterError, ResultsError, UnreadableError
 from vadlib.figures import make_readable, timeline
 from vadlib.frame_times import seconds
 from vadlib.runs import provenance
+from vadlib.runs.code_state import library_digests
 from vadlib.runs.results import plain, read_json, write_json
 from vadlib.storage import RunLock, recover_folder, replace_folder, user_path
 
@@ -322,7 +323,7 @@ def _code() -> dict:
     source = Path(vadlib.__file__).resolve().parents[1]
     return {
         "git": provenance.git_revision(source) if (source / "pyproject.toml").is_file() else None,
-        "source_digest": provenance.source_digest(),
+        "depends_on": library_digests(),
         "versions": provenance.package_versions(),
         "device": provenance.device_name(),
     }

@@ -16,6 +16,7 @@ from vadlib.detectors.detector import Detector, LearnsFrom
 from vadlib.detectors.loading import read_description
 from vadlib.errors import ParameterError, ResultsError
 
+FITTED = frozenset(LearnsFrom) - {LearnsFrom.NOTHING}  # what detectors learn from that learn from anything
 FIRST = ("padim", "gradcam_ssim", "spade", "prototypes")  # modules in the paper's order; then the others by name
 
 

@@ -71,25 +71,7 @@ class EmbeddingDetector(Detector):
         return self.score_embeddings(embeddings)
 
     def score_embeddings(self, embeddings: np.ndarray) -> dict[str, np.ndarray]:
-        """Every score of embeddings as `embed_frames` gives them.
-
-        Parameters
-        ----------
-        embeddings : float32 (n, D)
-            Of any length.
-
-        Returns
-        -------
-        dict of str to numpy float32 (n,)
-            NaN where a row is all NaN (a frame that was skipped).
-
-        Raises
-        ------
-        NotFittedError
-            Before `fit`.
-        ParameterError
-            If they are not as long as the network's, or a row holds infinity or some NaN.
-        """
+        """Every score, float32 (n,), of embeddings float32 (n, D) of any length; NaN where a row is all NaN."""
         self.require_fitted()
         embeddings = np.asarray(embeddings)
         readable = self.readable_rows(embeddings)

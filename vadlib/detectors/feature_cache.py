@@ -31,17 +31,10 @@ ABANDONED_S = 3600  # partial files older than this belong to nobody
 
 
 class EmbeddedFrames(NamedTuple):
-    """Frames whose embeddings are known: for detectors on embeddings, in the place of a reader.
+    """Frames whose embeddings are known, in the place of a reader; a row of NaN is a frame that could not be read."""
 
-    Attributes
-    ----------
-    embeddings : float32 (n, D)
-        A row of NaN is a frame that could not be read.
-    labels : int8 (n,)
-    """
-
-    embeddings: np.ndarray
-    labels: np.ndarray
+    embeddings: np.ndarray  # float32 (n, D)
+    labels: np.ndarray  # int8 (n,)
 
 
 def embed_frames(network, reader: Iterable, *, cache: str | Path | None = None) -> np.ndarray:
@@ -130,11 +123,9 @@ def _embed_missing(network, reader: FrameReader, cache: EmbeddingCache, embeddin
 
 
 def _embed_batch(network, images: torch.Tensor, reader: Iterable) -> np.ndarray:
-    """Embeddings float32 (B, D) of frames (B, 3, H, W), the same whatever is left to embed.
-
-    The last bits of an embedding depend on how many frames are computed at a time, not on which. So the last batch,
-    too, is given as many as the others have: what a run embeds after an interruption is what it would have been.
-    """
+    """Embeddings float32 (B, D) of frames (B, 3, H, W), the same whatever is left to embed."""
+    # The last bits of an embedding depend on how many frames are computed at a time, not on which. So the last batch,
+    # too, is given as many as the others have: what a run embeds after an interruption is what it would have been.
     n_lacking = max(getattr(reader, "batch_size", 0) - len(images), 0)
     if n_lacking:
         images = torch.cat([images, images[:1].expand(n_lacking, -1, -1, -1)])
@@ -155,22 +146,7 @@ def _subreader(reader: FrameReader, rows: np.ndarray) -> FrameReader:
 
 
 class EmbeddingCache:
-    """Embeddings on disk of the frames of one reader's table, by one network.
-
-    Parameters
-    ----------
-    folder : str or Path
-        May hold the embeddings of any number of networks and data sets.
-    network : network with `embed`
-    reader : FrameReader
-
-    Raises
-    ------
-    ParameterError
-        If the reader has no data set and table, or the network's weights have neither digest nor seed.
-    ResultsError
-        If the folder cannot be made.
-    """
+    """Embeddings on disk of the frames of one reader's table, by one network."""
 
     def __init__(self, folder: str | Path, network, reader: FrameReader):
         if not all(hasattr(reader, name) for name in ("dataset", "table", "size")):
@@ -293,13 +269,7 @@ def require_embed(network) -> None:
 
 
 def checked_embeddings(network, images: torch.Tensor) -> torch.Tensor:
-    """Embeddings float32 (B, D) of uint8 frames (B, 3, H, W), on the network's device.
-
-    Raises
-    ------
-    WeightsError
-        If one is not finite, or they are not ``network.embedding_size`` long.
-    """
+    """Embeddings float32 (B, D) of uint8 frames (B, 3, H, W), checked for size and NaN, on the network's device."""
     embeddings = network.embed(images).float()
     if tuple(embeddings.shape) != (len(images), network.embedding_size):
         raise WeightsError(

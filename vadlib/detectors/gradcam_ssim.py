@@ -85,7 +85,7 @@ class GradCamSsim(Detector):
         "image_size": (112,),
         "n_fit": (15, 30),
     }
-    paper = "gradcam_ssim"
+    paper = "gradcam"
 
     def __init__(
         self,
@@ -119,18 +119,7 @@ class GradCamSsim(Detector):
         self._variance: torch.Tensor | None = None  # float32 (L, H, W)
 
     def fit(self, reader: Iterable) -> Self:
-        """Average the maps of normal frames, in one pass and in memory that does not grow with their number.
-
-        Parameters
-        ----------
-        reader : FrameReader
-            Normal frames; with ``reference="scene"`` its table names the scene of each.
-
-        Raises
-        ------
-        ParameterError
-            If the reader gives no frame, frames of several sizes, or no scenes where they are needed.
-        """
+        """Average the maps of normal frames, in one pass and in memory that does not grow with their number."""
         sums: dict[str, torch.Tensor] = {}
         counts: dict[str, int] = {}
         squares = 0.0
@@ -199,10 +188,7 @@ class GradCamSsim(Detector):
         }
 
     def heatmap(self, images: torch.Tensor, *, scenes: Sequence[str] | None = None) -> np.ndarray:
-        """One minus local SSIM, mean of the layers: numpy float32 (B, H, W); parameters and errors as `score_batch`.
-
-        With a ``map_size`` the local values are brought from it to the frames' size, bilinear.
-        """
+        """One minus local SSIM, mean of the layers, brought to the frames' size: numpy float32 (B, H, W)."""
         heat = 1 - self.steps(images, scenes=scenes).similarity.mean(axis=0)
         if self.map_size is None:
             return heat

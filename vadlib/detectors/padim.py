@@ -118,20 +118,7 @@ class Padim(Detector):
         return {**options, "n_components": min(options.get("n_components", 300), n_channels)}
 
     def fit(self, reader: Iterable) -> Self:
-        """Fit the Gaussians to normal frames, in one pass and in memory that does not grow with their number.
-
-        Parameters
-        ----------
-        reader : FrameReader
-            Normal frames, all of one size.
-
-        Raises
-        ------
-        NotFittedError
-            With fewer than two frames.
-        ParameterError
-            If the frames' size does not fit the layers' strides.
-        """
+        """Fit the Gaussians to normal frames, in one pass and in memory that does not grow with their number."""
         field = None
         for batch in reader:
             features = self._features(batch.images)
@@ -152,20 +139,7 @@ class Padim(Detector):
         return self.field.mahalanobis(self._features(images)).unflatten(1, grid)
 
     def heatmap(self, images: torch.Tensor, *, scenes: Sequence[str] | None = None) -> np.ndarray:
-        """Distances brought to the frames' size, bilinear, then blurred; numpy float32 (B, H, W).
-
-        Parameters
-        ----------
-        images : uint8 (B, 3, H, W)
-            RGB frames of the size that the detector was fitted on.
-        scenes : sequence of str, optional
-            Makes no difference.
-
-        Raises
-        ------
-        NotFittedError
-            Before `fit`.
-        """
+        """Distances brought to the frames' size, bilinear, then blurred; numpy float32 (B, H, W)."""
         return self._heatmap(images).cpu().numpy()
 
     def score_batch(self, images: torch.Tensor, *, scenes: Sequence[str] | None = None) -> dict[str, torch.Tensor]:

@@ -99,20 +99,7 @@ class SupervisedHead:
         return {"head": column}
 
     def fit_embeddings(self, embeddings: np.ndarray, labels: np.ndarray) -> Self:
-        """Fit to the features of labelled frames.
-
-        Parameters
-        ----------
-        embeddings : float (n, D)
-            Such as `pooled_heatmaps` gives, or a network's embeddings.
-        labels : (n,)
-            0 normal, 1 anomalous.
-
-        Raises
-        ------
-        ParameterError
-            If there are not frames of both classes, a value is not finite, or the shapes do not fit.
-        """
+        """Fit to the features (n, D) of frames labelled 0 or 1, some of both."""
         x, labels = _checked(embeddings), np.asarray(labels)
         if labels.shape != (len(x),) or not np.isin(labels, (0, 1)).all():
             raise ParameterError(
@@ -134,15 +121,7 @@ class SupervisedHead:
         return self
 
     def score_embeddings(self, embeddings: np.ndarray) -> dict[str, np.ndarray]:
-        """Log-odds of anomalous, ``head``, float32 (n,), of features (n, D).
-
-        Raises
-        ------
-        NotFittedError
-            Before `fit_embeddings`.
-        ParameterError
-            If the features are not as many as fitted on, or not finite.
-        """
+        """Log-odds of anomalous, ``head``, float32 (n,), of features (n, D)."""
         if self.regression is None:
             raise NotFittedError("SupervisedHead: not fitted yet; call fit_embeddings")
         x = _checked(embeddings, self.scaler.n_features_in_)

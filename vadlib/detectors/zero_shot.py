@@ -88,13 +88,7 @@ class ZeroShotText(EmbeddingDetector):
         self._logit_scale = 1.0
 
     def fit(self, reader: Iterable | None = None) -> Self:
-        """Embed the prompts; no frame of a reader is looked at.
-
-        Raises
-        ------
-        WeightsError
-            If an embedding of a prompt is not finite, or not as long as those of frames.
-        """
+        """Embed the prompts; no frame of a reader is looked at."""
         prompts = self.normal_prompts + self.anomalous_prompts
         with torch.inference_mode():
             texts = self.network.embed_text(prompts).float()

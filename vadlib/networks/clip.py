@@ -85,19 +85,9 @@ class ClipVision(nn.Module):
 
     @torch.inference_mode()
     def embed(self, images: torch.Tensor) -> torch.Tensor:
-        """Projected embeddings of frames, not normalised: float32 (B, D).
-
-        Parameters
-        ----------
-        images : uint8 (B, 3, H, W)
-            RGB frames of any size. The whole frame is brought to the network's square, bicubic: CLIP's own transform
-            would cut off the sides, where things happen too.
-
-        Raises
-        ------
-        ParameterError
-            If images are not uint8 RGB.
-        """
+        """Projected embeddings float32 (B, D), not normalised, of uint8 RGB frames (B, 3, H, W) of any size."""
+        # The whole frame is brought to the network's square: CLIP's own transform would cut off the sides, where things
+        # happen too.
         if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
             raise ParameterError(
                 f"images: expected uint8 (B, 3, H, W), RGB, found {images.dtype} {tuple(images.shape)}; "
@@ -113,13 +103,7 @@ class ClipVision(nn.Module):
 
     @torch.inference_mode()
     def embed_text(self, texts: Sequence[str]) -> torch.Tensor:
-        """Projected embeddings of texts, not normalised: float32 (n, D).
-
-        Raises
-        ------
-        WeightsError
-            If the weights came without a tokenizer.
-        """
+        """Projected embeddings of texts, not normalised: float32 (n, D)."""
         if not self.has_text:
             raise WeightsError(
                 f"embed_text: {self.record.name} has no tokenizer, so texts cannot be read; "

@@ -22,10 +22,8 @@ def arithmetic(device: torch.device, precision: str) -> Iterator[None]:
 
 @contextmanager
 def exact_convolutions(device: torch.device) -> Iterator[None]:
-    """On a GPU, let float32 convolutions be float32, and gradients not depend on the order in which threads finish.
-
-    By default, cuDNN rounds float32 to 10 bits (TF32), and torch keeps to that for convolutions alone.
-    """
+    """On a GPU, let float32 convolutions be float32, and gradients not depend on the order in which threads finish."""
+    # By default, cuDNN rounds float32 to 10 bits (TF32), and torch keeps to that for convolutions alone.
     cudnn = torch.backends.cudnn
     if device.type != "cuda":
         yield

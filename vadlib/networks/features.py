@@ -90,13 +90,7 @@ class FeatureNetwork(nn.Module):
 
     @property
     def embedding_size(self) -> int:
-        """Numbers that `embed` gives for an image.
-
-        Raises
-        ------
-        WeightsError
-            If the weights do not reach so far.
-        """
+        """Numbers that `embed` gives for an image."""
         self.require_embedding()
         return self.head[-1].in_features
 
@@ -148,13 +142,7 @@ class FeatureNetwork(nn.Module):
 
     @torch.inference_mode()
     def logits(self, images: torch.Tensor) -> torch.Tensor:
-        """Class scores before the softmax, float32 (B, classes).
-
-        Raises
-        ------
-        WeightsError
-            If the weights lack a part that logits need.
-        """
+        """Class scores before the softmax, float32 (B, classes)."""
         self.require_logits()
         with self._arithmetic():
             x = self.prepare(images)
@@ -164,25 +152,7 @@ class FeatureNetwork(nn.Module):
 
     @torch.inference_mode()
     def embed(self, images: torch.Tensor) -> torch.Tensor:
-        """Pooled features, which the classifier's last layer reads.
-
-        Parameters
-        ----------
-        images : uint8 (B, 3, H, W)
-            RGB frames.
-
-        Returns
-        -------
-        float32 (B, embedding_size)
-            Not normalised.
-
-        Raises
-        ------
-        ParameterError
-            For images that are not uint8 RGB.
-        WeightsError
-            If the weights do not reach so far; the classifier's last layer is not needed.
-        """
+        """Pooled features float32 (B, embedding_size), which the classifier's last layer reads; not normalised."""
         self.require_embedding()
         with self._arithmetic():
             x = self.prepare(images)

@@ -51,15 +51,7 @@ class PublishedWeights:
         return _place(self)
 
     def look(self) -> tuple[str | None, str]:
-        """What is on this machine, without a download.
-
-        Returns
-        -------
-        sha256 : str or None
-            Of the file that would be read; None where there is none.
-        problem : str
-            What is missing, or wrong with the file; empty where it can be used.
-        """
+        """What is on this machine, without a download: the file's SHA-256 or None, and what is wrong with it."""
         if (self.architecture, self.name) == ("clip_vision", "openai"):
             files, missing = hub.cached_files()
             place = files.weights if files else None
@@ -131,20 +123,7 @@ def weights_unavailable(architecture: str, name: str, reason: str) -> WeightsErr
 
 
 def checked_sha256(architecture: str, name: str, path: Path) -> str:
-    """SHA-256 of a weights file, which has to be the known one where `name` is a name in `PUBLISHED_WEIGHTS`.
-
-    Parameters
-    ----------
-    architecture, name : str
-        A constructor in `vadlib.networks`, and its ``weights`` argument.
-    path : Path
-        The file that they stand for.
-
-    Raises
-    ------
-    WeightsError
-        If it is another file than the one published under that name.
-    """
+    """SHA-256 of a weights file, which has to be the known one where `name` is a name in `PUBLISHED_WEIGHTS`."""
     try:
         found = file_sha256(path)
     except OSError as error:
@@ -191,13 +170,7 @@ def lite0_imagenet_file() -> Path:
 
 
 def is_available_offline(architecture: str, weights: str) -> bool:
-    """Whether these weights can be had on this machine, now, without a download.
-
-    Parameters
-    ----------
-    architecture, weights : str
-        A constructor in `vadlib.networks`, and its ``weights`` argument: a name, or a path.
-    """
+    """Whether these weights can be had on this machine, now, without a download."""
     known = [entry for entry in PUBLISHED_WEIGHTS if (entry.architecture, entry.name) == (architecture, weights)]
     if known:
         return not known[0].look()[1]
@@ -244,13 +217,7 @@ class WeightsRecord:
 
 
 def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
-    """Read a state dict from a ``.safetensors`` or a torch file; pickled code is never run.
-
-    Raises
-    ------
-    WeightsError
-        If the file is missing, unreadable, or holds anything but tensors.
-    """
+    """Read a state dict from a ``.safetensors`` or a torch file; pickled code is never run."""
     path = Path(path)
     if not path.is_file():
         raise WeightsError(
@@ -287,13 +254,7 @@ def _not_weights(path: Path) -> str:
 
 
 def fetch_imagenet_resnet18() -> tuple[dict[str, torch.Tensor], str]:
-    """State dict and file digest of torchvision's IMAGENET1K_V1, from its cache or downloaded into it.
-
-    Raises
-    ------
-    WeightsError
-        If the file is not cached and cannot be downloaded.
-    """
+    """State dict and file digest of torchvision's IMAGENET1K_V1, from its cache or downloaded into it."""
     cached, known = _place(PUBLISHED_WEIGHTS[0]), PUBLISHED_WEIGHTS[0]
     if not cached.is_file():
         reason = ""

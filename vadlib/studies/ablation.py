@@ -101,6 +101,29 @@ def ablation_settings(
     return settings
 
 
+def variations(
+    defaults: Mapping[str, DetectorSpec], overrides: Mapping[str, Mapping[str, Sequence[Any]]], commonest: int
+) -> dict[str, dict[str, list[Any]]]:
+    """What to vary of each detector: what its class says, with a profile's own values instead where it has any.
+
+    Parameters
+    ----------
+    defaults : mapping of str to DetectorSpec
+        By title.
+    overrides : mapping of str to mapping
+        By title, then by what is varied; no values at all leave a choice out.
+    commonest : int
+        What the value ``commonest`` stands for: the class that the classifier most often sees in normal frames.
+    """
+    return {
+        title: {
+            key: [commonest if value == "commonest" else value for value in values]
+            for key, values in {**catalogue.entry(title).cls.varied, **overrides.get(title, {})}.items()
+        }
+        for title in defaults
+    }
+
+
 def choice_title(key: str) -> str:
     """What a reader calls a field of `DetectorSpec` or an argument of a detector."""
     return CHOICES.get(key, key.replace("_", " "))

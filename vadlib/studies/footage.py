@@ -13,6 +13,7 @@ from vadlib.evaluation import AlarmRule, Threshold, list_alarms, match_alarms
 from vadlib.figures import ClipTimeline, GalleryRow
 from vadlib.frame_times import seconds
 from vadlib.networks import FeatureNetwork
+from vadlib.spans import runs_of_ones
 
 
 def fit_without_labels(
@@ -239,8 +240,7 @@ def timelines_of(
         rows = (scores["clip"] == clip).to_numpy()
         truth = None
         if (labels[clip] >= 0).all():
-            edges = np.flatnonzero(np.diff(labels[clip] == 1, prepend=False, append=False)).reshape(-1, 2)
-            truth = [tuple(seconds(fps[clip], edge).tolist()) for edge in edges]
+            truth = [tuple(seconds(fps[clip], run).tolist()) for run in runs_of_ones(labels[clip])]
         spans = {name: own[own["clip"] == clip][["start_s", "end_s"]].to_numpy() for name, own in alarms.items()}
         lines = {name: strange.loc[rows, name].to_numpy() for name in alarms}
         shown_at = seconds(fps[clip], scores.loc[rows, "frame"].to_numpy())

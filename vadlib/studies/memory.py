@@ -29,22 +29,7 @@ MOST_FILE_BYTES = 32 * 2**30  # of features in it, and at most half of what is f
 
 
 class KeptFrames:
-    """Frames of a reader, read once, from which readers of some of them are made.
-
-    Parameters
-    ----------
-    reader : FrameReader
-        Read once, here. Its table's index says which frames `select` means.
-    size : (height, width), optional
-        Of the middle part to keep of each frame as read; all of it by default.
-
-    Raises
-    ------
-    ParameterError
-        If the part is larger than the frames.
-    ResultsError
-        If the disk has no room for them.
-    """
+    """Frames of a reader, or the middle part of this `size` of each, from which readers of some of them are made."""
 
     def __init__(self, reader: FrameReader, size: tuple[int, int] | None = None):
         self.table, self.size, self.batch_size = reader.table, tuple(size or reader.size), reader.batch_size
@@ -117,18 +102,9 @@ class KeptReader:
 
 
 class CachedNetwork:
-    """A network that computes the features of a frame once, however often they are asked for.
+    """A network that computes the features of a frame, known by its pixels, once.
 
-    Frames are told apart by their pixels. Everything but features is the network's own: its record, channels, checks.
-
-    Parameters
-    ----------
-    network : FeatureNetwork or ClipVision
-    most_bytes : int
-        Kept in memory at most; features beyond go to a file.
-    most_file_bytes : int
-        Kept there at most, if half of the disk's room is not less; features beyond are given all the same, and not
-        kept.
+    It keeps `most_bytes` in memory, and what is beyond, up to `most_file_bytes`, in a file.
     """
 
     def __init__(self, network: Any, most_bytes: int = MOST_BYTES, most_file_bytes: int = MOST_FILE_BYTES):

@@ -136,20 +136,9 @@ class DetectorRunner:
         self._networks: dict[str, CachedNetwork] = {}
 
     def run(self, trials: Mapping[str, DetectorSpec]) -> dict[str, dict[str, np.ndarray]]:
-        """Every score of every trial, float32 (n_tested,) each, by trial and by the detector's own name of it.
-
-        Trials of one frame size, view and network follow each other, whatever their order here: frames are read once a
-        size, a network's features of a frame computed once. Equal trials are run once.
-
-        Parameters
-        ----------
-        trials : mapping of str to DetectorSpec
-
-        Raises
-        ------
-        ParameterError, WeightsError
-            From a trial's network or detector; the message is theirs.
-        """
+        """Every score of every trial, float32 (n_tested,) each, by trial and by the detector's own name of it."""
+        # Trials of one frame size, view and network follow each other, whatever their order here: frames are read once
+        # a size, a network's features of a frame computed once. Equal trials are run once.
         found = {}
         with progress_bar(len(trials), "DetectorRunner", "trials", shown=True) as bar:
             held = self._frames[0] if self._frames else None
@@ -163,28 +152,7 @@ class DetectorRunner:
         return {name: found[name] for name in trials}
 
     def run_under(self, trial: DetectorSpec, split: Split) -> pd.DataFrame:
-        """Every score of one trial under another protocol: each fold's detector fitted on its frames, and on no other.
-
-        What learns from labels sees all fit frames with theirs; every other detector sees the normal ones.
-
-        Parameters
-        ----------
-        trial : DetectorSpec
-            Without ``head`` and ``n_fit``.
-        split : Split
-            One of those that the frames are held of.
-
-        Returns
-        -------
-        DataFrame float32
-            A row a test frame, in the frame table's order and with its index; a column a score; NaN where the frame
-            could not be read.
-
-        Raises
-        ------
-        ParameterError
-            A trial that has its frames chosen elsewhere; a split whose frames are not held; else as `run`.
-        """
+        """Scores of a trial under another protocol; each fold's detector is fitted on its frames, and on no others."""
         if trial.head is not None or trial.n_fit is not None:
             raise ParameterError("trial: under a protocol of its own, a trial has no head and no n_fit")
         self._forget(besides=trial.network)
@@ -201,6 +169,11 @@ class DetectorRunner:
             if name != besides:
                 network.forget()
 
+    @property
+    def networks(self) -> dict[str, CachedNetwork]:
+        """Those in use so far, by name."""
+        return dict(self._networks)
+
     def network(self, name: str):
         """The network called ``ARCHITECTURE:WEIGHTS``, built once, on the device."""
         if name not in self._networks:
@@ -214,13 +187,7 @@ class DetectorRunner:
         return int(np.bincount(np.concatenate([part.argmax(dim=1).numpy() for part in logits])).argmax())
 
     def detector(self, trial: DetectorSpec) -> Detector:
-        """The unfitted detector of a trial.
-
-        Raises
-        ------
-        ParameterError, WeightsError
-            If it cannot be made with these options, or its network lacks what it needs.
-        """
+        """The unfitted detector of a trial."""
         entry = catalogue.entry(trial.detector)
         networks_by_role = {entry.cls.network: self.network(trial.network)} if entry.cls.network else {}
         return catalogue.make(entry, networks_by_role, **{"seed": self.seed, "device": self.device} | trial.options)
@@ -289,18 +256,12 @@ def compare_trials(
     bases : mapping of str to str or None
         The settings, and what each is compared with.
     n_resamples, seed : int
-        Of the bootstrap over clips.
 
     Returns
     -------
     DataFrame
-        Index: setting; ``estimate``, ``low``, ``high`` of its AUROC; ``gain``: `Interval` of its AUROC minus
-        its base's, None where there is no base or it is the setting itself.
-
-    Raises
-    ------
-    ParameterError
-        If a setting has no column, or as the bootstrap does.
+        Index: setting; ``estimate``, ``low``, ``high`` of its AUROC; ``gain``, the `Interval` of its AUROC minus its
+        base's, or None.
     """
     lacking = sorted({name for pair in bases.items() for name in pair if name is not None} - set(scores.columns))
     if lacking:

@@ -75,14 +75,7 @@ def heat_levels(heatmaps: np.ndarray, limits: tuple[float, float]) -> np.ndarray
 
 
 def tables_of_clips(scores: pd.DataFrame, clips: Sequence[ViewerClip], detectors: Sequence[str]) -> list[pd.DataFrame]:
-    """Each clip's rows of the scores, by frame, with `label` as float (NaN: unknown).
-
-    Raises
-    ------
-    ParameterError
-        A column is missing, a score is not finite, labels are not 0, 1 or missing in a whole clip, or the frames are
-        not those of the clips.
-    """
+    """Each clip's rows of the scores, by frame, with `label` as float (NaN: unknown); what does not fit is an error."""
     if not clips:
         raise ParameterError("clips: there is none to show")
     if not detectors or len(set(detectors)) < len(detectors):
@@ -125,13 +118,7 @@ def describe_detectors(
     colours: Mapping[str, str],
     heats: Sequence[Mapping[int, np.ndarray]],
 ) -> list[dict]:
-    """Each detector's colour, threshold, mean and standard deviation over all frames, and the ends of its colour bar.
-
-    Raises
-    ------
-    ParameterError
-        A threshold or limit is of no detector here or no finite number, or a colour is not `#rrggbb`.
-    """
+    """Each detector's colour, threshold, mean and deviation over all frames, and the ends of its colour bar."""
     thresholds, limits = dict(thresholds or {}), dict(limits or {})
     for name, given in (("thresholds", thresholds), ("heat_limits", limits)):
         unknown = sorted(set(given) - set(detectors))
@@ -165,13 +152,7 @@ def describe_detectors(
 
 
 def heat_of(clip: ViewerClip, detectors: Sequence[str]) -> dict[int, np.ndarray]:
-    """A clip's heatmaps by the number of their detector.
-
-    Raises
-    ------
-    ParameterError
-        They are not uint8 (n, h, w) with n the clip's frames, or of a detector that is not shown.
-    """
+    """A clip's heatmaps by the number of their detector."""
     found = {}
     for name, values in clip.heat.items():
         if name not in detectors:
@@ -193,13 +174,7 @@ def heat_of(clip: ViewerClip, detectors: Sequence[str]) -> dict[int, np.ndarray]
 def alarms_of_clips(
     alarms: pd.DataFrame | None, tables: Sequence[pd.DataFrame], clips: Sequence[ViewerClip], detectors: Sequence[str]
 ) -> list[list[list[list[int]]] | None]:
-    """By clip and detector, each alarm's first and last row in the clip's table; None where none were given.
-
-    Raises
-    ------
-    ParameterError
-        A column is missing, or an alarm is of no clip or detector here or holds no scored frame.
-    """
+    """By clip and detector, each alarm's first and last row in the clip's table; None where none were given."""
     if alarms is None:
         return [None] * len(clips)
     missing = [name for name in ("clip", "detector", "first", "last") if name not in alarms.columns]
@@ -228,7 +203,7 @@ def describe_clip(
     heat: Mapping[int, np.ndarray],
     alarms: list | None,
 ) -> dict:
-    """A clip as the page reads it, but for its pictures."""
+    """A clip as the page reads it, but for its media."""
     return {
         "id": clip.id,
         "scene": str(clip.scene),
@@ -238,7 +213,7 @@ def describe_clip(
         "labels": None if table["label"].isna().any() else as_text(table["label"].to_numpy(np.uint8)),
         "scores": [as_text(table[name].to_numpy("<f4")) for name in detectors],
         "alarms": alarms,
-        "heat": [list(heat[number].shape[1:]) if number in heat else None for number in range(len(detectors))],
+        "grids": [list(heat[number].shape[1:]) if number in heat else None for number in range(len(detectors))],
     }
 
 

@@ -1,7 +1,6 @@
-"""The clip viewer: a page that plays clips under their heatmaps and scores, opened from a folder, without a server.
+"""The clip viewer: one HTML file that plays clips under their heatmaps and scores, opened without a server.
 
-`index.html` holds style, script and scores; pictures and heatmaps lie beside it (see `vadlib.viewer.media`). The
-page allows itself no request but for the files beside it (its Content-Security-Policy).
+Style, script, scores and videos are all in it. Its Content-Security-Policy allows it no request whatever.
 """
 
 from __future__ import annotations
@@ -12,23 +11,26 @@ import html
 import json
 import os
 import re
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from urllib.parse import quote
 
+import cv2
+import numpy as np
 import pandas as pd
 
 from vadlib.errors import ParameterError, ResultsError
 from vadlib.figures.style import ANOMALOUS, DETECTOR_COLOURS, NORMAL
-from vadlib.storage import replace_folder
+from vadlib.storage import write_atomically
 from vadlib.viewer import data as checked
 from vadlib.viewer import media
 from vadlib.viewer.data import ViewerClip, heat_levels
 
 __all__ = ["ViewerClip", "embed_viewer", "heat_levels", "viewer_address", "write_viewer"]
 
+NAME = "viewer.html"  # of the viewer among a chapter's results
+_SAFE = "!'()*"  # letters that JavaScript's encodeURIComponent leaves, beside those that `quote` does
 # The book's theme is switched by hand, which an iframe does not see.
 _TELL_THEME = """(() => {
   const frame = document.currentScript.previousElementSibling, page = document.documentElement;
@@ -56,12 +58,12 @@ def write_viewer(
     longest_side_px: int = 320,
     max_bytes: int = 10_000_000,
 ) -> dict:
-    """Write the viewer's folder, whole or not at all.
+    """Write the viewer's file, whole or not at all.
 
     Parameters
     ----------
     path : path-like
-        Folder to make; `Experiment.attach` gives one. It must not exist, or be empty.
+        The file, whose name ends in `.html`; `Experiment.attach("viewer.html", …)` gives one. It must not exist.
     clips : sequence of ViewerClip
     scores : DataFrame
         `clip`, `frame` and one column a detector, higher meaning more anomalous; `label` (0 normal, 1 anomalous) where
@@ -87,159 +89,130 @@ def write_viewer(
     longest_side_px : int
         Of the pictures.
     max_bytes : int
-        For the whole folder. Pictures are coded more coarsely, then thinned out, until it holds, and the page says so;
-        scores are never thinned out, and every clip keeps its whole length.
+        For the file. Videos are coded more coarsely, then thinned out, until it holds, and the page says so; scores
+        are never thinned out, and every clip keeps its whole length.
 
     Returns
     -------
     dict
-        `bytes`, `files`, `n_clips`, `n_frames`, `n_pictures`, `every` (1: each frame has its picture), `quality`
-        and `summary`, the sentence on the page.
+        `bytes`, `n_clips`, `n_frames`, `n_pictures`, `every` (1: each frame has its picture), `quality` (of
+        `media.QUALITIES`) and `summary`, the sentence on the page.
 
     Raises
     ------
     ParameterError
         Something does not fit, with the clip or detector; or the budget is too small for one picture a clip.
     ResultsError
-        `path` is not a new folder, or cannot be written.
+        `path` is there already, or cannot be written.
     """
     path = Path(path)
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise ResultsError(f"{path} exists already; give the path of a folder to make.")
+    if path.suffix != ".html":
+        raise ParameterError(f"path: expected a name that ends in .html, found {path.name!r}")
+    if path.exists():
+        raise ResultsError(f"{path} exists already; give the path of a file to make.")
     tables = checked.tables_of_clips(scores, clips, detectors)
     heats = [checked.heat_of(clip, detectors) for clip in clips]
     found = checked.alarms_of_clips(alarms, tables, clips, detectors)
     described = checked.describe_detectors(
         tables, detectors, thresholds=thresholds, rule=threshold_rule, limits=heat_limits, colours=colours, heats=heats
     )
-    result: dict = {}
-
-    def fill(folder: Path) -> None:
-        with tempfile.TemporaryFile(dir=folder) as file:
-            stores = [_store(media.PictureStore(file, longest_side_px), clip) for clip in clips]
-            page = {
-                "title": title,
-                "detectors": described,
-                "alarm_rule": alarm_rule,
-                "colours": {"anomalous": ANOMALOUS, "normal": NORMAL},
-                "inferno": checked.colour_map(),
-                "sheet": {"block": media.BLOCK, "columns": media.COLUMNS, "pictures": media.PER_SHEET},
-                "clips": [
-                    checked.describe_clip(clip, table, detectors, heat, alarms)
-                    for clip, table, heat, alarms in zip(clips, tables, heats, found, strict=True)
-                ],
-            }
-            result.update(_write_within(folder, page, stores, heats, note, max_bytes))
-
+    page = {
+        "title": title,
+        "detectors": described,
+        "alarm_rule": alarm_rule,
+        "colours": {"anomalous": ANOMALOUS, "normal": NORMAL},
+        "inferno": checked.colour_map(),
+        "perSecond": media.PER_SECOND,
+        "clips": [
+            checked.describe_clip(clip, table, detectors, heat, alarms)
+            for clip, table, heat, alarms in zip(clips, tables, heats, found, strict=True)
+        ],
+    }
+    videos = [media.encode(_pictures(clip, longest_side_px)) for clip in clips]
+    lengths = [len(clip.frames) for clip in clips]
+    widest = media.Plan(10**9)
+    bare = page | {"every": widest.every, "summary": f"{note} {_summary(clips, widest, max_bytes)}"}
+    plan, parts = media.fit(videos, heats, max(lengths), max_bytes - len(_html(bare)))
+    for clip, part in zip(page["clips"], parts, strict=True):
+        clip |= part
+    summary = _summary(clips, plan, max_bytes)
+    content = _html(page | {"every": plan.every, "summary": f"{note} {summary}".strip()})
+    if len(content) > max_bytes:
+        raise ParameterError(
+            f"max_bytes: {max_bytes:,} are too few; {_counted(clips)} need {len(content):,} even with one picture a "
+            "clip. Allow more, or show fewer clips."
+        )
     try:
-        replace_folder(path, fill)
+        write_atomically(path, content.decode())
     except OSError as error:
         raise ResultsError(f"The viewer could not be written to {path}: {error}.") from error
-    return result
+    return {
+        "bytes": len(content),
+        "n_clips": len(clips),
+        "n_frames": sum(lengths),
+        "n_pictures": sum(-(-n // plan.every) for n in lengths),
+        "every": plan.every,
+        "quality": plan.quality,
+        "summary": summary,
+    }
 
 
-def embed_viewer(notebook: str, *, attached: str = "viewer", height_px: int = 960) -> str:
+def embed_viewer(notebook: str) -> str:
     """HTML that shows a chapter's viewer on its page, in the page's theme, and a link to it in a window of its own.
 
     Parameters
     ----------
     notebook : str
-        The chapter's name, such as `30_footage`.
-    attached : str
-        The name that the viewer was attached by.
-    height_px : int
-        Of the frame on the page.
+        The chapter's name, such as `30_footage`; the viewer is attached to its results as `viewer.html`.
     """
-    place = html.escape(viewer_address(notebook, attached=attached))
+    place = html.escape(viewer_address(notebook))
     return (
         '<p class="clip-viewer-link">'
         f'<a href="{place}" target="_blank" rel="noopener">Open the clip viewer in its own window</a></p>\n'
         f'<iframe class="clip-viewer" src="{place}" title="Clip viewer" loading="lazy" '
-        f'style="width: 100%; height: {int(height_px)}px; border: 1px solid #8886; border-radius: 4px"></iframe>\n'
+        'style="width: 100%; height: 960px; border: 1px solid #8886; border-radius: 4px"></iframe>\n'
         f"<script>{_TELL_THEME}</script>"
     )
 
 
-def viewer_address(notebook: str, clip: str | None = None, frame: int = 0, *, attached: str = "viewer") -> str:
-    """Where a chapter's viewer is, seen from the chapter's page; with a clip, opened at one of its frames.
-
-    Parameters
-    ----------
-    notebook, attached : str
-        As for `embed_viewer`.
-    clip : str, optional
-    frame : int
-    """
-    place = f"../results/{quote(notebook)}/{quote(attached)}/index.html"
-    return place if clip is None else f"{place}#{_uri_component(clip)}/{int(frame)}"
+def viewer_address(notebook: str, clip: str | None = None, frame: int = 0) -> str:
+    """Where a chapter's viewer is, seen from the chapter's page; with a clip, opened at one of its frames."""
+    place = f"../results/{quote(notebook)}/{NAME}"
+    if clip is None:
+        return place
+    return f"{place}#{quote(clip, safe=_SAFE)}/{int(frame)}"
 
 
-def _uri_component(text: str) -> str:
-    """As JavaScript's encodeURIComponent writes it."""
-    return quote(text, safe="!'()*")
-
-
-def _store(store: media.PictureStore, clip: ViewerClip) -> media.PictureStore:
-    for image in clip.images:
-        if len(store) == len(clip.frames):
+def _pictures(clip: ViewerClip, longest_side_px: int) -> Iterator[np.ndarray]:
+    """A clip's pictures, checked one by one and brought down to size."""
+    shape, n_given = None, 0
+    for n_given, given in enumerate(clip.images, start=1):
+        if n_given > len(clip.frames):
             raise ParameterError(f"clip {clip.id}: more pictures than its {len(clip.frames)} frames")
-        store.add(image, f"clip {clip.id}, frame {clip.frames[len(store)]}")
-    if len(store) < len(clip.frames):
-        raise ParameterError(f"clip {clip.id}: {len(store)} pictures for {len(clip.frames)} frames; expected one each")
-    return store
+        image, name = np.asarray(given), f"clip {clip.id}, frame {clip.frames[n_given - 1]}"
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+            raise ParameterError(f"{name}: expected a uint8 (H, W, 3) RGB picture, found {image.dtype} {image.shape}")
+        if shape not in (None, image.shape):
+            raise ParameterError(f"{name}: its size is {image.shape[:2]}, but pictures before it are {shape[:2]}")
+        shape = image.shape
+        scale = min(1.0, longest_side_px / max(shape))
+        size = [max(1, round(side * scale)) for side in shape[:2]]
+        yield image if scale == 1 else cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
+    if n_given < len(clip.frames):
+        raise ParameterError(f"clip {clip.id}: {n_given} pictures for {len(clip.frames)} frames; expected one each")
 
 
-def _write_within(folder: Path, page: dict, stores: list, heats: list, note: str, max_bytes: int) -> dict:
-    """Write media and page by the first plan that keeps within the budget."""
-    n_detectors = len(page["detectors"])
-    n_frames = sum(map(len, stores))
-    room = max_bytes - len(_html(page))
-    for plan in media.plans(stores, heats, n_detectors, room):
-        for former in folder.glob("clip_*"):
-            former.unlink()
-        n_bytes = n_pictures = 0
-        for index, (clip, store, heat) in enumerate(zip(page["clips"], stores, heats, strict=True)):
-            positions = media.positions_of(len(store), plan.every)
-            n_bytes += media.write_clip(folder, index, store, heat, n_detectors, plan)
-            n_pictures += len(positions)
-            clip |= {
-                "pictures": checked.as_text(positions.astype("<i4")),
-                "size": store.size,
-                "grid": store.grid,
-                "sheets": -(-len(positions) // media.PER_SHEET),
-            }
-        summary = _summary(len(stores), n_frames, plan, max_bytes)
-        content = _html(page | {"summary": f"{note} {summary}".strip()})
-        n_bytes += len(content)
-        if n_bytes <= max_bytes:
-            (folder / "index.html").write_bytes(content)
-            return {
-                "bytes": n_bytes,
-                "files": len(list(folder.iterdir())),
-                "n_clips": len(stores),
-                "n_frames": n_frames,
-                "n_pictures": n_pictures,
-                "every": plan.every,
-                "quality": plan.quality,
-                "summary": summary,
-            }
-    raise ParameterError(
-        f"max_bytes: {max_bytes:,} are too few; {_counted(len(stores), n_frames)} need {n_bytes:,} even with one "
-        "picture a clip. Allow more, or show fewer clips."
-    )
-
-
-def _summary(n_clips: int, n_frames: int, plan: media.Plan, max_bytes: int) -> str:
-    said = _counted(n_clips, n_frames)
-    budget = f"to keep the folder under {max_bytes / 1e6:g} MB"
+def _summary(clips: Sequence[ViewerClip], plan: media.Plan, max_bytes: int) -> str:
+    budget = f"{_counted(clips)}; to keep the file under {max_bytes / 1e6:g} MB,"
     if plan.every > 1:
-        return f"{said}; {budget}, one picture for {plan.every} frames, at JPEG quality {plan.quality}."
-    if plan.quality < media.QUALITIES[0]:
-        return f"{said}; {budget}, pictures are at JPEG quality {plan.quality}."
-    return f"{said}, each with its picture."
+        return f"{budget} one picture for {plan.every} frames, coarsely coded."
+    if plan.quality > media.QUALITIES[0]:
+        return f"{budget} pictures are coded more coarsely."
+    return f"{_counted(clips)}, each with its picture."
 
 
-def _counted(n_clips: int, n_frames: int) -> str:
+def _counted(clips: Sequence[ViewerClip]) -> str:
+    n_clips, n_frames = len(clips), sum(len(clip.frames) for clip in clips)
     return f"{n_clips} clip{'s' * (n_clips != 1)}, {n_frames:,} scored frame{'s' * (n_frames != 1)}"
 
 
@@ -250,8 +223,8 @@ def _html(page: dict) -> bytes:
     for letter in "<>&":  # none may end the script element, or begin a comment in it
         data = data.replace(letter, f"\\u{ord(letter):04x}")
     policy = (
-        f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)} 'self' file:; "
-        "img-src 'self' file:; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; media-src blob:; "
+        "base-uri 'none'; form-action 'none'"
     )
     parts = {"title": html.escape(page["title"]), "policy": policy, "style": style, "script": script, "data": data}
     text = (ASSETS / "viewer.html").read_text(encoding="utf-8")

@@ -1,6 +1,6 @@
 "use strict";
 // The clip viewer. All text reaches the page through textContent, so that no name of a clip can become markup.
-// Frames are sheets of JPEG pictures, drawn but never read; heatmaps come as numbers, in scripts that call `vadlibClip`.
+// A clip's pictures are a video, sought by its time and read back by `requestVideoFrameCallback`; heatmaps are numbers.
 (() => {
   const SVG = "http://www.w3.org/2000/svg";
   const MARGIN = { left: 34, right: 6, top: 10, bottom: 22 };
@@ -17,7 +17,6 @@
     seconds: new Float64Array(bytes(clip.seconds).buffer), // of each scored frame: not all cameras keep an even rate
     labels: clip.labels && bytes(clip.labels),
     scores: clip.scores.map((text) => new Float32Array(bytes(text).buffer)),
-    pictures: new Int32Array(bytes(clip.pictures).buffer), // which of the frames have a picture
   }));
   const thresholds = detectors.map((detector) => detector.threshold);
   const state = { clip: clips[0], row: 0, detector: 0, order: clips, playing: false, strength: 65 };
@@ -182,132 +181,76 @@
 
   // ---- media: only those of the clip in view are held ----
 
-  const media = { sheets: [], changed: null, heat: null, drawn: -1 };
-  const { block, columns, pictures: perSheet } = data.sheet;
+  const video = at("picture");
+  const media = { heat: [], shown: -1, asked: -1 }; // the picture on the screen, and the one under way to it, or -1
+  const A_BROWSER = "a browser of 2024 or later that plays VP9 can";
 
-  function lost(file) {
-    fail(`${file} could not be read. Keep the whole folder that this page lies in.`);
-  }
-
-  function nameOf(clip) {
-    return `clip_${String(clip.index).padStart(4, "0")}`;
-  }
-
-  function sheetOf(clip, number) {
-    if (number >= clip.sheets || media.sheets[number]) return media.sheets[number];
-    const sheet = { image: new Image(), ready: false };
-    const file = `${nameOf(clip)}_${number}.jpg`;
-    sheet.image.onload = () => {
-      sheet.ready = true;
-      if (state.clip === clip) drawPicture();
-    };
-    sheet.image.onerror = () => lost(file);
-    sheet.image.src = file;
-    media.sheets[number] = sheet;
-    return sheet;
-  }
-
-  function openMedia(clip) {
-    const name = nameOf(clip);
-    Object.assign(media, { sheets: [], changed: null, heat: null, drawn: -1 });
-    const script = document.createElement("script");
-    script.onerror = () => lost(`${name}.js`);
-    script.onload = () => script.remove();
-    script.src = `${name}.js`;
-    document.head.append(script);
-  }
-
-  window.vadlibClip = async (index, [changed, heat]) => {
-    const clip = clips[index];
+  async function openMedia(clip) {
+    URL.revokeObjectURL(video.src);
+    Object.assign(media, { heat: [], shown: -1, asked: -1 });
+    video.src = URL.createObjectURL(new Blob([bytes(clip.video)], { type: "video/webm" }));
     try {
-      const unpacked = await Promise.all([changed, ...heat].map((text) => text && inflate(bytes(text))));
+      const heat = await Promise.all(clip.grids.map((grid, d) => grid && heatmaps(bytes(clip.maps[d]), grid)));
       if (state.clip !== clip) return;
-      media.changed = blocksOf(clip, unpacked[0]);
-      media.heat = unpacked.slice(1).map((values, d) => values && undoDifferences(values, clip.heat[d]));
-      drawPicture();
+      media.heat = heat;
+      drawHeat();
     } catch (error) {
-      fail(`This clip could not be unpacked (${error.message}); a browser of 2023 or later can.`);
+      fail(`The heatmaps of this clip could not be unpacked (${error.message}); ${A_BROWSER}.`);
     }
-  };
-
-  async function inflate(packed) {
-    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
-    return new Uint8Array(await new Response(stream).arrayBuffer());
   }
 
-  function undoDifferences(values, [height, width]) {
+  /** Undo `_packed` of media.py: differences in deflate. */
+  async function heatmaps(packed, [height, width]) {
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+    const values = new Uint8Array(await new Response(stream).arrayBuffer());
     for (let i = height * width; i < values.length; i++) values[i] += values[i - height * width];
     return values;
   }
 
-  /** By picture: the blocks that change, and where on its sheet the first of them lies. */
-  function blocksOf(clip, bits) {
-    const n = clip.grid[0] * clip.grid[1];
-    const stride = Math.ceil(n / 8);
-    let place = 0;
-    return Array.from(clip.pictures, (_, picture) => {
-      if (picture % perSheet === 0) place = 0;
-      const start = place;
-      const blocks = [];
-      for (let i = 0; i < n; i++) {
-        if (bits[picture * stride + (i >> 3)] & (128 >> (i & 7))) blocks.push(i);
-      }
-      place += blocks.length;
-      return { start, blocks };
-    });
+  /** The picture of a row: where they were thinned out, the last one at or before it. */
+  function pictureOf(row) {
+    return Math.floor(row / data.every);
   }
 
-  /** The picture in view: the last one at or before the frame. */
-  function pictureAt(clip, row) {
-    let [low, high] = [0, clip.pictures.length - 1];
-    while (low < high) {
-      const middle = Math.ceil((low + high) / 2);
-      if (clip.pictures[middle] <= row) low = middle;
-      else high = middle - 1;
-    }
-    return low;
+  function seekVideo(picture) {
+    media.asked = picture;
+    clearTimeout(media.timer);
+    video.currentTime = (picture + 0.5) / data.perSecond; // clear of both ends
   }
 
-  /** Bring the canvas to the picture in view, from the one it holds or from the last whole one. */
+  /** Bring the video to the picture in view, unless it plays or is under way. */
   function drawPicture() {
-    const { clip } = state;
-    const shown = pictureAt(clip, state.row);
-    const sheet = sheetOf(clip, Math.floor(shown / perSheet));
-    sheetOf(clip, Math.floor(shown / perSheet) + 1); // so that it is there when it is needed
-    const isReady = sheet.ready && media.changed !== null;
-    at("waiting").hidden = isReady;
-    if (!isReady) return;
-    const canvas = at("picture");
-    const [height, width] = clip.size;
-    if (media.drawn < 0) Object.assign(canvas, { width, height });
-    const context = canvas.getContext("2d");
-    const whole = shown - (shown % perSheet);
-    const from = media.drawn >= whole && media.drawn <= shown ? media.drawn + 1 : whole;
-    for (let picture = from; picture <= shown; picture++) {
-      const { start, blocks } = media.changed[picture];
-      blocks.forEach((place, i) => {
-        const [sx, sy] = [(start + i) % columns, Math.floor((start + i) / columns)];
-        const [x, y] = [place % clip.grid[1], Math.floor(place / clip.grid[1])];
-        context.drawImage(sheet.image, sx * block, sy * block, block, block, x * block, y * block, block, block);
-      });
-    }
-    media.drawn = shown;
-    canvas.dataset.picture = shown;
+    const wanted = pictureOf(state.row);
+    const isThere = media.shown === wanted;
+    at("waiting").hidden = isThere || state.playing;
+    // One at a time: browsers lose a picture that is overtaken between being decoded and being shown.
+    if (!isThere && !state.playing && media.asked < 0 && video.readyState) seekVideo(wanted);
     drawHeat();
+  }
+
+  /** A picture has come to the screen. */
+  function onPicture(_, { mediaTime }) {
+    video.requestVideoFrameCallback(onPicture);
+    const picture = Math.floor(mediaTime * data.perSecond + 0.1); // times are rounded
+    media.shown = video.dataset.picture = picture;
+    if (picture === media.asked || (state.playing && !video.seeking)) media.asked = -1; // playing may pass over one
+    if (state.playing && media.asked < 0 && picture !== pictureOf(state.row)) showRow(picture * data.every);
+    if (state.playing) keepPace();
+    drawPicture();
   }
 
   function drawHeat() {
     const { clip, detector: d } = state;
     const canvas = at("heat");
-    const values = media.heat && media.heat[d];
-    const strength = clip.heat[d] ? state.strength / 100 : 0;
-    canvas.hidden = !values || !strength;
-    at("picture").style.filter = values && strength ? `grayscale(${Math.min(1, strength * 2)})` : "none";
+    const values = media.heat[d];
+    const strength = clip.grids[d] ? state.strength / 100 : 0;
+    canvas.hidden = !values || !strength || media.shown < 0;
+    video.style.filter = values && strength ? `grayscale(${Math.min(1, strength * 2)})` : "none";
     if (canvas.hidden) return;
-    const [height, width] = clip.heat[d];
+    const [height, width] = clip.grids[d];
     Object.assign(canvas, { width, height });
     const image = new ImageData(width, height);
-    const start = pictureAt(clip, state.row) * width * height;
+    const start = media.shown * width * height; // of the picture that is seen
     for (let i = 0; i < width * height; i++) {
       const value = values[start + i];
       image.data.set(inferno.subarray(3 * value, 3 * value + 3), 4 * i);
@@ -315,7 +258,7 @@
     }
     canvas.getContext("2d").putImageData(image, 0, 0);
     canvas.style.opacity = strength;
-    canvas.dataset.picture = pictureAt(clip, state.row);
+    canvas.dataset.picture = media.shown;
   }
 
   // ---- detectors ----
@@ -551,8 +494,7 @@
     at("badge-truth").hidden = !truth;
     at("badge-truth").textContent = truth;
     drawPicture();
-    const shown = clip.frames[clip.pictures[pictureAt(clip, state.row)]];
-    at("picture").setAttribute("aria-label", `Frame ${shown} of clip ${clip.id}`);
+    video.setAttribute("aria-label", `Frame ${clip.frames[pictureOf(state.row) * data.every]} of clip ${clip.id}`);
     if (!state.playing) {
       const says = [`Frame ${frame}`, `${detectors[d].name} ${digits(clip.scores[d][state.row])}`, inAlarm ? "alarm" : "no alarm"];
       at("status").textContent = [...says, ...(clip.labels ? [truth || "normal"] : [])].join(", ");
@@ -564,7 +506,7 @@
     state.clip = clip;
     const n = clip.frames.length;
     at("clip-name").textContent = clip.id;
-    const every = clip.pictures.length < n ? `, a picture for ${clip.pictures.length} of them` : "";
+    const every = data.every > 1 ? `, a picture for ${Math.ceil(n / data.every)} of them` : "";
     at("clip-facts").textContent =
       `${clip.scene ? `scene ${clip.scene} · ` : ""}${plural(n, "scored frame")}${every}` +
       ` · filmed at ${+clip.fps.toFixed(2)} a second`;
@@ -608,31 +550,27 @@
   // ---- playing ----
 
   function play() {
-    const { clip } = state;
-    const last = clip.frames.length - 1;
-    if (state.row >= last) showRow(0);
+    if (state.row >= state.clip.frames.length - 1) showRow(0);
+    if (media.shown !== pictureOf(state.row)) seekVideo(pictureOf(state.row));
     state.playing = true;
     drawPlayButton();
-    let before = null;
-    let second = clip.seconds[state.row]; // stands still while a sheet loads
-    const tick = (now) => {
-      if (!state.playing || state.clip !== clip) return;
-      if (state.jumped) [second, state.jumped] = [clip.seconds[state.row], false];
-      const passed = before === null ? 0 : Math.min((now - before) / 1000, 0.25);
-      before = now;
-      if (at("waiting").hidden) second += passed * Number(at("speed").value);
-      let row = state.row;
-      while (row < last && clip.seconds[row + 1] <= second) row += 1;
-      if (row !== state.row) showRow(row);
-      if (row === last) pause();
-      else requestAnimationFrame(tick);
-    };
-    requestAnimationFrame(tick);
+    keepPace();
+    video.play().catch((error) => error.name === "AbortError" || pause()); // aborted: by a pause
+  }
+
+  /** Play as fast as it was filmed. A wait of over 2 s is cut short: no browser plays slower than at a sixteenth. */
+  function keepPace() {
+    const { seconds } = state.clip;
+    const row = pictureOf(state.row) * data.every;
+    const wait = seconds[Math.min(row + data.every, seconds.length - 1)] - seconds[row];
+    const rate = Math.min(Math.max(Number(at("speed").value) / (wait * data.perSecond), 1 / 16), 16);
+    if (Math.abs(rate / video.playbackRate - 1) > 0.01) video.playbackRate = rate;
   }
 
   function pause() {
     if (!state.playing) return;
     state.playing = false;
+    video.pause();
     drawPlayButton();
     showRow(state.row);
   }
@@ -650,8 +588,8 @@
 
   /** Go to a row by hand: playing, if it is on, goes on from there. */
   function seek(row) {
-    state.jumped = true;
     showRow(row);
+    if (state.playing) seekVideo(pictureOf(state.row));
   }
 
   // ---- the list ----
@@ -796,6 +734,25 @@
 
   function listen() {
     document.addEventListener("keydown", onKey);
+    video.addEventListener("loadedmetadata", () => {
+      at("stage").style.setProperty("--ratio", `${video.videoWidth} / ${video.videoHeight}`);
+      media.shown = -1;
+      drawPicture();
+    });
+    video.addEventListener("seeked", () => {
+      media.timer = setTimeout(() => { // should the browser not tell of the picture: seek again
+        media.asked = -1;
+        drawPicture();
+      }, 500);
+    });
+    video.addEventListener("ended", () => {
+      pause();
+      showRow(state.clip.frames.length - 1);
+    });
+    video.addEventListener("error", () => fail(`The pictures of this clip cannot be shown (${video.error.message}); ${A_BROWSER}.`));
+    if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(onPicture);
+    else fail(`The pictures cannot be shown; ${A_BROWSER}.`);
+    at("speed").addEventListener("change", keepPace);
     at("play").addEventListener("click", () => (state.playing ? pause() : play()));
     at("back").addEventListener("click", () => stepBy(state.row - 1));
     at("forward").addEventListener("click", () => stepBy(state.row + 1));
