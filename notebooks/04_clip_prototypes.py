@@ -118,6 +118,7 @@ chapter.figure(
 best_single = max(("max", "topk", "distance"), key=lambda name: scored.intervals[name].estimate)
 gain = scored.difference("ensemble", best_single)
 chapter.say(best_single=best_single, ensemble_gain=f"{gain:+.3f}", reused_auroc=aurocs["reused-frames"])
+chapter.say(one_class_auroc=scored.intervals["one_class_ensemble"], zero_shot_auroc=scored.intervals.get("zero_shot"))
 chapter.say(ensemble_verdict=difference_in_words("the ensemble", best_single, gain))
 scored.merits()
 
@@ -134,6 +135,7 @@ scored.show_kinds()
 
 # %% tags=["remove-cell"]
 more = {"ensemble_gain": gain, "overlaps": scored.overlaps, "n_fit_anomalous": main.n_fit_anomalous}
+more["detectors"] = prototypes.variants(columns)
 chapter.close(scored, by_protocol={name: {"micro_auroc_interval": found} for name, found in aurocs.items()}, **more)
 
 # %% [markdown]

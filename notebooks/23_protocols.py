@@ -50,7 +50,7 @@ draws = chapter.draw_protocols(fit_official=n_fit_frames, fit_each=n_fit_frames)
 splits = audit.require_protocols(draws, ("official-split", "disjoint-clips", protocol))
 runner = chapter.runner(splits["official-split"], splits["disjoint-clips"], others=splits.values())
 networks = {"backbone": backbone, "classifier": classifier, "embedder": embedder}
-specs = default_specs(networks, image_size, vars(chapter.given))
+specs = default_specs(networks, image_size, vars(chapter.given), learns_from=catalogue.FITTED)
 with chapter.stage("protocols"):
     by_protocol = audit.scores_by_protocol(runner, specs, splits)
 with chapter.stage("seeds"):

@@ -45,7 +45,6 @@ results_dir = "_build/manual/24_same_labels"  # folder to write the results to
 # what sees the labels. So that the classifier is not what is compared, the same regression also gets the prototypes' own embeddings.
 
 # %% tags=["remove-output"]
-import numpy as np
 import pandas as pd
 
 from vadlib.detectors import catalogue
@@ -55,7 +54,7 @@ from vadlib.report.study_tables import grouped_pairs_table
 from vadlib.report.tables import grouped_rows
 from vadlib.report.words.common import difference_in_words
 from vadlib.report.words.studies import prototypes_sentence, ranking_sentence
-from vadlib.studies.runner import default_specs, main_scores
+from vadlib.studies.runner import default_specs
 from vadlib.studies.supervision import NOBODY, SAME_FOR_ALL, specs_by_supervision, without_labels
 
 chapter = Chapter("24_same_labels", globals())
@@ -65,14 +64,11 @@ labelled = chapter.draw(protocol, fit_normal=n_fit_labelled, fit_abnormal=n_fit_
 runner = chapter.runner(normal, labelled)
 networks = {"backbone": backbone, "classifier": classifier, "embedder": embedder}
 head = {"grid": head_grid, "inverse_regularisation": head_inverse_regularisation}
-by_supervision = specs_by_supervision(
-    default_specs(networks, image_size, vars(chapter.given), variants=False), dict.fromkeys(headed, head)
-)
+defaults = default_specs(networks, image_size, vars(chapter.given), learns_from=catalogue.FITTED, variants=False)
+by_supervision = specs_by_supervision(defaults, dict.fromkeys(headed, head))
 specs = {name: spec for group in by_supervision.values() for name, spec in group.items()}
 with chapter.stage("trials"):
-    columns = main_scores(specs, runner.run(specs))
-readable = np.logical_and.reduce([np.isfinite(values) for values in columns.values()])
-scored = chapter.scores(runner.tested, columns, n_fit=n_fit_frames, skipped=np.flatnonzero(~readable))
+    scored = chapter.run_specs(specs)
 aurocs = {seen: {name: scored.intervals[name] for name in group} for seen, group in by_supervision.items()}
 comparisons = {seen: scored.compare(group) for seen, group in by_supervision.items()}
 

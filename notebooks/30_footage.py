@@ -75,9 +75,10 @@ from vadlib.report.words.footage import (
     rate_sentence,
     table_of_alarms,
 )
+from vadlib.report.words.footage_answers import answer_sentence, page_sentences, roc_sentence, target_sentence
 from vadlib.report.words.footage_left_out import check_enough_left, facts_sentence, left_out_sentence, table_of_left_out
 from vadlib.report.words.footage_overview import overview_of_clips
-from vadlib.studies.false_alarm_targets import FalseAlarmTarget, check_targets, target_sentence, thresholds_for_target
+from vadlib.studies.false_alarm_targets import FalseAlarmTarget, check_targets, thresholds_for_target
 from vadlib.studies.footage import (
     alarms_of_all,
     choose_scenes_to_show,
@@ -88,13 +89,7 @@ from vadlib.studies.footage import (
     standardised,
     timelines_of,
 )
-from vadlib.studies.footage_truth import (
-    answer_sentence,
-    match_alarms_with_labels,
-    page_sentences,
-    true_events,
-    why_no_roc,
-)
+from vadlib.studies.footage_truth import labelled_events, match_alarms_with_labels
 from vadlib.studies.runner import KeptFrames
 from vadlib.viewer.clips import clips_to_show
 from vadlib.viewer.page import embed_viewer, write_viewer
@@ -169,7 +164,7 @@ thresholds, promise, promise_note = thresholds_for_target(normal, list(detectors
 alarms = alarms_of_all(scores, thresholds, fps=fps, rule=rule)
 strange = standardised(scores, normal, list(detectors))
 known = scores[scores["label"] >= 0]
-events = true_events(videos.events, tested, known["clip"])
+events = labelled_events(videos.events, tested, known["clip"])
 has_truth = events is not None
 moments = merge_alarms(alarms, scores, strange["strangeness"].to_numpy(), fps)
 if has_truth:
@@ -371,7 +366,7 @@ for name, sentence in page_sentences(scores, moments, listed, events, n_timeline
     glue(name, sentence, display=False)
 left_out_note = "These are in no number of this page." if len(left_out) else "Every frame that was drawn could be read."
 glue("left_out_note", left_out_note, display=False)
-glue("roc_sentence", why_no_roc(known), display=False)
+glue("roc_sentence", roc_sentence(known), display=False)
 glue("target_sentence", target_sentence(kept, promise), display=False)
 glue("unchecked", unchecked, display=False)
 glue("data_note", data_note(dataset, network.record, copy=videos), display=False)

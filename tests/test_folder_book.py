@@ -13,6 +13,7 @@ from bs4 import BeautifulSoup
 from vadlib.report import load_results
 from vadlib.report.book import build_pages
 from vadlib.report.notebooks import NotebookError, notebook_parameters, run_notebook
+from vadlib.spans import runs_of_ones
 
 ROOT = Path(__file__).parents[1]
 SMALL = {"image_size": 64, "n_fit_watch": 30, "n_resamples": 50}
@@ -166,8 +167,7 @@ def test_two_real_videos_build_a_whole_book(shared_data, tmp_path, labelled):
     shutil.copy(next(videos.glob("01_0015*")), folder)
     mask = np.load(shared_data / "shanghaitech" / "testing" / "test_frame_mask" / "01_0015.npy")
     if labelled:
-        edges = np.flatnonzero(np.diff(mask.astype(int), prepend=0, append=0)).reshape(-1, 2)
-        rows = [f"01_0015,{first},{end - 1}" for first, end in edges]
+        rows = [f"01_0015,{first},{end - 1}" for first, end in runs_of_ones(mask)]
         (folder / "labels.csv").write_text("clip,first,last\n" + "\n".join(rows) + "\n")
     out = make_book(folder, tmp_path / "out", {"image_size": 224})
     text = check_pages(out)

@@ -24,7 +24,7 @@ import yaml
 
 from synthcampus import write_world
 from vadlib.data.published.official import COUNTS
-from vadlib.data.reading.frames import available_cores
+from vadlib.data.reading.batches import available_cores
 from vadlib.data.reading.scanning import CACHE
 from vadlib.environment import clean_environment
 from vadlib.report.notebooks import read_profile_file

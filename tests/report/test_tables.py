@@ -5,108 +5,131 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from vadlib.errors import ResultsError
+from vadlib.detectors import catalogue
 from vadlib.evaluation import Interval
-from vadlib.report import load_paper_values
+from vadlib.report import load_paper_values, stated_aurocs
+from vadlib.report.study_tables import leakage_table, operation_table, processing_table, units_table
 from vadlib.report.tables import (
     blind_ticks,
-    compare_detectors,
     cost_table,
-    frame_scores_of,
+    forest_rows,
     frames_used,
+    grouped_rows,
+    pairs_table,
+    rows_of_intervals,
+    stated_lines,
     table_of_merit,
     whole_workload,
 )
 
 LOCATED = {name: {"estimate": 0.25, "low": 0.2, "high": 0.3} for name in ("pixel_auroc", "pointing", "mask_share")}
+INTERVAL = Interval(0.6, 0.5, 0.7)
 
 
-def result(scores, *, stages, metrics, **run):
-    table = pd.DataFrame({"clip": ["a", "a", "b"], "frame": [0, 1, 0], "label": [0, 1, 1], "scene": "s"} | scores)
-    run = {"stages": {name: {"seconds": s} for name, s in stages.items()}, "peak_host_bytes": 2_500_000_000} | run
-    return SimpleNamespace(scores=table, metrics={"n_frames": 3, "n_anomalous": 2} | metrics, run=run, path=None)
+def result(fit_s, frame_s, n_fit, located=None, **more):
+    metrics = {"n_frames": 3, "n_anomalous": 2, "n_parameters": 11_200_000, "localisation": located}
+    costs = {"fit_seconds": fit_s, "frame_seconds": frame_s, "n_fit_frames": n_fit}
+    run = {"peak_host_bytes": 2_500_000_000, "parameters": {"protocol": "disjoint-clips"}}
+    return SimpleNamespace(metrics={**metrics, **costs, **more}, run=run)
 
 
 @pytest.fixture
-def results():
+def detectors():
+    aurocs = {name: {"micro_auroc_interval": {"estimate": 0.9, "low": 0.8, "high": 1.0}} for name in ("same-clips",)}
+    aurocs["disjoint-clips"] = {"micro_auroc_interval": {"estimate": 0.6, "low": 0.5, "high": 0.7}}
     return {
-        "02_padim": result(
-            {"max": [1.0, 2, 3]}, stages={"fit": 8, "score": 6}, parameters={"frame_score": "max"},
-            metrics={"n_fit_frames": 4, "n_parameters": 11_200_000, "localisation": LOCATED},
-        ),
-        "03_gradcam_ssim": result(
-            {"ssim": [1.0, 2, 3], "knn": [3.0, 2, 1]},
-            stages={"fit": 1, "score": 3, "fit SPADE": 2, "score SPADE": 9},
-            metrics={"n_fit_frames": 2, "n_parameters": 11_700_000, "localisation": {"ssim": LOCATED, "knn": None}},
-        ),
-        "04_clip_prototypes": result(
-            {"ensemble": [0.0, 0, 1], "one_class_ensemble": [0.5, 0, 1]},
-            stages={"fit and score": 5, "embed without cache": 4}, n_timed=8,
-            metrics={"n_fit_frames": 6, "n_fit_anomalous": 3, "n_parameters": 5_000_000},
-        ),
-    }  # fmt: skip
+        "PaDiM": result(8, 2, 4, LOCATED),
+        "Grad-CAM + SSIM": result(1, 1, 2, LOCATED),
+        "SPADE": result(2, 3, 4),
+        "Prototypes": result(8, 0.5, 6, n_fit_anomalous=3, by_protocol=aurocs),
+    }
 
 
-def by_short_name(results):
-    return dict(zip(("padim", "gradcam", "clip"), results.values(), strict=True))
-
-
-def test_scores_of_all_detectors_are_joined_by_clip_and_frame(results):
-    shuffled = results["03_gradcam_ssim"].scores.iloc[[2, 0, 1]]
-    results["03_gradcam_ssim"].scores = shuffled[shuffled["clip"] == "a"]
-    scores, detectors = frame_scores_of(results)
-    assert scores[["clip", "frame", "Grad-CAM + SSIM", "SPADE", "PaDiM"]].to_numpy().tolist() == [
-        ["a", 0, 1.0, 3.0, 1.0],
-        ["a", 1, 2.0, 2.0, 2.0],
-    ]
-    assert detectors == list(scores.columns[4:])
-    results["03_gradcam_ssim"].scores = shuffled.assign(frame=[7, 8, 9])
-    results["02_padim"].path = SimpleNamespace(parent="somewhere")
-    with pytest.raises(ResultsError, match="no test frame in common"):
-        frame_scores_of(results)
-
-
-def test_costs_are_seconds_over_frames(results):
-    names = ("PaDiM", "Grad-CAM + SSIM", "SPADE", "Prototypes")
-    table = cost_table(dict.fromkeys(names, Interval(0.6, 0.5, 0.7)), by_short_name(results), load_paper_values())
+def test_costs_are_those_of_every_detector(detectors):
+    table = cost_table(dict.fromkeys(detectors, INTERVAL), detectors, load_paper_values())
     assert table.loc["a frame, ms"].tolist() == ["2000", "1000", "3000", "500"]
-    assert table.loc["fit, s"].tolist() == ["8.0", "1.0", "2.0", "8.0"]  # the last: 5 s and six frames embedded
+    assert table.loc["fit, s"].tolist() == ["8.0", "1.0", "2.0", "8.0"]
     assert table.loc["AUROC, paper"].tolist() == ["0.603", "0.509", "none", "0.797"]
     assert table.loc["hottest pixel in the mask [95 %]"].tolist() == [
         "0.25 [0.20, 0.30]", "0.25 [0.20, 0.30]", "no masks", "no heatmap",
     ]  # fmt: skip
+    del detectors["SPADE"].metrics["fit_seconds"]
+    assert cost_table({"SPADE": INTERVAL}, {"SPADE": detectors["SPADE"]}, {}).loc["fit, s"].tolist() == ["not timed"]
 
 
-def test_workload_is_the_papers_frames_at_the_measured_rates(results):
-    minutes = whole_workload(results)["minutes"]
+def test_workload_is_the_papers_frames_at_the_measured_rates(detectors):
+    minutes = whole_workload(detectors, load_paper_values())["minutes"]
     assert minutes["PaDiM"] == pytest.approx((2000 * 2 + 8000 * 2) / 60)
     assert minutes["Grad-CAM + SSIM"] == pytest.approx((100 * 1 + 8000 * 1) / 60)
     assert minutes["Prototypes"] == pytest.approx((4000 * 8 / 6 + 8000 * 0.5) / 60)
+    assert "SPADE" not in minutes  # the paper has none
 
 
-def test_blind_ticks_are_those_that_a_protocol_allows():
-    names = ("middle", "position", "clip_rate_oracle", "nearest_fit_label_same_clips")
-    metrics = {"blind": {name: {"micro_auroc_interval": {"estimate": i / 10}} for i, name in enumerate(names)}}
-    assert blind_ticks(metrics, "") == [0.1, 0.0]  # no scene here, and no oracle ever
-    assert blind_ticks(metrics, "same-clips") == [0.1, 0.0, 0.3]
-    assert blind_ticks(metrics, "reused-frames") == [0.1, 0.0]
-
-
-def test_frames_used_stand_beside_the_papers(results):
-    names = ("PaDiM", "Grad-CAM + SSIM", "Prototypes")
-    table = frames_used(dict(zip(names, results.values(), strict=True)), load_paper_values())
+def test_frames_used_stand_beside_the_papers(detectors):
+    table = frames_used(detectors, load_paper_values())
     assert table["training frames, paper"].tolist() == ["2,000", "100", "4,000"]
     assert table["training frames, here"].tolist() == [
         "4 (normal only)", "2 (normal only)", "6 (3 of them anomalous)",
     ]  # fmt: skip
 
 
+def test_blind_ticks_are_those_that_a_protocol_allows():
+    names = ("middle", "position", "clip_rate_oracle", "nearest_fit_label_same_clips")
+    scores = {name: {"micro_auroc_interval": {"estimate": i / 10}} for i, name in enumerate(names)}
+    assert blind_ticks(scores, "") == [0.1, 0.0]  # no scene here, and no oracle ever
+    assert blind_ticks(scores, "same-clips") == [0.1, 0.0, 0.3]
+    assert blind_ticks(scores, "reused-frames") == [0.1, 0.0]
+
+
+def test_a_detector_that_sees_labels_has_a_row_for_each_protocol(detectors):
+    intervals = dict.fromkeys(("PaDiM", "One-class prototypes", "Prototypes"), INTERVAL)
+    rows = forest_rows(intervals, detectors, load_paper_values(), {})
+    assert rows.index.tolist() == [
+        "PaDiM", "One-class prototypes", "Prototypes,\ndisjoint-clips", "Prototypes,\nsame-clips",
+    ]  # fmt: skip
+    assert rows["estimate"].tolist() == [0.6, 0.6, 0.6, 0.9]
+    assert rows["paper"].fillna(0).tolist() == [0.603, 0, 0.797, 0]  # the paper's one number is at its one row
+    assert rows["colour"].iloc[2] == rows["colour"].iloc[3] == catalogue.entry("Prototypes").colour
+
+
+def test_rows_of_figures_keep_names_and_colours():
+    rows = rows_of_intervals({"a": INTERVAL}, "grey", names={"a": "the first"})
+    assert rows.loc["the first", ["estimate", "low", "high", "colour", "note"]].tolist() == [
+        0.6, 0.5, 0.7, "grey", "0.600",
+    ]  # fmt: skip
+    grouped = grouped_rows({"x": {"a": INTERVAL, "b": INTERVAL}, "y": {"a": INTERVAL}}, {"a": "red"})
+    assert grouped[["group", "label"]].to_numpy().tolist() == [["x", "a"], ["x", "b"], ["y", "a"]]
+    assert grouped["colour"].tolist()[::2] == ["red", "red"]
+    assert stated_aurocs() == {"PaDiM": 0.603, "Grad-CAM + SSIM": 0.509, "Prototypes": 0.797}
+    assert stated_lines({"PaDiM": 0.603}) == {"paper, PaDiM: 0.603": (0.603, catalogue.entry("PaDiM").colour)}
+
+
 def test_verdicts_are_those_of_the_comparison():
     row = {"low": -0.1, "high": 0.3, "p_adjusted": 0.5, "better": ""}
     rows = [{"a": "a", "b": "b", "estimate": 0.1, **row}, {"a": "a", "b": "c", "estimate": -0.2, **row, "better": "c"}]
-    table = compare_detectors(pd.DataFrame(rows))
+    table = pairs_table(pd.DataFrame(rows))
     assert table["what it tells"].tolist() == ["cannot be told apart", "c has the higher AUROC"]
     assert table.loc["a - b", "difference of AUROC [95 %]"] == "+0.100 [-0.100, +0.300]"
+
+
+def test_tables_of_studies_say_what_is_lacking():
+    shares = ("share_in_shared_clips", "share_within_1_s", "share_reused", "share_in_shared_scenes")
+    report = dict.fromkeys(shares, 0.25) | {"n_folds": 1, "n_test_frames": 8, "n_shared_clips": 0, "n_test_clips": 2}
+    report |= {"median_distance_frames": None, "near_duplicates": {"share": 0.5}}
+    split = SimpleNamespace(folds=[SimpleNamespace(fit=[0] * 1200)])
+    column = leakage_table({"p": report}, {"p": split})["p"]
+    assert column["fit frames, each fold"] == "1,200"
+    assert column["frames to the nearest fit frame, median"] == "none in the clip"
+    assert column["near duplicates"] == "50%"
+    units = units_table({"a": {"frames": INTERVAL, "clips": INTERVAL, "scenes": None}}, {})
+    assert units.loc["a"].tolist() == [
+        "0.600 [0.500, 0.700]", "0.600 [0.500, 0.700]", "too few scenes", "no draw, or not varied",
+    ]  # fmt: skip
+    assert processing_table({"a": {"micro": 0.6, "macro": None}}).loc["a"].tolist() == ["0.600", "none"]
+    cost = {"share": 0.25, "here": 0.5, "rare": 0.1, "false_positive_rate": 0.3, "false_alarms_per_hour": 12.4}
+    table = operation_table({"a": cost}, 0.01)
+    assert table.loc["a", "average precision, 1% anomalous"] == "0.100"
+    assert table.loc["a", "false alarms an hour of normal video"] == "12"
 
 
 def test_merits_name_what_is_missing():

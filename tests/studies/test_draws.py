@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from vadlib.data import PROTOCOLS
 from vadlib.errors import ParameterError
-from vadlib.evaluation import Interval
-from vadlib.studies.draws import against_stated, draw_protocols, frames_of_clip, typical_clip
+from vadlib.report.words.protocols import draws_sentence
+from vadlib.studies.draws import draw_protocols, frames_of_clip, typical_clip
 
 
 def make_table(n_scenes=3, n_clips=4, n_frames=20, n_anomalous=6, n_train=2) -> pd.DataFrame:
@@ -32,7 +32,7 @@ def test_what_can_be_had_is_drawn_as_asked():
     assert list(draws.splits) == list(PROTOCOLS)
     assert draws.changes == ()
     assert draws.left_out == {}
-    assert draws.in_words == "Here each has the frames that the profile asks for."
+    assert draws_sentence(draws) == "Here each has the frames that the profile asks for."
     assert len(draws.tested) == 50
     assert draws.tested.equals(draws.splits["reused-frames"].test)
     for name, split in draws.splits.items():
@@ -76,7 +76,7 @@ def test_what_was_changed_is_said():
         "disjoint-scenes, all anomalous test frames, which are no more than the 500 asked for",
         "disjoint-scenes, 3 folds instead of 5",
     }
-    assert draws.in_words.startswith("Brought down to what there is here: same-clips, 36 anomalous fit frames")
+    assert draws_sentence(draws).startswith("Brought down to what there is here: same-clips, 36 anomalous fit frames")
     assert len(draws.tested) == 30 + 36  # what same-clips leaves to test
 
 
@@ -86,7 +86,7 @@ def test_what_cannot_be_drawn_is_left_out_and_named():
         "official-split": "there are no training clips here",
         "disjoint-scenes": "all test frames are of one scene",
     }
-    assert "Left out, official-split: there are no training clips here." in draws.in_words
+    assert "Left out, official-split: there are no training clips here." in draws_sentence(draws)
 
 
 @pytest.mark.parametrize(
@@ -123,16 +123,3 @@ def test_frames_of_clip_are_those_of_the_fold_that_tests_it():
             assert fit.empty
         elif name == "reused-frames":
             assert set(fit["frame"]) <= set(test["frame"])
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "expected"),
-    [
-        (0.61, 0.7, "above it"),
-        (0.5, 0.59, "below it"),
-        (0.5, 0.7, "not told apart from it"),
-        (0.6, 0.7, "not told apart from it"),
-    ],
-)
-def test_against_stated(low, high, expected):
-    assert against_stated(Interval((low + high) / 2, low, high), 0.6) == expected

@@ -17,6 +17,7 @@ from vadlib.report.words.footage import (
     rate_sentence,
     table_of_alarms,
 )
+from vadlib.report.words.footage_answers import answer_sentence, page_sentences, roc_sentence
 from vadlib.studies.footage import (
     alarms_of_all,
     choose_scenes_to_show,
@@ -27,13 +28,7 @@ from vadlib.studies.footage import (
     standardised,
     timelines_of,
 )
-from vadlib.studies.footage_truth import (
-    answer_sentence,
-    match_alarms_with_labels,
-    page_sentences,
-    true_events,
-    why_no_roc,
-)
+from vadlib.studies.footage_truth import labelled_events, match_alarms_with_labels
 
 FPS = {"a": 10.0, "b": 10.0}
 
@@ -256,9 +251,9 @@ def test_sentences_follow_from_the_tables(watched):
     assert answer_sentence(moments.iloc[:0], None, "1 hour") == "In 1 hour of footage no detector raised an alarm."
     assert answer_sentence(moments.iloc[:0], events, "1 hour").endswith("and 2 event(s) were missed.")
     unknown, one_class = scores.iloc[:0], scores.assign(label=0)
-    assert why_no_roc(unknown).endswith("no label says which of these frames are which.")
-    assert why_no_roc(one_class).endswith("all 100 labelled frames that were scored are normal.")
-    assert "no ROC curve" not in why_no_roc(scores.assign(label=scores["frame"] % 4 // 2))
+    assert roc_sentence(unknown).endswith("no label says which of these frames are which.")
+    assert roc_sentence(one_class).endswith("all 100 labelled frames that were scored are normal.")
+    assert "no ROC curve" not in roc_sentence(scores.assign(label=scores["frame"] % 4 // 2))
     assert hours_and_minutes(scores, FPS) == "20 seconds"
     assert hours_and_minutes(scores, {"a": 1.0, "b": 1.0}) == "3.3 minutes"
     assert hours_and_minutes(scores, {"a": 0.01, "b": 0.01}) == "5.6 hours"
@@ -289,13 +284,15 @@ def test_events_are_those_of_all_frames_also_between_the_frames_scored():
     known = scored[scored["label"] >= 0]
     assert known["label"].nunique() == 1
     unnamed = pd.DataFrame(columns=["clip", "first", "last", "event"])
-    assert true_events(unnamed, tested, known["clip"])[["clip", "first", "last"]].to_numpy().tolist() == [["a", 3, 4]]
-    nothing_happens = true_events(unnamed, tested, ["b"])
+    assert labelled_events(unnamed, tested, known["clip"])[["clip", "first", "last"]].to_numpy().tolist() == [
+        ["a", 3, 4]
+    ]
+    nothing_happens = labelled_events(unnamed, tested, ["b"])
     assert nothing_happens is not None
     assert nothing_happens.empty
     named = pd.DataFrame({"clip": ["a", "c"], "first": [3, 0], "last": [4, 1], "event": ["x", "y"]})
-    assert true_events(named, tested, known["clip"])["event"].tolist() == ["x"]
-    assert true_events(unnamed, tested, []) is None
+    assert labelled_events(named, tested, known["clip"])["event"].tolist() == ["x"]
+    assert labelled_events(unnamed, tested, []) is None
     no_moments = pd.DataFrame(columns=["clip", "first", "last"])
     assert match_alarms_with_labels(no_moments, nothing_happens, ["b"]).tolist() == []
     a_moment = pd.DataFrame({"clip": ["b"], "first": [0], "last": [3]})

@@ -7,20 +7,19 @@ import pytest
 from vadlib.data import FrameReader, draw, open_dataset
 from vadlib.detectors import ClipPrototypes, Padim
 from vadlib.errors import ParameterError
-from vadlib.evaluation import Interval, auroc
+from vadlib.evaluation import BLIND_BASELINES, auroc, nearest_fit_label
 from vadlib.networks import clip_vision, resnet18
 from vadlib.report.records.recorded import recorded_or_none
 from vadlib.studies.draws import ProtocolDraws
 from vadlib.studies.protocol_audit import (
-    beside,
-    comparison_sentence,
-    lost_without_leakage,
-    precisions,
-    processed,
-    quality_sentence,
+    auroc_after_postprocessing,
+    aurocs_within_folds,
+    blind_columns,
     require_protocols,
+    score_columns,
     scores_by_protocol,
-    within_folds,
+    scores_by_seed,
+    spread_over_seeds,
 )
 from vadlib.studies.runner import DetectorRunner, DetectorSpec
 
@@ -94,73 +93,58 @@ def test_what_is_done_to_a_number_by_hand():
             "score": [0.1, 0.2, 0.3, 0.4, 10, 12, 11, 13, 5, 6],
         }
     )
-    found = processed(scores, "score")
+    found = auroc_after_postprocessing(scores, "score")
     assert found["micro"] == auroc(scores["label"], scores["score"])
     assert found["macro"] == 1.0  # a and b; c has one class
     assert found["normalised"] == pytest.approx(21 / 24)  # each clip's highest frame ties with that of c
     assert found["padded"] == pytest.approx((1 + 1 + 2.5 / 3) / 3)  # c: all but perfect, without an anomaly
     assert found["smoothed"] >= found["micro"]
     assert found["both"] >= found["normalised"]
-    rare = precisions(scores["label"], scores["score"], 0.01)
-    assert rare["share"] == 0.4
-    assert rare["rare"] < rare["here"]
 
 
-def entry(*values):
-    return dict(zip(("estimate", "low", "high"), values, strict=True))
+def test_scores_of_all_protocols_lie_in_one_table(splits):
+    tested = splits["official-split"].test.sort_values(["clip", "frame"])
+    column = pd.Series(np.arange(len(tested), dtype=np.float32), index=tested.index)
+    shuffled = column.sample(frac=1, random_state=0)
+    lacking = column.mask(np.arange(len(tested)) == 3)
+    columns, skipped = score_columns({"a": {"PaDiM": shuffled}, "b": {"PaDiM": lacking, "SPADE": column}}, tested)
+    assert list(columns) == ["PaDiM, a", "PaDiM, b", "SPADE, b"]
+    np.testing.assert_array_equal(columns["PaDiM, a"], column)
+    assert skipped.tolist() == [3]
 
 
-METRICS = {
-    "by_protocol": {
-        "official-split": {"PaDiM": entry(0.6, 0.5, 0.7)},
-        "reused-frames": {"Prototypes": entry(0.9, 0.8, 0.95)},
-    },
-    "blind_by_protocol": {"reused-frames": entry(0.95, 0.9, 1.0), "official-split": entry(0.5, 0.4, 0.6)},
-    "comparisons": [
-        {
-            "a": "Grad-CAM + SSIM",
-            "b": "PaDiM",
-            "estimate": -0.1,
-            "low": -0.2,
-            "high": 0.05,
-            "p_adjusted": 0.3,
-            "better": "",
-        }
-    ],
-}
+def test_each_seed_is_a_fit_of_its_own(splits, trials):
+    spec = DetectorSpec("PaDiM", "resnet18:random", 64, options={"n_components": 12})
+    split = splits["official-split"]
+    by_seed = scores_by_seed(trials, {"PaDiM": spec}, split, [0, 1])
+    plain = scores_by_protocol(trials, {"PaDiM": spec}, {"official-split": split})["official-split"]["PaDiM"]
+    np.testing.assert_array_equal(by_seed["PaDiM"][0], plain)
+    assert not by_seed["PaDiM"][1].equals(plain)
+    spread = spread_over_seeds(by_seed, split.test.iloc[1:], n_resamples=200, seed=0)["PaDiM"]
+    tested = split.test.iloc[1:]
+    assert spread.estimates == tuple(auroc(tested["label"], by_seed["PaDiM"][k].loc[tested.index]) for k in (0, 1))
 
 
-def test_words_follow_from_the_metrics():
-    assert quality_sentence(METRICS) == (
-        "Prototypes: 0.900 [0.800, 0.950] under reused-frames, where the fit frames' labels alone get "
-        "0.950 [0.900, 1.000]."
-    )
-    assert comparison_sentence(METRICS) == (
-        "PaDiM minus Grad-CAM + SSIM: +0.100 [-0.050, +0.200], p = 0.300 after Holm: these clips do not tell them apart."
-    )
-    better = {"comparisons": [METRICS["comparisons"][0] | {"better": "PaDiM"}]}
-    assert comparison_sentence(better).endswith("PaDiM is the better.")
-    assert comparison_sentence({"comparisons": []}) == "PaDiM and Grad-CAM + SSIM were not compared."
-    against = {"same-clips": {"PaDiM": Interval(0.1, 0.0, 0.2)}, "official-split": {}}
-    assert lost_without_leakage(against, "PaDiM") == "+0.100 [+0.000, +0.200] under same-clips"
-    assert lost_without_leakage(against, "SPADE") == "not measured here"
-    elsewhere = {"disjoint-scenes": {"PaDiM": Interval(0.1, 0.0, 0.2)}}  # shares no clip
-    assert lost_without_leakage(elsewhere, "PaDiM") == "not measured here"
-    blind = {"micro_auroc_interval": entry(0.7, 0.65, 0.75)}
-    assert beside(blind, 0.797, "CLIP") == "0.700 [0.650, 0.750] (below CLIP's 0.797)"
-    assert beside(blind, 0.71, "CLIP") == "0.700 [0.650, 0.750] (not told apart from CLIP's 0.710)"
-    with pytest.raises(ParameterError, match="those of an audit"):
-        quality_sentence({"blind": {}})
+def test_blind_scores_and_what_each_protocol_gives_away(videos, splits):
+    table, draws = videos.frame_table(), ProtocolDraws(splits, (), {})
+    columns, titles = blind_columns(table, draws)
+    assert set(columns) == set(titles)
+    assert titles["middle"] == BLIND_BASELINES["middle"]
+    assert titles["nearest_fit_label_disjoint_clips"] == "nearest fit frame's label, disjoint-clips"
+    expected = nearest_fit_label(splits["disjoint-clips"], draws.tested)
+    np.testing.assert_array_equal(columns["nearest_fit_label_disjoint_clips"], expected)
+    part = draws.tested.iloc[::2]
+    np.testing.assert_array_equal(nearest_fit_label(splits["disjoint-clips"], part), expected[::2])
 
 
 def test_pairs_within_folds_alone(splits):
     folds = splits["disjoint-clips"].folds
-    tables = [fold.test.assign(score=fold.test["label"] + 10.0 * i) for i, fold in enumerate(folds)]
+    tables = [fold.test.assign(**{"a, p": fold.test["label"] + 10.0 * i}) for i, fold in enumerate(folds)]
     scores = pd.concat(tables)
-    assert auroc(scores["label"], scores["score"]) < 1  # the folds' scales differ
-    assert within_folds(scores, "score", folds) == 1
+    assert auroc(scores["label"], scores["a, p"]) < 1  # the folds' scales differ
+    assert aurocs_within_folds(scores, ["a"], "p", folds) == {"a": 1}
     with pytest.raises(ParameterError, match="frames of both classes"):
-        within_folds(scores.assign(label=1), "score", [])
+        aurocs_within_folds(scores.assign(label=1), ["a"], "p", folds)
 
 
 def test_a_protocol_that_is_needed_and_lacking_is_named(splits):
@@ -168,7 +152,7 @@ def test_a_protocol_that_is_needed_and_lacking_is_named(splits):
     assert require_protocols(draws, ["disjoint-clips"]) == splits
     with pytest.raises(ParameterError, match="disjoint-scenes is needed here, but all test frames are of one scene"):
         require_protocols(draws, ["disjoint-scenes"])
-    with pytest.raises(ParameterError, match="same-clips is needed here, but it is not among audited_protocols"):
+    with pytest.raises(ParameterError, match="same-clips is needed here, but it is not among protocols"):
         require_protocols(draws, ["same-clips"])
 
 

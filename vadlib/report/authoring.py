@@ -26,19 +26,12 @@ LINK = re.compile(r"\]\((?![a-z]+://|#|mailto:)([^)\s#]+)(?:#[^)\s]*)?\)")
 LABEL = re.compile(r"^\(([\w-]+)\)=|^:name: (\S+)", re.MULTILINE)
 # What every chapter says (`Chapter.close`), what one with scores says (`ScoredFrames.words`), and one on a detector.
 FURNITURE = frozenset({"chapter_line", "data_note"})
-SCORED = frozenset({"micro_auroc", "verdict", "score_name"})
+SCORED = frozenset(("micro_auroc", "verdict", "score_name"))
 DETECTOR = frozenset(
-    [
-        "overlap",
-        "best_kind",
-        "worst_kind",
-        "n_fitted",
-        "pointing",
-        "pointing_chance",
-        "paper_auroc",
-        "fit_seconds",
-        "milliseconds",
-    ]
+    (
+        *("overlap", "best_kind", "worst_kind", "n_fitted", "pointing", "pointing_chance", "paper_auroc"),
+        *("fit_seconds", "milliseconds"),
+    )
 )
 
 

@@ -149,6 +149,18 @@ class ScoredFrames:
         """Each column's figures of merit, as a table; `names` says what to write for a column."""
         return table_of_merit(self.intervals, self.summaries, names=names)
 
+    @property
+    def costs(self) -> dict[str, float]:
+        """Seconds that fitting, and scoring a frame, took, decoding and embedding included; empty where not timed."""
+        stages = {name: found["seconds"] for name, found in self.chapter.run.stages.items()}
+        embedding = self.chapter.seconds_to_embed
+        if embedding is not None and "fit and score" in stages:
+            fit = stages["fit and score"] + self.chapter.n_fit * embedding
+            return {"fit_seconds": fit, "frame_seconds": embedding}
+        if {"fit", "score"} <= set(stages):
+            return {"fit_seconds": stages["fit"], "frame_seconds": stages["score"] / len(self)}
+        return {}
+
     # ---- what is kept, and what is said
 
     def score_metrics(self) -> dict[str, dict]:
@@ -169,7 +181,8 @@ class ScoredFrames:
             "detector": self.title,
             "detectors": {self.title: self.main},
             "overlap": self.overlap,
-            "n_parameters": self.detector.network.n_parameters,
+            "n_parameters": self.detector.network.n_parameters if self.detector.network else 0,
+            **self.costs,
             "by_kind": {
                 kind: {name: None if pd.isna(value) else value for name, value in row.items()}
                 for kind, row in kinds.items()

@@ -82,16 +82,8 @@ def score_together(detectors: Mapping[str, Detector], reader: Iterable) -> dict[
 def standardised(scores: pd.DataFrame, normal: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """Scores in standard deviations from the mean of held-out normal frames, and their mean over the detectors.
 
-    Parameters
-    ----------
-    scores, normal : DataFrame
-        With a column for each name; `normal` of held-out normal frames.
-    names : sequence of str
-
-    Returns
-    -------
-    DataFrame
-        A column for each name, and ``strangeness``: the mean of them; the index of `scores`.
+    `scores` and `normal`, of held-out normal frames, have a column for each name; so has what comes back, with the
+    index of `scores`, and ``strangeness``: the mean of them.
     """
     spread = normal[list(names)].std(ddof=0)
     values = (scores[list(names)] - normal[list(names)].mean()) / spread.where(spread > 0, 1.0)
@@ -225,15 +217,14 @@ def timelines_of(
     Parameters
     ----------
     clips : sequence of str
-    scores : DataFrame (n rows)
-        ``clip``, ``frame`` of the frames scored.
-    strange : DataFrame (n rows)
-        From `standardised`.
+    scores, strange : DataFrame (n rows)
+        ``clip``, ``frame`` of the frames scored; the same rows from `standardised`.
     alarms : mapping of str to DataFrame
         By detector.
     labels : mapping of str to int8 (n_frames,)
         Frame labels by clip; below 0 where nobody knows.
     fps : mapping of str to float
+        By clip.
     """
     found = []
     for clip in clips:

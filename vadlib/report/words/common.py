@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import numpy as np
+
 from vadlib.data import VideoDataset
+from vadlib.errors import ParameterError
 from vadlib.evaluation import Interval
 from vadlib.networks import FeatureNetwork
 from vadlib.networks.weights import WeightsRecord
@@ -22,7 +25,7 @@ SCORE_NAMES = {"max": "maximum", "mean": "mean", "top1%": "mean of the top 1 %"}
 
 
 def chapter_line(
-    *, profile: str, dataset: str, network: str = "none", n_fit: int = 0, n_test: int = 0, seconds: float, date: str
+    *, profile: str, dataset: str, network: str = "", n_fit: int = 0, n_test: int = 0, seconds: float, date: str
 ) -> str:
     """The line under a chapter's title.
 
@@ -30,7 +33,7 @@ def chapter_line(
     ----------
     profile, dataset : str
     network : str
-        Architecture and weights, or ``none``.
+        Architecture and weights.
     n_fit, n_test : int
         Frames.
     seconds : float
@@ -38,11 +41,9 @@ def chapter_line(
     date : str
         ISO date and time of the start.
     """
-    parts = [f"profile {profile}", DATASET_NAMES.get(dataset, dataset)]
-    if network != "none":
-        parts.append(network)
+    parts = [f"profile {profile}", DATASET_NAMES.get(dataset, dataset), *([network] if network else [])]
     if n_test:
-        parts.append(f"{n_fit:,} frames fitted, {n_test:,} tested")
+        parts.append(f"{n_fit:,} frames fitted, {n_test:,} tested" if n_fit else f"{n_test:,} frames tested")
     parts += [f"{seconds:.0f} s", f"{datetime.fromisoformat(date):%Y-%m-%d}"]
     return " · ".join(parts)
 
@@ -120,3 +121,17 @@ def interval_or_none(interval: Interval | dict | None) -> str:
         return "not measured"
     interval = Interval(**interval) if isinstance(interval, dict) else interval
     return f"{interval:.2f}"
+
+
+def in_words(value) -> str:
+    """A value as prose has it."""
+    match value:
+        case None:
+            return "not measured"
+        case bool() | str():
+            return str(value)
+        case int() | np.integer():
+            return f"{value:,}"
+        case float() | np.floating() | Interval():
+            return f"{value:.3f}"
+    raise ParameterError(f"say: a {type(value).__name__} has no words; give text")
