@@ -90,7 +90,7 @@ from vadlib.studies.footage import (
     timelines_of,
 )
 from vadlib.studies.footage_truth import labelled_events, match_alarms_with_labels
-from vadlib.studies.runner import FramesInMemory
+from vadlib.studies.runner import KeptFrames
 from vadlib.viewer.clips import clips_to_show
 from vadlib.viewer.page import embed_viewer, write_viewer
 
@@ -123,7 +123,7 @@ size = (image_size, image_size)
 reading = {"size": size, "batch_size": batch_size, "skip_unreadable": skip_unreadable}
 with run.stage("fit"):
     fit_reader = FrameReader(videos, fitted_on, description="normal frames", **reading)
-    frames = FramesInMemory(fit_reader).select(fitted_on)
+    frames = KeptFrames(fit_reader).select(fitted_on)
     check_enough_left(fit_reader, "train", "to fit on")
     fitted_on = fitted_on.drop(fitted_on.index[frames.skipped])
     detectors = fit_without_labels(network_of, frames, globals(), seed=seed, device=device)
