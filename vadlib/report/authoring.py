@@ -30,7 +30,7 @@ SCORED = frozenset(("micro_auroc", "verdict", "score_name"))
 DETECTOR = frozenset(
     (
         *("overlap", "best_kind", "worst_kind", "n_fitted", "pointing", "pointing_chance", "paper_auroc"),
-        *("fit_seconds", "milliseconds"),
+        *("fit_time", "milliseconds"),
     )
 )
 
