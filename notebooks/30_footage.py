@@ -65,8 +65,9 @@ from myst_nb import glue
 from vadlib import networks
 from vadlib.data import FrameReader, open_dataset
 from vadlib.data.footage import hold_out, sample_by_time, spread_over
+from vadlib.detectors import catalogue
 from vadlib.evaluation import AlarmRule, match_alarms
-from vadlib.figures import DETECTOR_COLOURS, clip_timelines, cost_curves, gallery, use_house_style
+from vadlib.figures import clip_timelines, cost_curves, gallery, use_house_style
 from vadlib.report import Experiment, project_path
 from vadlib.report.words.common import chapter_line, data_note, network_name
 from vadlib.report.words.footage import (
@@ -178,7 +179,7 @@ if has_truth:
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-timelines", "caption": "Scores of all detectors over time, in standard deviations from the mean of held-out normal frames (logarithmic above 4), one panel a clip. Bars below: alarms of each detector. Shaded, where there are labels: anomalous."}, "image": {"alt": "Panels of score curves over seconds, one a clip, with bars where each detector raises an alarm"}}
 by_strangeness = strange["strangeness"].groupby(scores["clip"]).max().sort_values(ascending=False).index.tolist()
 shown_clips = timelines_of(by_strangeness[:n_timelines], scores, strange, alarms, videos.labels, fps)
-timelines_figure = clip_timelines(shown_clips, DETECTOR_COLOURS, ylabel="standard deviations")
+timelines_figure = clip_timelines(shown_clips, catalogue.colours(), ylabel="standard deviations")
 run.figure("timelines", timelines_figure, caption="Scores of all detectors over time, and their alarms.")
 
 # %% [markdown]
@@ -233,7 +234,7 @@ table_of_alarms(scores, alarms, events=events, fps=fps, n_resamples=n_resamples,
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-cost", "caption": "What alarms cost. With labelled events: share of them that an alarm overlaps, against false alarms an hour. Without: alarms an hour in the footage watched, against those in held-out normal footage; on the dotted line the two are alike. Dots: the thresholds in use."}, "image": {"alt": "Step curves, one a detector, rising from the strictest threshold to the loosest"}}
 costs = costs_of_alarms(normal, scores, known, events, thresholds, fps=fps, rule=rule)
 cost_figure = cost_curves(
-    costs.curves, costs.in_use, DETECTOR_COLOURS, **costs.axes, diagonal=not (has_truth and len(events))
+    costs.curves, costs.in_use, catalogue.colours(), **costs.axes, diagonal=not (has_truth and len(events))
 )
 run.figure("cost", cost_figure, caption="What alarms cost, and what they bring, at every threshold.")
 
