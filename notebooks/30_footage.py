@@ -22,20 +22,17 @@
 profile = "demo"  # the row of notebooks/profiles that this run belongs to
 dataset = "synthcampus"  # name of the data set
 dataset_root = "_build/demo/data"  # its folder
-backbone = "resnet18"  # network of PaDiM: resnet18 or efficientnet_lite0
-classifier = "resnet18"  # network of Grad-CAM + SSIM and SPADE: resnet18 or efficientnet_lite0
-embedder = "clip_vision"  # network of the prototypes: clip_vision, resnet18 or efficientnet_lite0
-weights = "bundled"  # of the report's networks: imagenet, bundled, random, or a file
-classifier_weights: str | None = None  # of the classifier; None: the same as weights
-embedder_weights: str | None = None  # of the embedder; None: the same as weights
+backbone = "resnet18:bundled"  # network of PaDiM and its weights: imagenet, bundled, random, or a file
+classifier = "resnet18:bundled"  # of Grad-CAM + SSIM and SPADE
+embedder = "clip_vision:bundled"  # of the prototypes
 seed = 0  # of the clips held out, reductions, K-Means, random weights and the bootstrap
 image_size = 224  # pixels, height and width of the frames as read
 batch_size = 32  # frames
 held_out_share = 0.5  # of the normal footage: not fitted on, thresholds are chosen on it
 guard_seconds = 2.0  # left out between the two parts where a clip has to be cut
-n_fit_watch = 200  # normal frames that every detector is fitted on
+n_fit_frames = 200  # normal frames that every detector is fitted on
 frames_a_second = 5.0  # that are scored, of the held-out footage and of the footage watched
-max_frames_watch = 4000  # frames scored at most; longer footage is sampled more sparsely
+max_frames = 4000  # frames scored at most; longer footage is sampled more sparsely
 alarm_unit = "frames"  # of the promise: frames (a share of normal frames) or alarms an hour
 alarm_method = "quantile"  # that turns it into a threshold: quantile or extreme-value
 promised_share = 0.02  # of normal frames at or above the threshold
@@ -106,15 +103,15 @@ table = videos.frame_table()
 fps = {clip.id: clip.fps for clip in videos.clips}
 training, tested = table[table["split"] == "train"], table[table["split"] == "test"]
 normal_footage = hold_out(training, fps, share=held_out_share, guard_s=guard_seconds, seed=seed)
-fitted_on = spread_over(normal_footage.fit, n_fit_watch, seed=seed)
+fitted_on = spread_over(normal_footage.fit, n_fit_frames, seed=seed)
 to_score = pd.concat([normal_footage.held, tested]).sort_index()
-to_score, rate = sample_by_time(to_score, fps, rate=frames_a_second, max_frames=max_frames_watch)
-classifier_network = getattr(networks, classifier)(classifier_weights or weights, seed=seed)
+to_score, rate = sample_by_time(to_score, fps, rate=frames_a_second, max_frames=max_frames)
+classifier_network = networks.open_network(classifier, seed=seed)
 network_of = {
-    "backbone": getattr(networks, backbone)(weights, seed=seed),
+    "backbone": networks.open_network(backbone, seed=seed),
     "classifier": classifier_network,
     "SPADE": classifier_network,
-    "embedder": getattr(networks, embedder)(embedder_weights or weights, seed=seed),
+    "embedder": networks.open_network(embedder, seed=seed),
 }
 network = network_of["backbone"]
 run.record(dataset=videos, weights=network.record.as_dict(), precision=network.precision)
