@@ -93,7 +93,6 @@ def tiny_profile(tiny_world, tmp_path_factory):
         "simulated_aurocs": [0.8],
         "n_test_normal": 50,
         "n_test_abnormal": 50,
-        "n_fit_watch": 30,
         "frames_a_second": 2.0,
         "n_examples": 1,
         "n_in_viewer": 2,

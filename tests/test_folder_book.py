@@ -15,7 +15,7 @@ from vadlib.report.book import build_pages
 from vadlib.report.notebooks import NotebookError, notebook_parameters, run_notebook
 
 ROOT = Path(__file__).parents[1]
-SMALL = {"image_size": 64, "n_fit_watch": 30, "n_resamples": 50}
+SMALL = {"image_size": 64, "n_fit_frames": 30, "n_resamples": 50}
 UNTRAINED = dict.fromkeys(("backbone", "classifier", "embedder"), "resnet18") | {"weights": "random"}
 
 

@@ -6,11 +6,11 @@ import pytest
 
 from vadlib.errors import ParameterError
 from vadlib.evaluation import AlarmRule, choose_threshold, cross_checked_rate, realised_rate
+from vadlib.report.words.footage import target_sentence
 from vadlib.studies.false_alarm_targets import (
     FalseAlarmTarget,
     check_targets,
     promises_to_try,
-    target_sentence,
     thresholds_for_target,
 )
 

@@ -197,27 +197,6 @@ def check_targets(
     return pd.DataFrame(list(rows.values()), index=index, columns=list(names)), note
 
 
-def target_sentence(checked: pd.DataFrame, promise: FalseAlarmTarget) -> str:
-    """What a promise came to, by detector: where labels say which frames are normal, else on the held-out footage.
-
-    Parameters
-    ----------
-    checked : DataFrame
-        From `check_targets`.
-    promise : FalseAlarmTarget
-        The one in use.
-    """
-    for where, words in (
-        ("normal frames watched", "On the normal frames watched"),
-        ("held-out footage, cross-checked", "On held-out footage that the threshold was not chosen on"),
-    ):
-        if (str(promise), where) in checked.index:
-            cells = checked.loc[(str(promise), where)]
-            listed = "; ".join(f"{name} {cell}" for name, cell in cells.items())
-            return f"{words}, the promise of {promise.amount()} came to: {listed}."
-    return f"Whether the promise of {promise.amount()} is kept, this footage is too short to say."
-
-
 def _or_reason(compute) -> str:
     """The text that `compute` gives, or that there is too little footage for it."""
     try:
