@@ -50,7 +50,8 @@ from vadlib.figures import clip_timelines, cost_curves, gallery
 from vadlib.report import Chapter
 from vadlib.report.footage_tables import clips_table, moments_table, overview_of_clips, table_of_alarms
 from vadlib.report.words.common import data_note
-from vadlib.report.words.footage import facts_sentence, footage_sentences, target_sentence
+from vadlib.report.words.footage import facts_sentence, footage_sentences
+from vadlib.report.words.footage_answers import target_sentence
 from vadlib.studies.alarm_costs import costs_of_alarms
 from vadlib.studies.false_alarm_targets import FalseAlarmTarget
 from vadlib.studies.footage import choose_scenes_to_show, gallery_rows, timelines_of

@@ -13,19 +13,21 @@ from bs4 import BeautifulSoup
 from vadlib.report import load_results
 from vadlib.report.book import build_pages
 from vadlib.report.notebooks import NotebookError, notebook_parameters, run_notebook
+from vadlib.spans import runs_of_ones
 
 ROOT = Path(__file__).parents[1]
-SMALL = {"image_size": 64, "n_fit_frames": 30, "n_resamples": 50}
-UNTRAINED = dict.fromkeys(("backbone", "classifier", "embedder"), "resnet18") | {"weights": "random"}
+SMALL = {"image_size": 64, "n_resamples": 50}
+UNTRAINED = dict.fromkeys(("backbone", "classifier", "embedder"), "resnet18:random")
 
 
 def make_book(folder, out, changes):
     """Run what `make book PROFILE=folder ROOT=folder` would, and build the pages."""
     profile = yaml.safe_load((ROOT / "notebooks/profiles/folder.yml").read_text()) | SMALL | changes
+    profile["chapters"]["30_footage"] |= {"n_fit_frames": 30} | changes
     path = out / "folder.yml"
     out.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(profile | {"dataset_root": str(folder)}))
-    for name in profile["chapters"]:
+    for name in profile["only"]:
         folders = {"results_dir": str(out / "results" / name), "upstream_dir": str(out / "results")}
         declared = notebook_parameters(ROOT / "notebooks" / f"{name}.py")
         run_notebook(
@@ -34,7 +36,7 @@ def make_book(folder, out, changes):
             profile=path,
             parameters={key: value for key, value in folders.items() if key in declared},
         )
-    build_pages(out, profile["chapters"])
+    build_pages(out, profile["only"])
     return out
 
 
@@ -166,8 +168,7 @@ def test_two_real_videos_build_a_whole_book(shared_data, tmp_path, labelled):
     shutil.copy(next(videos.glob("01_0015*")), folder)
     mask = np.load(shared_data / "shanghaitech" / "testing" / "test_frame_mask" / "01_0015.npy")
     if labelled:
-        edges = np.flatnonzero(np.diff(mask.astype(int), prepend=0, append=0)).reshape(-1, 2)
-        rows = [f"01_0015,{first},{end - 1}" for first, end in edges]
+        rows = [f"01_0015,{first},{end - 1}" for first, end in runs_of_ones(mask)]
         (folder / "labels.csv").write_text("clip,first,last\n" + "\n".join(rows) + "\n")
     out = make_book(folder, tmp_path / "out", {"image_size": 224})
     text = check_pages(out)

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import scipy.io
 
+from vadlib.spans import runs_of_ones
+
 HEIGHT, WIDTH = 48, 64
 RED_STEP, GREEN_STEP = 6, 30
 
@@ -158,8 +160,8 @@ def write_intervals(path: Path, labels: dict[int, np.ndarray] = AVENUE_LABELS) -
     """`avenue.mat`: the same labels as intervals numbered from 1; clips that are not there have none."""
     spans = []
     for number in range(1, max(labels) + 1):
-        edges = np.flatnonzero(np.diff(labels.get(number, np.zeros(1)).astype(int), prepend=0, append=0))
-        spans.append(edges.reshape(-1, 2).T.astype(np.uint16) + np.array([[1], [0]], np.uint16))
+        runs = runs_of_ones(labels.get(number, np.zeros(1)))
+        spans.append(runs.T.astype(np.uint16) + np.array([[1], [0]], np.uint16))
     path.parent.mkdir(parents=True, exist_ok=True)
     scipy.io.savemat(path, {"gt": cells(spans)})
     return path

@@ -295,6 +295,22 @@ def pick(rng, paths: list[Path]) -> Path | None:
     return paths[rng.integers(len(paths))] if paths else None
 
 
+def on_one_of(*suffixes: str):
+    """Makes a mutation of a function that changes one file, of these kinds."""
+
+    def decorate(change):
+        def mutate(rng, root):
+            path = pick(rng, files(root, *suffixes))
+            if path is None:
+                return None
+            change(rng, path, root)
+            return [path]
+
+        return mutate
+
+    return decorate
+
+
 def by_kind(rng, root: Path) -> Path:
     """A file, each kind as likely as another: there are more pictures than label files."""
     found = [path for path in files(root) if path.stat().st_size]
@@ -303,57 +319,61 @@ def by_kind(rng, root: Path) -> Path:
     return pick(rng, [path for path in found if path.suffix.lower() == suffix])
 
 
-def truncate(rng, root):
-    path = by_kind(rng, root)
+def on_any(change):
+    """Makes a mutation of a function that changes a file of any kind."""
+
+    def mutate(rng, root):
+        path = by_kind(rng, root)
+        change(rng, path)
+        return [path]
+
+    return mutate
+
+
+@on_any
+def truncate(rng, path):
     os.truncate(path, rng.integers(path.stat().st_size + 1))
-    return [path]
 
 
-def flip_bits(rng, root):
-    path = by_kind(rng, root)
+@on_any
+def flip_bits(rng, path):
     content = bytearray(path.read_bytes())
     reach = len(content) if rng.random() < 0.5 else min(len(content), 200)  # headers are at the beginning
     for _ in range(rng.integers(1, 9)):
         content[rng.integers(reach)] ^= 1 << rng.integers(8)
     path.write_bytes(content)
-    return [path]
 
 
-def overwrite(rng, root):
-    path = by_kind(rng, root)
+@on_any
+def overwrite(rng, path):
     content = bytearray(path.read_bytes())
     start = rng.integers(len(content))
     width = rng.integers(1, 64)
     content[start : start + width] = bytes(width) if rng.random() < 0.5 else rng.bytes(width)
     path.write_bytes(content)
-    return [path]
 
 
-def insert(rng, root):
-    path = by_kind(rng, root)
+@on_any
+def insert(rng, path):
     content = path.read_bytes()
     start = rng.integers(len(content) + 1)
     extra = [rng.bytes(rng.integers(1, 64)), b"\n", b'"', b"9" * 6000, b" " * 3000, b"%", b"\0" * 100][rng.integers(7)]
     path.write_bytes(content[:start] + extra + content[start:])
-    return [path]
 
 
-def empty(rng, root):
-    path = by_kind(rng, root)
+@on_any
+def empty(rng, path):
     path.write_bytes(b"")
-    return [path]
 
 
-def garbage(rng, root):
-    path = by_kind(rng, root)
+@on_any
+def garbage(rng, path):
     path.write_bytes(rng.bytes(rng.integers(1, 3000)))
-    return [path]
 
 
-def delete(rng, root):
-    path = by_kind(rng, root)
+@on_any
+def delete(rng, path):
     path.unlink()
-    return [path]
 
 
 def delete_folder(rng, root):
@@ -446,54 +466,40 @@ def special(rng, root):
     return [path]
 
 
-def swap_axes(rng, root):
-    path = pick(rng, files(root, ".npy"))
-    if path is None:
-        return None
+@on_one_of(".npy")
+def swap_axes(rng, path, root):
     array = np.load(path)
     array = array.transpose(rng.permutation(array.ndim)) if rng.random() < 0.7 else array[..., None]
     np.save(path, np.ascontiguousarray(array) if rng.random() < 0.5 else np.asfortranarray(array))
-    return [path]
 
 
-def wrong_dtype(rng, root):
-    path = pick(rng, files(root, ".npy"))
-    if path is None:
-        return None
+@on_one_of(".npy")
+def wrong_dtype(rng, path, root):
     array = np.load(path)
     kinds = ("?", "i1", ">i4", "f2", "f8", ">f4", "c8", "U3", "S2", "M8[s]", "O", "V1", "u8")
     kind = kinds[rng.integers(len(kinds))]
     fields = [("label", "u1")]
     np.save(path, array.astype("u1").view(fields) if kind == "V1" else array.astype(kind), allow_pickle=True)
-    return [path]
 
 
-def wrong_values(rng, root):
-    path = pick(rng, files(root, ".npy"))
-    if path is None:
-        return None
+@on_one_of(".npy")
+def wrong_values(rng, path, root):
     array = np.load(path).astype("f8")
     array.ravel()[rng.integers(array.size)] = [2, -1, np.nan, np.inf, 0.5, 255][rng.integers(6)]
     np.save(path, array)
-    return [path]
 
 
-def wrong_length(rng, root):
-    path = pick(rng, files(root, ".npy"))
-    if path is None:
-        return None
+@on_one_of(".npy")
+def wrong_length(rng, path, root):
     array = np.load(path)
     axis = rng.integers(array.ndim)
     array = np.concatenate([array, array.take([0], axis)], axis) if rng.random() < 0.5 else array.take([0, 1], axis)
     np.save(path, array)
-    return [path]
 
 
-def array_header(rng, root):
+@on_one_of(".npy")
+def array_header(rng, path, root):
     """An `.npy` file that promises more, or something else, than it has."""
-    path = pick(rng, files(root, ".npy"))
-    if path is None:
-        return None
     kind = ["|u1", "<f8", "|O", "<U1", "<c16", "|V0"][rng.integers(6)]
     shapes = [
         "(1000000000000,)",
@@ -512,24 +518,18 @@ def array_header(rng, root):
     path.write_bytes(
         b"\x93NUMPY" + version + struct.pack("<H", len(header) + 1) + header.encode() + b"\n" + bytes(6 * 12 * 16)
     )
-    return [path]
 
 
-def zipped(rng, root):
-    path = pick(rng, files(root, ".npy"))
-    if path is None:
-        return None
+@on_one_of(".npy")
+def zipped(rng, path, root):
     array = np.load(path)
     with path.open("wb") as file:
         np.savez(file, array)
-    return [path]
 
 
-def lying_picture(rng, root):
+@on_one_of(*PICTURES)
+def lying_picture(rng, path, root):
     """A picture whose header gives another size than it has."""
-    path = pick(rng, files(root, *PICTURES))
-    if path is None:
-        return None
     content = bytearray(path.read_bytes())
     sides = [0, 1, HEIGHT, WIDTH, 1000, 30_000, 60_000, 65_500, 2**31 - 1]
     height, width = (int(sides[i]) for i in rng.integers(len(sides), size=2))
@@ -548,14 +548,11 @@ def lying_picture(rng, root):
             if value is not None:
                 content[entry + 2 : entry + 12] = struct.pack("<HII", 4, 1, value)
     path.write_bytes(content)
-    return [path]
 
 
-def lying_film(rng, root):
+@on_one_of(".avi")
+def lying_film(rng, path, root):
     """An AVI file whose headers give another number of frames, size or rate than it has."""
-    path = pick(rng, files(root, ".avi"))
-    if path is None:
-        return None
     content = bytearray(path.read_bytes())
     main, stream, picture = (content.index(name) + 8 for name in (b"avih", b"strh", b"strf"))
     kind = rng.integers(3)
@@ -570,14 +567,11 @@ def lying_film(rng, root):
     else:
         struct.pack_into("<II", content, stream + 20, *(int(x) for x in rng.choice([0, 1, 7, 2**31 - 1, 2**32 - 1], 2)))
     path.write_bytes(content)
-    return [path]
 
 
-def other_picture(rng, root):
+@on_one_of(*PICTURES)
+def other_picture(rng, path, root):
     """A frame that is grey, has alpha, 16 bits, another size, is one pixel, turned, or of another format."""
-    path = pick(rng, files(root, *PICTURES))
-    if path is None:
-        return None
     pictures = {
         "grey": noise(rng, HEIGHT, WIDTH),
         "alpha": noise(rng, HEIGHT, WIDTH, 4),
@@ -594,18 +588,14 @@ def other_picture(rng, root):
         suffix = ".png" if path.suffix != ".tif" else ".tif"
     done, content = cv2.imencode(suffix, pictures[name])
     path.write_bytes((content if done else cv2.imencode(".png", pictures[name])[1]).tobytes())
-    return [path]
 
 
-def turned_by_its_header(rng, root):
+@on_one_of(".jpg")
+def turned_by_its_header(rng, path, root):
     """A JPEG with an EXIF orientation, as phones write them."""
-    path = pick(rng, files(root, ".jpg"))
-    if path is None:
-        return None
     exif = b"Exif\0\0MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 274, 3, 1, int(rng.integers(1, 9)), 0, 0)
     content = path.read_bytes()
     path.write_bytes(content[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + content[2:])
-    return [path]
 
 
 def other_clip(rng, root):
@@ -621,30 +611,24 @@ def other_clip(rng, root):
     return [folder]
 
 
-def other_film(rng, root):
+@on_one_of(*FILMS)
+def other_film(rng, path, root):
     """A video of another length, size, rate or codec in place of one."""
-    path = pick(rng, files(root, *FILMS))
-    if path is None:
-        return None
     size = [(2, 2), (HEIGHT, WIDTH), (16, 34), (48, 64)][rng.integers(4)]
     donor = root / f".donor{['.avi', '.mp4', '.mkv', '.mov'][rng.integers(4)]}"
     write_film(donor, int(rng.integers(1, 9)), rng, size, float(rng.choice([0.5, 7, 29.97, 240])))
     donor.replace(path)
-    return [path]
 
 
-def variable_rate(rng, root):
+@on_one_of(*FILMS)
+def variable_rate(rng, path, root):
     """Frames of an MP4 file that last a different time each."""
-    path = pick(rng, files(root, *FILMS))
-    if path is None:
-        return None
     donor = root / ".donor.mp4"
     n_frames = int(rng.integers(3, 7))
     write_film(donor, n_frames, rng)
     content = donor.read_bytes()
     donor.unlink()
     path.write_bytes(two_rates(content, int(rng.integers(1, n_frames)), int(rng.integers(2, 50))))
-    return [path]
 
 
 def two_rates(content: bytes, n_first: int, factor: int) -> bytes:
@@ -661,11 +645,9 @@ def two_rates(content: bytes, n_first: int, factor: int) -> bytes:
     return bytes(content)
 
 
-def many_frames(rng, root):
+@on_one_of(".avi", ".mkv")
+def many_frames(rng, path, root):
     """A clip of 10,000 frames of four pixels."""
-    path = pick(rng, files(root, ".avi", ".mkv"))
-    if path is None:
-        return None
     blank = np.zeros((2, 2, 3), np.uint8)
     donor = root / ".donor.avi"
     writer = cv2.VideoWriter(str(donor), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*"MJPG"), 25, (2, 2))
@@ -673,14 +655,11 @@ def many_frames(rng, root):
         writer.write(blank)
     writer.release()
     donor.replace(path)
-    return [path]
 
 
-def text_of_labels(rng, root):
+@on_one_of(".csv", ".m")
+def text_of_labels(rng, path, root):
     """Rows of `events.csv` or of the `.m` file, replaced by others."""
-    path = pick(rng, files(root, ".csv", ".m"))
-    if path is None:
-        return None
     lines = path.read_text().splitlines()
     events = [
         "01_0014,1,2,walk",
@@ -698,7 +677,6 @@ def text_of_labels(rng, root):
     choices = events if path.suffix == ".csv" else ranges
     lines[rng.integers(1, len(lines))] = choices[rng.integers(len(choices))]
     path.write_text(["\n", "\r\n", "\r"][rng.integers(3)].join(lines))
-    return [path]
 
 
 MUTATIONS = (

@@ -6,6 +6,8 @@ import os
 import numpy as np
 import scipy.io
 
+from vadlib.spans import runs_of_ones
+
 AVENUE = {1: 5, 2: 6}  # frames of the test clips
 LABELS = {1: [0, 1, 1, 0, 0], 2: [1, 0, 0, 1, 1, 0]}
 
@@ -17,8 +19,7 @@ def cells(arrays: list[np.ndarray]) -> np.ndarray:
 
 
 def intervals(labels: list[int]) -> np.ndarray:
-    edges = np.flatnonzero(np.diff(labels, prepend=0, append=0)).reshape(-1, 2)
-    return (edges.T + [[1], [0]]).astype(np.uint16)
+    return (runs_of_ones(labels).T + [[1], [0]]).astype(np.uint16)
 
 
 def add_layouts(fuzzing) -> None:

@@ -1,11 +1,13 @@
 import io
 import os
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from vadlib.data.labels.arrays import open_array
+from vadlib.data.dataset import Clip
+from vadlib.data.labels.arrays import open_array, split_flat_labels
 from vadlib.errors import LabelError
 
 
@@ -141,3 +143,20 @@ def test_a_message_does_not_hold_the_file(tmp_path):
     with pytest.raises(LabelError, match=r"x\.npy is not a plain array") as caught:
         open_array(tmp_path / "x.npy")
     assert len(str(caught.value)) < 600
+
+
+CLIPS = [Clip(name, "test", "s", Path(name), n, 25) for name, n in (("b", 3), ("a", 2), ("c", 1))]
+
+
+@pytest.mark.parametrize("shape", [(6,), (1, 6)])
+def test_clips_are_in_the_order_of_their_names(tmp_path, shape):
+    np.save(tmp_path / "labels.npy", np.array([1, 0, 0, 1, 1, 0]).reshape(shape))
+    found = split_flat_labels(tmp_path / "labels.npy", CLIPS)
+    assert {name: labels.tolist() for name, labels in found.items()} == {"a": [1, 0], "b": [0, 1, 1], "c": [0]}
+
+
+@pytest.mark.parametrize("shape", [(5,), (7,), (6, 1), (2, 3), ()])
+def test_another_number_of_labels(tmp_path, shape):
+    np.save(tmp_path / "labels.npy", np.zeros(shape))
+    with pytest.raises(LabelError, match=r"labels\.npy has labels \(.*but the 3 test clips have 6 frames"):
+        split_flat_labels(tmp_path / "labels.npy", CLIPS)

@@ -98,23 +98,6 @@ def test_masks_count_before_intervals(home, write):
     }
 
 
-def test_masks(published, write):
-    dataset = open_dataset("avenue", published)
-    for number in (1, 10):
-        expected = write.masks_for(write.avenue_labels[number]) != 0
-        for frame in (5, 0, 8):
-            mask = dataset.pixel_mask(f"test_{number:02d}", frame)
-            assert mask.dtype == bool
-            np.testing.assert_array_equal(mask, expected[frame])
-    assert dataset.pixel_mask("train_01", 0) is None
-
-
-def test_batches(published):
-    dataset = open_dataset("avenue", published)
-    table = dataset.frame_table()
-    assert sum(len(batch.rows) for batch in FrameReader(dataset, table, (24, 32), progress=False)) == len(table)
-
-
 @pytest.mark.parametrize("n_masks", [8, 10])
 def test_another_number_of_masks_than_frames(home, write, n_masks):
     write.mask_volume(
@@ -203,13 +186,6 @@ class TestIncompleteCopy:
         shutil.rmtree(home)
         with pytest.raises(LayoutError, match="is not avenue"):
             open_dataset("avenue", labels, allow_missing=True)
-
-    def test_one_test_clip_without_masks(self, home):
-        (home.parent / "ground_truth_demo/testing_label_mask/2_label.mat").unlink()
-        with pytest.raises(LayoutError, match=r"1 clip \(test_02\) without masks"):
-            open_dataset("avenue", home)
-        dataset = open_dataset("avenue", home, allow_missing=True)
-        assert "test_02" not in {clip.id for clip in dataset.clips}
 
     def test_one_clip_under_two_names(self, home):
         shutil.copy(home / "testing_videos/01.avi", home / "testing_videos/1.avi")

@@ -301,25 +301,25 @@ class TestFetch:
         assert len(server.asked) == 2
 
     @pytest.fixture
-    def two_folders(self, server, monkeypatch):
-        """A data set of one archive that holds two folders."""
-        server.files = {"/a.zip": zipped(labels="0 1", videos="film")}
+    def one_folder(self, server, monkeypatch):
+        """A data set of one archive."""
+        server.files = {"/a.zip": zipped(videos="film")}
         digest = hashlib.sha256(server.files["/a.zip"]).hexdigest()
         archives = (Archive("a.zip", server.url("/a.zip"), digest, "videos"),)
         monkeypatch.setitem(PUBLICATIONS, "set", Publication("http://authors/page", "research", archives, ()))
 
-    @pytest.mark.parametrize("n_moved", [0, 1])
+    @pytest.mark.parametrize("moved", [False, True])
     @pytest.mark.parametrize("killed", [False, True])
     def test_interrupted_while_what_was_unpacked_is_moved(
-        self, two_folders, server, tmp_path, monkeypatch, n_moved, killed
+        self, one_folder, server, tmp_path, monkeypatch, moved, killed
     ):
-        real, moved = Path.rename, []
+        real = Path.rename
 
         def rename(path, target):
             if path.parent.name.endswith(".unpacking"):
-                if len(moved) == n_moved:
-                    raise KeyboardInterrupt
-                moved.append(path.name)
+                if moved:
+                    real(path, target)
+                raise KeyboardInterrupt
             return real(path, target)
 
         with monkeypatch.context() as patched, contextlib.suppress(KeyboardInterrupt):
@@ -327,14 +327,21 @@ class TestFetch:
             if killed:  # nothing is cleaned up
                 patched.setattr(fetching.shutil, "rmtree", lambda *_, **__: None)
             fetch("set", tmp_path, progress=False)
-        assert moved == ["labels", "videos"][:n_moved]
-        assert fetch("set", tmp_path, progress=False) == [tmp_path / name for name in ("labels", "videos")[n_moved:]]
-        assert (tmp_path / "labels/labels.txt").read_text() == "0 1"
+        assert (tmp_path / "videos").exists() == moved
+        assert fetch("set", tmp_path, progress=False) == ([] if moved else [tmp_path / "videos"])
         assert (tmp_path / "videos/videos.txt").read_text() == "film"
         assert fetch("set", tmp_path, progress=False) == []
         assert len(server.asked) == 1
 
-    def test_a_disk_full_while_it_is_noted(self, two_folders, tmp_path, monkeypatch):
+    @pytest.mark.parametrize("digest", ["any", None])
+    def test_several_folders_come_in_one_of_the_archives_name(self, one_folder, server, tmp_path, digest):
+        server.files["/a.zip"] = zipped(labels="0 1", videos="film")
+        digest = digest or hashlib.sha256(server.files["/a.zip"]).hexdigest()
+        assert fetch("set", tmp_path, sha256=[digest], progress=False) == [tmp_path / "a"]
+        assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["labels", "videos"]
+        assert fetch("set", tmp_path, sha256=[digest], progress=False) == []
+
+    def test_a_disk_full_while_it_is_noted(self, one_folder, tmp_path, monkeypatch):
         real = fetching.write_atomically
 
         def full(path, content):
@@ -347,20 +354,20 @@ class TestFetch:
             with pytest.raises(FetchError, match="No space left"):
                 fetch("set", tmp_path, progress=False)
         assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []
-        assert len(fetch("set", tmp_path, progress=False)) == 2
+        assert len(fetch("set", tmp_path, progress=False)) == 1
 
-    def test_what_would_be_in_the_way_is_found_before_downloading(self, two_folders, server, tmp_path):
+    def test_what_would_be_in_the_way_is_found_before_downloading(self, one_folder, server, tmp_path):
         (tmp_path / "videos").mkdir()
         with pytest.raises(FetchError, match="videos is there already, and is not replaced"):
             fetch("set", tmp_path, progress=False)
         assert server.asked == []
 
-    def test_what_somebody_else_put_there_is_not_taken_for_moved(self, two_folders, server, tmp_path):
-        (tmp_path / "labels").mkdir()
-        (tmp_path / ".a.zip.unpacked.json").write_text(json.dumps({"sha256": "another", "entries": ["labels"]}))
-        with pytest.raises(FetchError, match="labels is there already, and is not replaced"):
+    def test_what_somebody_else_put_there_is_not_taken_for_moved(self, one_folder, server, tmp_path):
+        (tmp_path / "videos").mkdir()
+        (tmp_path / ".a.zip.unpacked.json").write_text(json.dumps({"sha256": "another", "entry": "videos"}))
+        with pytest.raises(FetchError, match="videos is there already, and is not replaced"):
             fetch("set", tmp_path, progress=False)
-        assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["labels"]
+        assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["videos"]
 
     def test_archives_need_not_be_kept(self, published, server, tmp_path):
         fetch("set", tmp_path, keep=False, progress=False)

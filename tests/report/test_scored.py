@@ -4,10 +4,12 @@ from types import SimpleNamespace
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
 from vadlib.data import FrameReader, open_dataset
-from vadlib.report.scored import localise
+from vadlib.report.authoring import DETECTOR, SCORED
+from vadlib.report.scored import ScoredFrames, localise
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ class Brightness:
     def __init__(self, sign):
         self.sign = sign
 
-    def heatmap(self, images):
+    def heatmap(self, images, *, scenes=None):
         return self.sign * images.float().mean(dim=1).numpy()
 
 
@@ -54,3 +56,58 @@ def test_localise_holds_heatmaps_against_masks(bright_anomalies):
     assert wrong["pointing"].estimate == 0
     one_clip = scores[scores["clip"] == scores["clip"][0]]
     assert localise(Brightness(1), chapter, one_clip, n=6) is None
+
+
+@pytest.fixture
+def scored():
+    """Scores `good` and `bad` of four clips by a detector that is judged by the first."""
+    labels = np.tile([0, 0, 1, 1], 8)
+    table = pd.DataFrame({"clip": np.repeat(list("abcd"), 8), "frame": np.tile(range(8), 4), "label": labels})
+    noise = np.random.default_rng(0).normal(size=32)
+    table = table.assign(scene="s", good=(labels + 0.6 * noise).astype("f4"), bad=noise.astype("f4"))
+    chapter = SimpleNamespace(
+        given=SimpleNamespace(n_resamples=50, seed=0, image_size=32),
+        run=SimpleNamespace(stages={"fit": {"seconds": 2.0}, "score": {"seconds": 0.32}}),
+        dataset=SimpleNamespace(events=pd.DataFrame(columns=["clip", "first", "last", "event"])),
+        n_fit=7,
+    )
+    network = SimpleNamespace(n_parameters=5)
+    detector = SimpleNamespace(title="PaDiM", colour="#009E73", paper="padim", network=network, main_score="good")
+    return ScoredFrames(chapter, table, ("good", "bad"), "good", detector)
+
+
+def test_what_prose_may_cite_is_what_is_known_before_anything_runs(scored):
+    words = scored.words({"pointing": None, "mask_share": None})
+    assert {name for name in words if not name.startswith("auroc_")} == SCORED | DETECTOR
+    assert (words["fit_seconds"], words["milliseconds"], words["n_fitted"]) == ("2", "10", 7)
+    assert words["pointing"] == "not measured"
+    assert words["auroc_bad"] == scored.intervals["bad"]
+    alone = ScoredFrames(scored.chapter, scored.table, scored.columns, "bad")
+    assert {name for name in alone.words() if not name.startswith("auroc_")} == SCORED
+
+
+def test_metrics_have_one_dialect(scored):
+    metrics = scored.metrics() | {"scores": scored.score_metrics()}
+    assert (metrics["detector"], metrics["main_score"]) == ("PaDiM", "good")
+    assert metrics["scores"]["good"]["micro_auroc"] == metrics["micro_auroc"] > metrics["scores"]["bad"]["micro_auroc"]
+    assert set(metrics["by_kind"]) == set("abcd")  # clips, where no events are named
+
+
+def test_differences_are_paired_also_with_another_chapter(scored):
+    within = scored.difference("good", "bad")
+    other = SimpleNamespace(scores=scored.table.iloc[::-1], metrics={"main_score": "bad"})
+    assert scored.difference_to(other) == within
+
+
+def test_figures_are_drawn(scored):
+    import matplotlib.pyplot as plt
+
+    shown = []
+    scored.chapter.figure = lambda name, figure, caption, alt: shown.append((name, caption, alt))
+    scored.show_kinds()
+    assert shown[0][0] == "kinds"
+    assert "AUROC of PaDiM" in shown[0][1]
+    scored.draw_roc({"PaDiM": "bad"})
+    scored.draw_densities(columns=("good", "bad"))
+    assert len(scored.merits(names={"good": "well"})) == 2
+    plt.close("all")

@@ -6,11 +6,11 @@ import pytest
 
 from vadlib.errors import ParameterError
 from vadlib.evaluation import AlarmRule, choose_threshold, cross_checked_rate, realised_rate
-from vadlib.report.words.footage import target_sentence
+from vadlib.report.words.footage_answers import target_sentence
 from vadlib.studies.false_alarm_targets import (
     FalseAlarmTarget,
     check_targets,
-    promises_to_try,
+    targets_to_try,
     thresholds_for_target,
 )
 
@@ -51,7 +51,7 @@ def test_too_little_footage_for_a_share_promises_the_smallest_that_it_can():
 
 def test_alarms_an_hour_go_over_to_the_tail_and_then_to_frames():
     asked = FalseAlarmTarget(2.0, "alarms an hour")
-    assert [(p.unit, p.method) for p in promises_to_try(asked, 99)] == [
+    assert [(p.unit, p.method) for p in targets_to_try(asked, 99)] == [
         ("alarms an hour", "quantile"), ("alarms an hour", "extreme-value"), ("frames", "quantile"),
     ]  # fmt: skip
     _, promise, note = thresholds_for_target(

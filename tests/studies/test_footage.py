@@ -12,7 +12,8 @@ from vadlib.errors import ParameterError
 from vadlib.evaluation import AlarmRule, Threshold, auroc, bootstrap_auroc, footage_hours, list_alarms
 from vadlib.networks import resnet18
 from vadlib.report.footage_tables import auroc_text, table_of_alarms
-from vadlib.report.words.footage import answer_sentence, hours_and_minutes, page_sentences, rate_sentence, roc_sentence
+from vadlib.report.words.footage import hours_and_minutes, rate_sentence
+from vadlib.report.words.footage_answers import answer_sentence, page_sentences, roc_sentence
 from vadlib.studies.alarm_costs import alarm_rates_compared, costs_of_alarms
 from vadlib.studies.footage import (
     alarms_of_all,
@@ -24,7 +25,7 @@ from vadlib.studies.footage import (
     standardised,
     timelines_of,
 )
-from vadlib.studies.footage_alarms import match_alarms_with_labels, true_events
+from vadlib.studies.footage_truth import labelled_events, match_alarms_with_labels
 
 FPS = {"a": 10.0, "b": 10.0}
 
@@ -287,13 +288,15 @@ def test_events_are_those_of_all_frames_also_between_the_frames_scored():
     known = scored[scored["label"] >= 0]
     assert known["label"].nunique() == 1
     unnamed = pd.DataFrame(columns=["clip", "first", "last", "event"])
-    assert true_events(unnamed, tested, known["clip"])[["clip", "first", "last"]].to_numpy().tolist() == [["a", 3, 4]]
-    nothing_happens = true_events(unnamed, tested, ["b"])
+    assert labelled_events(unnamed, tested, known["clip"])[["clip", "first", "last"]].to_numpy().tolist() == [
+        ["a", 3, 4]
+    ]
+    nothing_happens = labelled_events(unnamed, tested, ["b"])
     assert nothing_happens is not None
     assert nothing_happens.empty
     named = pd.DataFrame({"clip": ["a", "c"], "first": [3, 0], "last": [4, 1], "event": ["x", "y"]})
-    assert true_events(named, tested, known["clip"])["event"].tolist() == ["x"]
-    assert true_events(unnamed, tested, []) is None
+    assert labelled_events(named, tested, known["clip"])["event"].tolist() == ["x"]
+    assert labelled_events(unnamed, tested, []) is None
     no_moments = pd.DataFrame(columns=["clip", "first", "last"])
     assert match_alarms_with_labels(no_moments, nothing_happens, ["b"]).tolist() == []
     a_moment = pd.DataFrame({"clip": ["b"], "first": [0], "last": [3]})

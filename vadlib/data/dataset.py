@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vadlib.data.layouts.opening import LeftOut
+from vadlib.data.layouts.opening import LeftOut, count_and_list
 from vadlib.data.reading import videos
-from vadlib.data.reading.files import is_text, shown
+from vadlib.data.reading.files import is_text, printable
 from vadlib.data.reading.scanning import scan_video
 from vadlib.errors import LabelError, LayoutError, ParameterError, UnreadableError
 
@@ -114,7 +114,7 @@ class VideoDataset:
                 raise LayoutError(f"Two clips are called {first.id}: {first.path} and {second.path}. Keep one.")
         for clip in self.clips:
             if not is_text(clip.id):  # it could be put into no table
-                raise LayoutError(f"{shown(clip.path or clip.id)}: the name is not text in UTF-8. Rename it.")
+                raise LayoutError(f"{printable(clip.path or clip.id)}: the name is not text in UTF-8. Rename it.")
             if clip.id in ("", ".", "..") or "/" in clip.id:  # results go to folders called like their clips
                 raise LayoutError(f"{clip.path}: a clip cannot be called {clip.id!r}. Rename it.")
         labels = {clip.id: self._checked_labels(clip) for clip in self.clips}
@@ -156,22 +156,16 @@ class VideoDataset:
         return not tested or any((labels != UNLABELLED).any() for labels in tested)
 
     def with_pictures(self) -> VideoDataset:
-        """Leave out clips of which only the labels are there: what an incomplete copy can be fitted and scored on.
-
-        Raises
-        ------
-        LayoutError
-            No clip has pictures.
-        """
-        kept = tuple(clip for clip in self.clips if clip.path is not None)
-        if len(kept) == len(self.clips):
+        """Leave out clips of which only the labels are there: what an incomplete copy can be fitted and scored on."""
+        seen = tuple(clip for clip in self.clips if clip.path is not None)
+        if len(seen) == len(self.clips):
             return self
-        if not kept:
+        if not seen:
             raise LayoutError(f"{self.name}: no clip under {self.root} has frames, only labels. Add the videos.")
-        ids = {clip.id for clip in kept}
+        ids = {clip.id for clip in seen}
         return replace(
             self,
-            clips=kept,
+            clips=seen,
             labels={clip_id: self.labels[clip_id] for clip_id in ids},
             mask_paths={clip_id: path for clip_id, path in self.mask_paths.items() if clip_id in ids},
             events=self.events[self.events["clip"].isin(ids)].reset_index(drop=True),
@@ -182,13 +176,7 @@ class VideoDataset:
         return {clip.id: clip for clip in self.clips}
 
     def clip(self, clip_id: str) -> Clip:
-        """Look a clip up by its id.
-
-        Raises
-        ------
-        ParameterError
-            No such clip; names the nearest.
-        """
+        """Look a clip up by its id, or raise ParameterError naming the nearest."""
         try:
             return self._clips_by_id[clip_id]
         except KeyError:
@@ -200,14 +188,7 @@ class VideoDataset:
             ) from None
 
     def frame_table(self) -> pd.DataFrame:
-        """List every frame.
-
-        Returns
-        -------
-        DataFrame
-            clip str, split str, scene str, frame int (0-based), label int8 (0 normal, 1 anomalous, -1 unlabelled:
-            see `labelled`); in (clip, frame) order.
-        """
+        """List every frame: clip, split, scene, frame (0-based), label, int8 as in `labels`; in (clip, frame) order."""
         counts = [clip.n_frames for clip in self.clips]
         columns = {
             name: pd.Series([getattr(clip, attribute) for clip in self.clips], dtype=str)
@@ -220,20 +201,7 @@ class VideoDataset:
         return pd.DataFrame({**columns, "frame": frames, "label": labels})
 
     def pixel_mask(self, clip_id: str, frame: int) -> np.ndarray | None:
-        """Read the mask of one frame.
-
-        Returns
-        -------
-        bool (H, W) or None
-            True where the picture is anomalous; None where the data set has no masks for this clip.
-
-        Raises
-        ------
-        ParameterError
-            No such clip or frame.
-        LabelError
-            Masks that do not fit the clip.
-        """
+        """Read a frame's mask, bool (H, W), True where the picture is anomalous; None where the clip has no masks."""
         clip = self.clip(clip_id)
         check_frame(clip, frame)
         path = self.mask_paths.get(clip_id)
@@ -312,12 +280,6 @@ def check_has_frames(clips: list[Clip], dataset: VideoDataset) -> None:
     absent = [clip.id for clip in clips if clip.path is None]
     if absent:
         raise LayoutError(
-            f"{some(absent)}: labels only, no video or frames under {dataset.root}. "
+            f"{count_and_list(absent)}: labels only, no video or frames under {dataset.root}. "
             "Add them, or keep to the clips that have pictures: [clip.id for clip in dataset.clips if clip.path]."
         )
-
-
-def some(names: list[str], n: int = 5) -> str:
-    """Say how many there are, and the first few: "107 clips (01_0014, 01_0015, …)"."""
-    noun = "clip" if len(names) == 1 else "clips"
-    return f"{len(names)} {noun} ({', '.join(names[:n])}{', …' if len(names) > n else ''})"

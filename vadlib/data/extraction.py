@@ -27,7 +27,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vadlib.data.dataset import UNLABELLED, Clip, VideoDataset, check_has_frames, some
+from vadlib.data.dataset import UNLABELLED, Clip, VideoDataset, check_has_frames
+from vadlib.data.layouts.opening import count_and_list
 from vadlib.data.progress import progress_bar
 from vadlib.data.reading import videos
 from vadlib.data.reading.batches import available_cores
@@ -114,7 +115,9 @@ def extract_frames(
                         warnings.warn(str(frame), stacklevel=2)
                     bar.update()
             if not any(_clip_folder(out, clip).is_dir() for clip in clips):
-                raise UnreadableError(f"{dataset.root}: not one of {some([clip.id for clip in clips])} can be read.")
+                raise UnreadableError(
+                    f"{dataset.root}: not one of {count_and_list([clip.id for clip in clips])} can be read."
+                )
             return _write_index(dataset, out, image_format)
     except OSError as error:
         raise ResultsError(
@@ -132,12 +135,13 @@ def _claim(out: Path, settings: dict) -> None:
     record = out / "extraction.json"
     if record.is_file():
         try:
-            found = json.loads(record.read_text(encoding="utf-8"))
+            recorded = json.loads(record.read_text(encoding="utf-8"))
         except ValueError:
-            found = {}
-        if found != settings:
+            recorded = {}
+        if recorded != settings:
             raise ResultsError(
-                f"{out} holds frames of another extraction ({found}; now asked for: {settings}). Choose another folder."
+                f"{out} holds frames of another extraction ({recorded}; now asked for: {settings}). Choose another "
+                "folder."
             )
         return
     if any(map(videos.visible, out.iterdir())):

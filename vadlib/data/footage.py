@@ -24,19 +24,11 @@ MAX_BLOCKS = 20  # to check a choice on: more would take their time, and tell no
 
 
 class HeldOut(NamedTuple):
-    """Normal footage in two parts that share no frame.
-
-    Attributes
-    ----------
-    fit, held : DataFrame
-        Rows of the table given, in (clip, frame) order.
-    how : str
-        In words: what was held out.
-    """
+    """Normal footage in two parts that share no frame: rows of a table, in (clip, frame) order."""
 
     fit: pd.DataFrame
     held: pd.DataFrame
-    how: str
+    how: str  # in words: what was held out
 
 
 def hold_out(
@@ -147,10 +139,10 @@ def spread_over(table: pd.DataFrame, n: int, *, seed: int = 0) -> pd.DataFrame:
     table = table.sort_values(["clip", "frame"])
     scenes = [rows for _, rows in table.groupby("scene", sort=True)]
     shares = fill_evenly(np.array([len(rows) for rows in scenes]), min(n, len(table)), np.random.default_rng(seed))
-    kept = [
+    spread = [
         rows.iloc[np.linspace(0, len(rows) - 1, k).round().astype(int)] for rows, k in zip(scenes, shares, strict=True)
     ]
-    return pd.concat(kept).sort_values(["clip", "frame"])
+    return pd.concat(spread).sort_values(["clip", "frame"])
 
 
 def sample_by_time(
@@ -203,14 +195,14 @@ def sample_by_time(
         table["clip"]
     ]
     frames = table["frame"].to_numpy()
-    kept = (frames - of_row["first"].to_numpy()) % of_row["step"].to_numpy() == 0
+    is_taken = (frames - of_row["first"].to_numpy()) % of_row["step"].to_numpy() == 0
     last = np.minimum(frames + of_row["step"].to_numpy() - 1, of_row["end"].to_numpy())
     for clip, chosen in by_time.items():
         rows = np.flatnonzero(table["clip"] == clip)
         interval = np.searchsorted(chosen, frames[rows], side="right") - 1
-        kept[rows] = frames[rows] == chosen[interval]
+        is_taken[rows] = frames[rows] == chosen[interval]
         last[rows] = np.append(chosen[1:] - 1, counts.loc[clip, "max"])[interval]
-    return table[kept].assign(last=last[kept]), float(rate)
+    return table[is_taken].assign(last=last[is_taken]), float(rate)
 
 
 def _by_time(own: UnevenRate, first: int, last: int, rate: float) -> np.ndarray:

@@ -18,6 +18,7 @@ import yaml
 from vadlib.environment import clean_environment
 from vadlib.errors import ParameterError, ResultsError, VadError
 from vadlib.report.authoring import require_sound_sources
+from vadlib.report.contents import select_contents
 from vadlib.report.machine_paths import hide_paths, without_machine_paths
 from vadlib.report.notebooks import read_profile_file
 from vadlib.report.page import make_page
@@ -29,8 +30,6 @@ from vadlib.storage import RunLock, project_root, user_path, write_atomically
 
 MAX_LOG_LINES = 40
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
-GLUED = re.compile(r"notebooks/(\w+)\.ipynb::|results/(\w+)/")  # what a page of prose takes from a notebook
-ROOTS = ("book/index", "book/index_watch")  # opening pages, the first whose notebooks are all there
 JUPYTER_BOOK = ("-m", "vadlib.report.warm", "jupyter_book.cli.main")  # of this very Python, wherever its scripts are
 VIEWER = "viewer.html"  # in an experiment's results, as `write_viewer` makes it
 
@@ -208,49 +207,6 @@ def _paths_given(project: Path, results: Path) -> set[str]:
 
 def _write_json(path: Path, value: Mapping) -> None:
     path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def select_contents(contents: dict, source: Path, chapters: Collection[str] | None) -> dict:
-    """The contents of a book that has only some of the notebooks.
-
-    Parameters
-    ----------
-    contents : dict
-        Of ``_toc.yml``.
-    source : Path
-        Folder that the pages' names are relative to.
-    chapters : collection of str or None
-        Names of notebooks; None for all.
-
-    Returns
-    -------
-    dict
-        Without the other notebooks, the pages that take something from them, and parts that are then empty.
-
-    Raises
-    ------
-    ParameterError
-        No opening page can do without the notebooks left out.
-    """
-    if chapters is None:
-        return contents
-
-    def kept(file: str) -> bool:
-        if file.startswith("notebooks/"):
-            return Path(file).name in chapters
-        text = (source / f"{file}.md").read_text(encoding="utf-8")
-        return all(name in chapters for pair in GLUED.findall(text) for name in pair if name)
-
-    root = next((page for page in dict.fromkeys((contents["root"], *ROOTS)) if kept(page)), None)
-    if root is None:
-        raise ParameterError(
-            f"chapters: each opening page ({', '.join(ROOTS)}) takes numbers from notebooks other than "
-            f"{', '.join(chapters)}; name 30_footage and 91_provenance at least"
-        )
-    parts = [
-        {**part, "chapters": [entry for entry in part["chapters"] if kept(entry["file"])]} for part in contents["parts"]
-    ]
-    return {**contents, "root": root, "parts": [part for part in parts if part["chapters"]]}
 
 
 def build_pages(out: Path, chapters: Collection[str] | None = None) -> Path:

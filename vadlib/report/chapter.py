@@ -17,13 +17,12 @@ from vadlib import networks
 from vadlib.data import FrameReader, Split, VideoDataset, draw, open_dataset
 from vadlib.detectors import Detector, embed_frames
 from vadlib.errors import ParameterError
-from vadlib.evaluation import Interval
 from vadlib.figures import use_house_style
 from vadlib.networks import FeatureNetwork
 from vadlib.report.contents import figure_label, read_contents
 from vadlib.report.paper import load_paper_values
 from vadlib.report.scored import ScoredFrames
-from vadlib.report.words.common import chapter_line, data_note, network_name
+from vadlib.report.words.common import chapter_line, data_note, in_words, network_name
 from vadlib.runs.experiment import Experiment
 from vadlib.runs.results import Results, join_scores, load_results
 from vadlib.storage import project_path
@@ -40,7 +39,8 @@ class Chapter:
     """One run of a notebook: `chapter = Chapter("02_padim", globals())`, in the first cell after the parameters.
 
     It holds the results folder's lock until `close`, and gives the page what all pages have: the line under the title,
-    the note on the data, figures with captions, downloads. Every parameter can be cited as ``{glue:text}`seed` ``.
+    the note on the data, figures with captions, downloads. Every parameter can be cited as ``{glue:text}`seed` ``, and
+    is `chapter.given.seed` in code.
 
     Parameters
     ----------
@@ -49,23 +49,10 @@ class Chapter:
     namespace : mapping
         The kernel's names, in which every parameter that the notebook declares has its value.
 
-    Attributes
-    ----------
-    given : SimpleNamespace
-        The parameters, such as `chapter.given.seed`.
-    run : Experiment
-        What the results folder will hold.
-    dataset : VideoDataset or None
-        Once `open_dataset` was called.
-
     Raises
     ------
-    LayoutError
-        There is no such notebook.
-    BusyError
-        Another run is writing the same results.
-    ResultsError
-        `results_dir` holds something other than results.
+    LayoutError, BusyError, ResultsError
+        No such notebook; another run writes the same results; `results_dir` holds something else.
     """
 
     def __init__(self, name: str, namespace: Mapping):
@@ -96,11 +83,7 @@ class Chapter:
     def open_dataset(self, *, labels_alone: bool = False) -> VideoDataset:
         """The data set that the parameters `dataset` and `dataset_root` name.
 
-        Parameters
-        ----------
-        labels_alone : bool
-            Keep clips of which only the labels are there, unless the parameter `allow_missing` is set: by default they
-            are left out.
+        With `labels_alone`, clips of which only the labels are there are kept, unless `allow_missing` is set.
         """
         given = self.given
         videos = open_dataset(
@@ -116,20 +99,7 @@ class Chapter:
     def draw(
         self, protocol: str = "official-split", *, fit_normal: int, fit_abnormal: int = 0, table: pd.DataFrame = None
     ) -> Split:
-        """Frames to fit on, and the test frames that the parameters ask for, by the parameter `seed`.
-
-        Parameters
-        ----------
-        protocol : str
-        fit_normal, fit_abnormal : int
-        table : DataFrame, optional
-            To draw from; by default the data set's frame table.
-
-        Raises
-        ------
-        ParameterError
-            The data set does not have as many.
-        """
+        """Frames to fit on, and the test frames that the parameters ask for, by `seed`; from `table` or all frames."""
         given = self.given
         return draw(
             self.dataset.frame_table() if table is None else table,
@@ -172,15 +142,7 @@ class Chapter:
         return self._runner
 
     def open_network(self, name: str) -> FeatureNetwork:
-        """A network by architecture and weights, such as `resnet18:imagenet`; recorded, and named under the title.
-
-        Raises
-        ------
-        ParameterError
-            There is no such network.
-        WeightsError
-            Its weights cannot be had.
-        """
+        """A network by architecture and weights, such as `resnet18:imagenet`; recorded, and named under the title."""
         device = networks.resolve_device(getattr(self.given, "device", "auto"))
         network = networks.open_network(name, seed=self.given.seed).to(device)
         self.record_network(network)
@@ -209,13 +171,7 @@ class Chapter:
         )
 
     def upstream(self, name: str) -> Results:
-        """The results of another chapter. `report.contents` finds these calls, and so knows what a chapter needs.
-
-        Raises
-        ------
-        ResultsError
-            There are none; the message says how to make them.
-        """
+        """The results of another chapter. `report.contents` finds these calls, and so knows what a chapter needs."""
         if name not in self._read:
             self._read[name] = load_results(f"{self.given.upstream_dir}/{name}")
         return self._read[name]
@@ -251,8 +207,7 @@ class Chapter:
     def embed(self, network: FeatureNetwork, splits: Sequence[Split]) -> pd.DataFrame:
         """Embeddings of all frames of some splits, float32 (n, D), indexed as the frame table; kept in `cache_dir`.
 
-        Test frames of the first split are embedded once more without the cache: what that costs is what `run.json`
-        says of embedding.
+        Test frames of the first split are embedded once more without the cache, to time it.
         """
         frames = frames_of(self.dataset.frame_table(), splits)
         with self.stage("embed"):
@@ -279,17 +234,14 @@ class Chapter:
 
         Parameters
         ----------
-        table : DataFrame (n rows)
-            The test frames: `clip`, `frame`, `label`, and `scene` and `split` where known.
-        columns : mapping of str to (n,)
+        table, columns, skipped
+            As for `Experiment.scores`.
         detector : Detector, optional
             The one that the chapter is about; it is kept beside the results where `save_detector` is set.
         main : str, optional
             The column that stands for the rest; by default the detector's, or the first.
         n_fit : int
             Frames fitted on.
-        skipped : iterable of int
-            Positions in `table` of frames that could not be read.
         """
         kept = self.run.scores(table, columns, skipped=skipped)
         self.n_fit, self.n_test = n_fit, len(kept)
@@ -326,11 +278,6 @@ class Chapter:
             One that can be read alone.
         alt : str
             What is seen, for who cannot see it.
-
-        Raises
-        ------
-        ParameterError
-            The caption or the alternative text is missing.
         """
         if not caption.strip() or len(alt.split()) < 3:
             raise ParameterError(f"figure {name!r}: give a caption, and an alternative text of some words")
@@ -346,15 +293,8 @@ class Chapter:
     def say(self, **values) -> None:
         """Give the prose a value, as ``{glue:text}`name` ``, at `close`.
 
-        Parameters
-        ----------
-        **values
-            Text, or: `Interval`, fractions (three decimals), whole numbers, and None for what was not measured.
-
-        Raises
-        ------
-        ParameterError
-            A value is none of these, or the chapter is closed.
+        Text goes as it is; `Interval` and fractions with three decimals, whole numbers, and None for what was not
+        measured.
         """
         if self._said is None:
             raise ParameterError(f"say: {', '.join(values)} come too late; the page got its values from close(...)")
@@ -402,7 +342,7 @@ class Chapter:
         line = chapter_line(
             profile=profile,
             dataset=dataset,
-            network=", ".join(named) if len(named) <= MAX_NETWORKS_NAMED else f"{len(named)} networks",
+            network=(", ".join(named) or "none") if len(named) <= MAX_NETWORKS_NAMED else f"{len(named)} networks",
             n_fit=self.n_fit,
             n_test=self.n_test,
             seconds=self.run.seconds,
@@ -411,17 +351,3 @@ class Chapter:
         return {"chapter_line": line} | (
             {"data_note": data_note(dataset, weights, copy=self.dataset)} if dataset else {}
         )
-
-
-def in_words(value) -> str:
-    """A value as prose has it."""
-    match value:
-        case None:
-            return "not measured"
-        case bool() | str():
-            return str(value)
-        case int() | np.integer():
-            return f"{value:,}"
-        case float() | np.floating() | Interval():
-            return f"{value:.3f}"
-    raise ParameterError(f"say: a {type(value).__name__} has no words; give text")

@@ -7,39 +7,20 @@ from __future__ import annotations
 
 import ast
 import difflib
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 import yaml
 
 from vadlib.errors import LayoutError, ParameterError
-from vadlib.runs.parameters import notebook_parameters
+from vadlib.runs.parameters import Cell, notebook_parameters, read_cells
 from vadlib.storage import project_path
 
-
-class Cell(NamedTuple):
-    """A cell of a percent script: its kind and options, the line that its text starts on, and the text."""
-
-    is_markdown: bool
-    options: str
-    line: int
-    text: str
-
-
-def read_cells(path: Path) -> list[Cell]:
-    """The cells of a percent script; the text of markdown without its comment signs."""
-    cells, lines = [], path.read_text(encoding="utf-8").splitlines()
-    starts = [number for number, line in enumerate(lines) if line.startswith("# %%")]
-    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
-        options = lines[start].removeprefix("# %%").strip()
-        is_markdown = options.startswith("[markdown]")
-        own = lines[start + 1 : end]
-        text = [line.removeprefix("#").removeprefix(" ") for line in own] if is_markdown else own
-        cells.append(Cell(is_markdown, options, start + 2, "\n".join(text)))
-    return cells
+GLUED = re.compile(r"notebooks/(\w+)\.ipynb::|results/(\w+)/")  # what a page of prose takes from a notebook
+ROOTS = ("book/index", "book/index_watch")  # opening pages, the first whose notebooks are all there
 
 
 @dataclass(frozen=True)
@@ -218,3 +199,29 @@ def captions(code: NotebookCode) -> dict[str, dict]:
         if "name" in texts:
             found[texts["name"]] = {key: texts[key] for key in ("caption", "alt") if key in texts}
     return found
+
+
+def select_contents(contents: dict, source: Path, chapters: Collection[str] | None) -> dict:
+    """The contents of a book that has only some of the notebooks: without pages that take something from others.
+
+    Pages' names in `_toc.yml` are relative to `source`. ParameterError where no opening page can do without the rest.
+    """
+    if chapters is None:
+        return contents
+
+    def kept(file: str) -> bool:
+        if file.startswith("notebooks/"):
+            return Path(file).name in chapters
+        text = (source / f"{file}.md").read_text(encoding="utf-8")
+        return all(name in chapters for pair in GLUED.findall(text) for name in pair if name)
+
+    root = next((page for page in dict.fromkeys((contents["root"], *ROOTS)) if kept(page)), None)
+    if root is None:
+        raise ParameterError(
+            f"chapters: each opening page ({', '.join(ROOTS)}) takes numbers from notebooks other than "
+            f"{', '.join(chapters)}; name 30_footage and 91_provenance at least"
+        )
+    parts = [
+        {**part, "chapters": [entry for entry in part["chapters"] if kept(entry["file"])]} for part in contents["parts"]
+    ]
+    return {**contents, "root": root, "parts": [part for part in parts if part["chapters"]]}

@@ -17,7 +17,9 @@ import re
 import tokenize
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from vadlib.errors import LayoutError, ParameterError
 from vadlib.storage import project_path
@@ -61,6 +63,28 @@ class NotebookParameterError(ParameterError):
     """A parameter that the notebook does not declare, or of another type than declared."""
 
 
+class Cell(NamedTuple):
+    """A cell of a percent script: its kind and options, the line that its text starts on, and the text."""
+
+    is_markdown: bool
+    options: str
+    line: int
+    text: str
+
+
+def read_cells(path: Path) -> list[Cell]:
+    """The cells of a percent script; the text of markdown without its comment signs."""
+    cells, lines = [], path.read_text(encoding="utf-8").splitlines()
+    starts = [number for number, line in enumerate(lines) if line.startswith("# %%")]
+    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+        options = lines[start].removeprefix("# %%").strip()
+        is_markdown = options.startswith("[markdown]")
+        own = lines[start + 1 : end]
+        text = [line.removeprefix("#").removeprefix(" ") for line in own] if is_markdown else own
+        cells.append(Cell(is_markdown, options, start + 2, "\n".join(text)))
+    return cells
+
+
 def notebook_parameters(path: str | Path) -> dict[str, Parameter]:
     """The parameters that a percent script declares, in its cell's order; none where no cell is tagged `parameters`.
 
@@ -71,15 +95,20 @@ def notebook_parameters(path: str | Path) -> dict[str, Parameter]:
     ParameterError
         The cell holds something other than assignments of literals; the message names the line.
     """
-    import jupytext
-
     path = Path(path)
     if not path.is_file():
         near = difflib.get_close_matches(path.name, [other.name for other in path.parent.glob("*.py")], n=1)
         raise LayoutError(f"No notebook {path}." + (f" Did you mean {path.parent / near[0]}?" if near else ""))
-    for cell in jupytext.read(path).cells:
-        if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", []):
-            return parse_parameters(cell.source, str(path))
+    found = path.stat()
+    return dict(_parameters_of(path, found.st_mtime_ns, found.st_size))
+
+
+@lru_cache(maxsize=256)
+def _parameters_of(path: Path, time: int, size: int) -> dict[str, Parameter]:
+    """Of a file as it was at that time: one check of a book asks for the same ones hundreds of times."""
+    for cell in read_cells(path):
+        if not cell.is_markdown and re.search(r'tags=\[[^\]]*"parameters"', cell.options):
+            return parse_parameters(cell.text, str(path))
     return {}
 
 
@@ -161,7 +190,7 @@ def check_parameters(path: str | Path, given: Mapping) -> dict:
         elif name not in foreign:
             checked[name] = value
         elif name not in known or name in section:
-            near = difflib.get_close_matches(name, [*own, *sorted(known - set(own))], n=1)
+            near = difflib.get_close_matches(name, [*own, *sorted(known - set(own) - set(section))], n=1)
             complaints.append(f"unknown parameter {name!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
     if complaints:
         lines = [f"{path.name}: {complaint}" for complaint in complaints]

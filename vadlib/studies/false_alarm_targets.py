@@ -1,4 +1,4 @@
-"""Promises about false alarms: made from held-out normal footage, as far as its length allows, and checked."""
+"""Targets of false alarms: promised from held-out normal footage, as far as its length allows, and checked."""
 
 from __future__ import annotations
 
@@ -22,28 +22,16 @@ from vadlib.evaluation import (
 )
 from vadlib.evaluation.thresholds import METHODS, UNITS, check_choice
 
+HELD_OUT, WATCHED = "held-out footage, cross-checked", "normal frames watched"  # what targets are measured on
 TOO_SHORT = "footage too short"
 
 
 @dataclass(frozen=True)
 class FalseAlarmTarget:
-    """A rate of false alarms to keep, and the method that turns it into a threshold.
+    """A rate of false alarms to keep, and the method that turns it into a threshold."""
 
-    Attributes
-    ----------
-    rate : float
-        Share of normal frames, or alarms an hour of normal footage.
-    unit, method : str
-        As in `vadlib.evaluation.choose_threshold`.
-
-    Raises
-    ------
-    ParameterError
-        A unit, method or rate out of range.
-    """
-
-    rate: float
-    unit: str = "frames"
+    rate: float  # share of normal frames, or alarms an hour of normal footage
+    unit: str = "frames"  # as in `vadlib.evaluation.choose_threshold`, and so is the method
     method: str = "quantile"
 
     def __post_init__(self):
@@ -64,20 +52,16 @@ class FalseAlarmTarget:
             f"{self.rate:.2g} alarms an hour" if self.unit != "frames" else f"{100 * self.rate:.2g} % of normal frames"
         )
 
+    def options(self, low_share: float) -> dict:
+        """Options of `choose_threshold`: a target that more frames may reach has a lower low threshold."""
+        low_rate = max(low_share, self.rate if self.unit == "frames" else 0)
+        return {"unit": self.unit, "method": self.method, "low_rate": low_rate}
 
-def promises_to_try(asked: FalseAlarmTarget, n_frames: int) -> list[FalseAlarmTarget]:
-    """The promise asked for, and what to fall back to where the held-out footage is too short for it.
 
-    Parameters
-    ----------
-    asked : FalseAlarmTarget
-    n_frames : int
-        Held-out normal frames.
+def targets_to_try(asked: FalseAlarmTarget, n_frames: int) -> list[FalseAlarmTarget]:
+    """The target asked for, and what to fall back to where so few held-out normal frames are too short for it.
 
-    Returns
-    -------
-    list of FalseAlarmTarget
-        Alarms an hour by a quantile, then by the tail, then the smallest share of frames that a quantile can promise.
+    Alarms an hour by a quantile, then by the tail, then the smallest share of frames that a quantile can promise.
     """
     smallest = 1 / (n_frames + 1)
     share = asked.rate if asked.unit == "frames" else smallest
@@ -94,13 +78,14 @@ def thresholds_for_target(
     rule: AlarmRule,
     low_share: float,
 ) -> tuple[dict[str, Threshold], FalseAlarmTarget, str]:
-    """Thresholds of all detectors for one promise: the one asked for, or the nearest that this footage can keep.
+    """Thresholds of all detectors for one target: the one asked for, or the nearest that this footage can keep.
 
     Parameters
     ----------
     normal : DataFrame
         Held-out normal frames, sampled: ``clip``, ``frame``, ``last`` and a column for each name.
     names : sequence of str
+        The detectors' columns.
     asked : FalseAlarmTarget
     fps, rule
         As in `choose_threshold`.
@@ -110,7 +95,7 @@ def thresholds_for_target(
     Returns
     -------
     thresholds : dict of str to Threshold
-    promise : FalseAlarmTarget
+    target : FalseAlarmTarget
         The one kept; the same for all detectors.
     note : str
         A sentence that says what was promised, and if it is not what was asked for, why.
@@ -118,27 +103,21 @@ def thresholds_for_target(
     Raises
     ------
     ParameterError
-        If the parameters are wrong, or there is so little normal footage that no promise can be made.
+        If the parameters are wrong, or there is so little normal footage that no target can be promised.
     """
     reason = ""
-    for promise in promises_to_try(asked, len(normal)) if len(normal) > 1 else []:
+    for target in targets_to_try(asked, len(normal)) if len(normal) > 1 else []:
+        options = target.options(low_share) | {"fps": fps, "rule": rule}
         try:
-            thresholds = {
-                name: choose_threshold(
-                    normal, name, promise.rate, unit=promise.unit, method=promise.method, fps=fps, rule=rule,
-                    low_rate=max(low_share, promise.rate if promise.unit == "frames" else 0),
-                )
-                for name in names
-            }  # fmt: skip
+            thresholds = {name: choose_threshold(normal, name, target.rate, **options) for name in names}
         except ParameterError as error:
             reason = reason or str(error)
             continue
-        if promise == asked:
-            return thresholds, promise, f"Promised: {promise.amount()}, by the {promise.method} method."
-        return thresholds, promise, (
-            f"Asked for: {asked.amount()}, which the normal footage held out cannot answer ({reason}). "
-            f"Promised instead: {promise.amount()}, by the {promise.method} method."
-        )  # fmt: skip
+        promised = f"{target.amount()}, by the {target.method} method."
+        if target == asked:
+            return thresholds, target, f"Promised: {promised}"
+        asked_for = f"Asked for: {asked.amount()}, which the normal footage held out cannot answer ({reason})."
+        return thresholds, target, f"{asked_for} Promised instead: {promised}"
     raise ParameterError(
         f"normal footage: {len(normal)} frames held out are too few for any threshold; give more. {reason}"
     )
@@ -148,48 +127,60 @@ def check_targets(
     normal: pd.DataFrame,
     watched: pd.DataFrame | None,
     names: Sequence[str],
-    promises: Sequence[FalseAlarmTarget],
+    targets: Sequence[FalseAlarmTarget],
     *,
     fps: Mapping[str, float],
     rule: AlarmRule,
     low_share: float,
     seed: int = 0,
 ) -> tuple[pd.DataFrame, str]:
-    """What each promise came to, as text: on held-out footage that the threshold was not chosen on, and when watching.
+    """What each target came to, as text: on held-out footage that the threshold was not chosen on, and when watching.
 
     Parameters
     ----------
-    normal : DataFrame
+    normal, names, fps, rule, low_share
         As in `thresholds_for_target`.
     watched : DataFrame or None
-        The normal frames of the footage watched, likewise; None where no label says which they are.
-    names, fps, rule, low_share
-        As in `thresholds_for_target`.
-    promises : sequence of FalseAlarmTarget
+        The normal frames of the footage watched, as `normal`; None where no label says which they are.
+    targets : sequence of FalseAlarmTarget
     seed : int
         Of intervals over clips.
 
     Returns
     -------
     table : DataFrame
-        Index: promise, measured on; one column a detector. Promises that no detector's footage is long enough to check
+        Index: target, measured on; one column a detector. Targets that no detector's footage is long enough to check
         have no row.
     note : str
         Those, in a sentence; or that there are none.
     """
+
+    def held_out(name: str, target: FalseAlarmTarget, options: dict) -> str:
+        return _rate_text(target.unit, *cross_checked_rate(normal, name, blocks_of(normal), target.rate, **options))
+
+    def when_watching(name: str, target: FalseAlarmTarget, options: dict) -> str:
+        threshold = choose_threshold(normal, name, target.rate, **options)
+        interval = None
+        if target.unit == "frames" and watched["clip"].nunique() > 1:
+            reached = watched[name].to_numpy(np.float64) >= threshold.high
+            interval = bootstrap_mean(reached, clusters=watched["clip"], seed=seed)
+        return _rate_text(target.unit, *realised_rate(watched, name, threshold, fps=fps, rule=rule), interval)
+
+    measures = {HELD_OUT: held_out} | ({WATCHED: when_watching} if watched is not None else {})
     rows, unchecked = {}, []
-    for promise in promises:
-        options = {"unit": promise.unit, "method": promise.method, "fps": fps, "rule": rule}
-        options["low_rate"] = max(low_share, promise.rate if promise.unit == "frames" else 0)
-        for name in names:
-            held = _or_reason(lambda p=promise, n=name, o=options: _checked_on_held(normal, n, p, o))
-            rows.setdefault((str(promise), "held-out footage, cross-checked"), {})[name] = held
-            if watched is not None:
-                found = _or_reason(lambda p=promise, n=name, o=options: _met(normal, watched, n, p, o, seed))
-                rows.setdefault((str(promise), "normal frames watched"), {})[name] = found
-    for key in [key for key, cells in rows.items() if set(cells.values()) == {TOO_SHORT}]:
-        del rows[key]
-        unchecked.append(f"{key[0]} on the {key[1]}")
+    for target in targets:
+        options = target.options(low_share) | {"fps": fps, "rule": rule}
+        for where, measure in measures.items():
+            cells = {}
+            for name in names:
+                try:
+                    cells[name] = measure(name, target, options)
+                except ParameterError:
+                    cells[name] = TOO_SHORT
+            if set(cells.values()) == {TOO_SHORT}:
+                unchecked.append(f"{target} on the {where}")
+            else:
+                rows[str(target), where] = cells
     note = (
         f"The footage is too short to check {'; '.join(unchecked)}." if unchecked else "Every promise could be checked."
     )
@@ -197,32 +188,7 @@ def check_targets(
     return pd.DataFrame(list(rows.values()), index=index, columns=list(names)), note
 
 
-def _or_reason(compute) -> str:
-    """The text that `compute` gives, or that there is too little footage for it."""
-    try:
-        return compute()
-    except ParameterError:
-        return TOO_SHORT
-
-
-def _checked_on_held(normal: pd.DataFrame, name: str, promise: FalseAlarmTarget, options: dict) -> str:
-    count, exposure = cross_checked_rate(normal, name, blocks_of(normal), promise.rate, **options)
-    return _rate_text(promise.unit, count, exposure, None)
-
-
-def _met(
-    normal: pd.DataFrame, watched: pd.DataFrame, name: str, promise: FalseAlarmTarget, options: dict, seed: int
-) -> str:
-    threshold = choose_threshold(normal, name, promise.rate, **options)
-    count, exposure = realised_rate(watched, name, threshold, fps=options["fps"], rule=options["rule"])
-    interval = None
-    if promise.unit == "frames" and watched["clip"].nunique() > 1:
-        reached = watched[name].to_numpy(np.float64) >= threshold.high
-        interval = bootstrap_mean(reached, clusters=watched["clip"], seed=seed)
-    return _rate_text(promise.unit, count, exposure, interval)
-
-
-def _rate_text(unit: str, count: float, exposure: float, interval: Interval | None) -> str:
+def _rate_text(unit: str, count: float, exposure: float, interval: Interval | None = None) -> str:
     if unit == "frames":
         bounds = "" if interval is None else f" [{100 * interval.low:.2g}, {100 * interval.high:.2g}]"
         return f"{100 * count / exposure:.2g}{bounds} %"

@@ -14,6 +14,7 @@ from vadlib.figures import ClipTimeline, GalleryRow
 from vadlib.frame_times import seconds
 from vadlib.networks import FeatureNetwork
 from vadlib.spans import runs_of_ones
+from vadlib.studies.memory import as_read_by
 
 
 def fit_without_labels(
@@ -31,7 +32,7 @@ def fit_without_labels(
     networks : mapping of str to network
         By the title of a detector, or else by the role that it takes.
     frames : reader
-        Normal frames; read once for each detector, so best held in memory (`FramesInMemory`).
+        Normal frames; read once for each detector, so best kept (`KeptFrames`).
     parameters : mapping
         A chapter's (see `Detector.chapter_options`), at most: fewer components, neighbours or prototypes where the
         network's channels, or the frames, are.
@@ -53,7 +54,8 @@ def fit_without_labels(
         role = entry.cls.network
         of_entry = {**networks, role: networks.get(entry.title, networks.get(role))}
         options = catalogue.chapter_options(entry, parameters) | {"n_fit": frames.n_frames}
-        fitted[entry.title] = catalogue.make(entry, of_entry, seed, device, **options).fit(frames)
+        detector = catalogue.make(entry, of_entry, seed, device, **options)
+        fitted[entry.title] = detector.fit(as_read_by(detector, frames))
     return fitted
 
 
@@ -72,26 +74,20 @@ def score_together(detectors: Mapping[str, Detector], reader: Iterable) -> dict[
         In the order of the reader's table; NaN where a frame was skipped.
     """
     columns = {name: np.full(reader.n_frames, np.nan, np.float32) for name in detectors}
+    readers = {name: as_read_by(detector, reader) for name, detector in detectors.items()}
     for batch in reader:
         for name, detector in detectors.items():
-            scores = detector.score_batch(batch.images, scenes=batch.scenes)[detector.main_score]
-            columns[name][batch.rows] = scores.float().cpu().numpy()
-    return columns
+            if readers[name] is reader:
+                scores = detector.score_batch(batch.images, scenes=batch.scenes)[detector.main_score]
+                columns[name][batch.rows] = scores.float().cpu().numpy()
+    return columns | {name: detectors[name].score(own) for name, own in readers.items() if own is not reader}
 
 
 def standardised(scores: pd.DataFrame, normal: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """Scores in standard deviations from the mean of held-out normal frames, and their mean over the detectors.
 
-    Parameters
-    ----------
-    scores, normal : DataFrame
-        With a column for each name; `normal` of held-out normal frames.
-    names : sequence of str
-
-    Returns
-    -------
-    DataFrame
-        A column for each name, and ``strangeness``: the mean of them; the index of `scores`.
+    `scores` and `normal`, of held-out normal frames, have a column for each name; so has what comes back, with the
+    index of `scores`, and ``strangeness``: the mean of them.
     """
     spread = normal[list(names)].std(ddof=0)
     values = (scores[list(names)] - normal[list(names)].mean()) / spread.where(spread > 0, 1.0)
@@ -225,15 +221,14 @@ def timelines_of(
     Parameters
     ----------
     clips : sequence of str
-    scores : DataFrame (n rows)
-        ``clip``, ``frame`` of the frames scored.
-    strange : DataFrame (n rows)
-        From `standardised`.
+    scores, strange : DataFrame (n rows)
+        ``clip``, ``frame`` of the frames scored; the same rows from `standardised`.
     alarms : mapping of str to DataFrame
         By detector.
     labels : mapping of str to int8 (n_frames,)
         Frame labels by clip; below 0 where nobody knows.
     fps : mapping of str to float
+        By clip.
     """
     found = []
     for clip in clips:

@@ -13,14 +13,11 @@ from vadlib.data import VideoDataset
 from vadlib.evaluation import (
     AlarmRule,
     Threshold,
-    anomalous_stretches,
     match_alarms,
 )
-from vadlib.studies.false_alarm_targets import FalseAlarmTarget, check_targets, thresholds_for_target
+from vadlib.studies.false_alarm_targets import METHODS, FalseAlarmTarget, check_targets, thresholds_for_target
 from vadlib.studies.footage import alarms_of_all, merge_alarms, standardised
-
-YES, NO, NOT_LABELLED = "yes", "no", "not labelled"  # whether a moment overlaps an event
-METHODS = ("quantile", "extreme-value")
+from vadlib.studies.footage_truth import labelled_events, match_alarms_with_labels
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class FootageAlarms:
     strange : DataFrame
         From `standardised`.
     events : DataFrame or None
-        From `true_events`.
+        From `labelled_events`.
     moments : DataFrame
         From `merge_alarms`, with a column ``true`` where there are labels.
     fps : mapping of str to float
@@ -165,56 +162,10 @@ def find_alarms(
     alarms = alarms_of_all(scores, thresholds, fps=fps, rule=rule)
     strange = standardised(scores, normal, detectors)
     table, known_clips = videos.frame_table(), scores.loc[scores["label"] >= 0, "clip"]
-    events = true_events(videos.events, table[table["split"] == "test"], known_clips)
+    events = labelled_events(videos.events, table[table["split"] == "test"], known_clips)
     moments = merge_alarms(alarms, scores, strange["strangeness"].to_numpy(), fps)
     if events is not None:
         moments["true"] = match_alarms_with_labels(moments, events, known_clips)
     return FootageAlarms(
         normal, scores, thresholds, target, note, alarms, strange, events, moments, fps, rule, low_share
     )
-
-
-def true_events(named: pd.DataFrame, tested: pd.DataFrame, known_clips: Iterable[str]) -> pd.DataFrame | None:
-    """The events that labels tell of, those among them between two frames that were scored.
-
-    Parameters
-    ----------
-    named : DataFrame
-        ``clip``, ``first``, ``last``, ``event``: the data set's own list; no rows where it has none.
-    tested : DataFrame
-        ``clip``, ``frame``, ``label`` of every frame of the test clips, not of those sampled only.
-    known_clips : iterable of str
-        Clips that have labels, and of which some frame was scored.
-
-    Returns
-    -------
-    DataFrame or None
-        Of the known clips; no rows where their labels say that nothing happens. None where no clip is known.
-    """
-    known_clips = set(known_clips)
-    if not known_clips:
-        return None
-    events = named if len(named) else anomalous_stretches(tested)
-    return events[events["clip"].isin(known_clips)].reset_index(drop=True)
-
-
-def match_alarms_with_labels(moments: pd.DataFrame, events: pd.DataFrame, known_clips: Iterable[str]) -> np.ndarray:
-    """Whether each moment overlaps a true event, as far as anybody knows.
-
-    Parameters
-    ----------
-    moments : DataFrame (n rows)
-        From `merge_alarms`.
-    events : DataFrame
-        From `true_events`.
-    known_clips : iterable of str
-        Clips that have labels.
-
-    Returns
-    -------
-    object (n,)
-        "yes", "no", or "not labelled" in a clip without labels.
-    """
-    known = moments["clip"].isin(set(known_clips)).to_numpy()
-    true = match_alarms(moments, events)[0]
-    return np.where(known, np.where(true, YES, NO), NOT_LABELLED).astype(object)

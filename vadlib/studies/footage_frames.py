@@ -15,7 +15,7 @@ from vadlib.detectors import Detector
 from vadlib.errors import UnreadableError
 from vadlib.networks import FeatureNetwork
 from vadlib.studies.footage import fit_without_labels, score_together
-from vadlib.studies.memory import FramesInMemory
+from vadlib.studies.memory import KeptFrames
 
 COLUMNS = ("clip", "part of", "left out", "why")
 WHOLE = "the whole clip"
@@ -81,7 +81,7 @@ def fit_on_footage(
     UnreadableError
         None of them could.
     """
-    frames = FramesInMemory(reader).select(reader.table)
+    frames = KeptFrames(reader).select(reader.table)
     check_enough_left(reader, "train", "to fit on")
     fitted_on = reader.table.drop(reader.table.index[frames.skipped])
     return fit_without_labels(networks, frames, parameters, seed=seed, device=device), fitted_on

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,13 +12,14 @@ import pandas as pd
 from vadlib import networks
 from vadlib.data import FrameReader, Split, VideoDataset, read_frame
 from vadlib.data.progress import progress_bar
+from vadlib.data.reading.inputs import Frames
 from vadlib.detectors import Detector, LearnsFrom, catalogue, embed_frames
 from vadlib.detectors.embedding_detector import EmbeddingDetector
 from vadlib.detectors.supervised_head import SupervisedHead, pooled_heatmaps
 from vadlib.errors import ParameterError
 from vadlib.evaluation import bootstrap_auroc, bootstrap_difference
 from vadlib.studies.cross_fit import cross_fit, embedded_frames, frames_of
-from vadlib.studies.memory import CachedNetwork, FramesInMemory, MemoryReader
+from vadlib.studies.memory import CachedNetwork, KeptFrames
 
 LABELLED = (LearnsFrom.LABELLED_FRAMES, LearnsFrom.LABELLED_CLIPS)
 VIEWS = ("whole", "centre")
@@ -64,17 +65,9 @@ class DetectorSpec:
 def default_specs(
     networks: Mapping[str, str], image_size: int, parameters: Mapping[str, Any], **which: Any
 ) -> dict[str, DetectorSpec]:
-    """Every detector of the catalogue as a chapter's parameters make it, by title.
+    """Every detector of the catalogue (`which` of them) as a chapter's parameters make it, by title.
 
-    Parameters
-    ----------
-    networks : mapping of str to str
-        ``ARCHITECTURE:WEIGHTS`` by role: ``backbone``, ``classifier``, ``embedder``.
-    image_size : int
-    parameters : mapping
-        The chapter's; see `Detector.chapter_options`.
-    **which
-        As `catalogue.entries` takes it.
+    Networks are ``ARCHITECTURE:WEIGHTS`` by role: ``backbone``, ``classifier``, ``embedder``.
     """
     return {
         entry.title: DetectorSpec(
@@ -88,7 +81,7 @@ def default_specs(
 
 
 class DetectorRunner:
-    """The frames that trials are fitted and scored on, held in memory at the size in use.
+    """Runs detectors on the same frames, which are kept at the size in use.
 
     Parameters
     ----------
@@ -104,11 +97,6 @@ class DetectorRunner:
         Of reductions, K-Means and random weights.
     device : str
     skip_unreadable : bool
-
-    Raises
-    ------
-    ParameterError
-        If the two splits test on different frames.
     """
 
     def __init__(
@@ -132,7 +120,7 @@ class DetectorRunner:
                 "labelled: its test frames are not those of normal; draw both with the same seed and test counts"
             )
         self._reading = {"videos": videos, "batch_size": batch_size, "skip_unreadable": skip_unreadable}
-        self._frames: tuple[tuple[int, str], FramesInMemory] | None = None  # their size and view, and they
+        self._frames: tuple[tuple[int, str], KeptFrames] | None = None  # their size and view, and they
         self._networks: dict[str, CachedNetwork] = {}
 
     def run(self, trials: Mapping[str, DetectorSpec]) -> dict[str, dict[str, np.ndarray]]:
@@ -144,7 +132,7 @@ class DetectorRunner:
             held = self._frames[0] if self._frames else None
             groups = {name: (trial.image_size, trial.view) for name, trial in trials.items()}
             for name in sorted(trials, key=lambda name: (groups[name] != held, groups[name], trials[name].network)):
-                self._forget(besides=trials[name].network)  # memory holds the features of one network
+                self._forget(besides=trials[name].network)  # those of one network are kept
                 twin = next((done for done in found if trials[done] == trials[name]), None)
                 found[name] = found[twin] if twin else self._run(trials[name])
                 bar.update()
@@ -156,8 +144,8 @@ class DetectorRunner:
         if trial.head is not None or trial.n_fit is not None:
             raise ParameterError("trial: under a protocol of its own, a trial has no head and no n_fit")
         self._forget(besides=trial.network)
-        frames = self._held(trial.image_size, trial.view)
-        return cross_fit(split, lambda: self.detector(trial), frames.select)[0].sort_index()
+        open_reader = self._opener(trial, self.detector(trial))
+        return cross_fit(split, lambda: self.detector(trial), open_reader)[0].sort_index()
 
     def embeddings(self, network: str, image_size: int) -> pd.DataFrame:
         """Embeddings of all frames held, float32 (n, D), with the frame table's index."""
@@ -192,36 +180,45 @@ class DetectorRunner:
         networks_by_role = {entry.cls.network: self.network(trial.network)} if entry.cls.network else {}
         return catalogue.make(entry, networks_by_role, **{"seed": self.seed, "device": self.device} | trial.options)
 
-    def _run(self, trial: DetectorSpec) -> dict[str, np.ndarray]:
-        frames, detector = self._held(trial.image_size, trial.view), self.detector(trial)
-        if trial.head is not None or detector.learns_from in LABELLED:
-            return self._run_labelled(trial, frames, detector)
-        return detector.fit(self._normal_reader(trial, frames)).score_columns(frames.select(self.tested))
+    def _opener(self, trial: DetectorSpec, detector: Detector) -> Callable[[pd.DataFrame], Iterable]:
+        """Opens readers of tables: of frames from memory, of anything else that a detector reads from the videos."""
+        if detector.reads == Frames():
+            return self._held(trial.image_size, trial.view).select
+        videos, size = self._reading["videos"], (trial.image_size, trial.image_size)
+        reading = {name: self._reading[name] for name in ("batch_size", "skip_unreadable")}
+        return lambda table: detector.reads.open(videos, table, size=size, **reading)
 
-    def _normal_reader(self, trial: DetectorSpec, frames: FramesInMemory) -> MemoryReader:
+    def _run(self, trial: DetectorSpec) -> dict[str, np.ndarray]:
+        detector = self.detector(trial)
+        open_reader = self._opener(trial, detector)
+        if trial.head is not None or detector.learns_from in LABELLED:
+            return self._run_labelled(trial, detector, open_reader)
+        return detector.fit(open_reader(self._normal_frames(trial))).score_columns(open_reader(self.tested))
+
+    def _normal_frames(self, trial: DetectorSpec) -> pd.DataFrame:
         fitted = self.normal.fit
         if trial.n_fit is not None:
             if not 1 <= trial.n_fit <= len(fitted):
                 raise ParameterError(f"n_fit: expected 1 to {len(fitted)}, the frames held, found {trial.n_fit}")
             fitted = fitted.iloc[np.linspace(0, len(fitted) - 1, trial.n_fit).round().astype(int)]
-        return frames.select(fitted)
+        return fitted
 
-    def _run_labelled(self, trial: DetectorSpec, frames: FramesInMemory, detector: Detector) -> dict:
+    def _run_labelled(self, trial: DetectorSpec, detector: Detector, open_reader: Callable) -> dict[str, np.ndarray]:
         """Cross-fit a detector, or a head on the embeddings or the maps of one."""
-        reader, head = frames.select(frames_of(frames.table, [self.labelled])), dict(trial.head or {})
+        frames, head = frames_of(self._reading["videos"].frame_table(), [self.labelled]), dict(trial.head or {})
         grid, features = head.pop("grid", 4), None
         if isinstance(detector, EmbeddingDetector):
-            features = embed_frames(detector.network, reader)  # once for all folds
+            features = embed_frames(detector.network, open_reader(frames))  # once for all folds
         elif trial.head is not None:
-            features = _features_of_maps(detector.fit(self._normal_reader(trial, frames)), reader, grid)
-        make = (lambda: self.detector(trial)) if trial.head is None else (lambda: SupervisedHead(**head))
-        open_reader = frames.select
+            detector.fit(open_reader(self._normal_frames(trial)))
+            features = _features_of_maps(detector, open_reader(frames), grid)
         if features is not None:
-            open_reader = embedded_frames(pd.DataFrame(features, index=reader.table.index))
+            open_reader = embedded_frames(pd.DataFrame(features, index=frames.index))
+        make = (lambda: self.detector(trial)) if trial.head is None else (lambda: SupervisedHead(**head))
         scores, _ = cross_fit(self.labelled, make, open_reader)
         return {name: scores[name].loc[self.tested.index].to_numpy() for name in scores}
 
-    def _held(self, image_size: int, view: str = "whole") -> FramesInMemory:
+    def _held(self, image_size: int, view: str = "whole") -> KeptFrames:
         if view not in VIEWS:
             raise ParameterError(f"view: expected one of {', '.join(VIEWS)}, found {view!r}")
         if self._frames is None or self._frames[0] != (image_size, view):
@@ -234,7 +231,7 @@ class DetectorRunner:
                 self._reading["batch_size"], skip_unreadable=self._reading["skip_unreadable"],
                 description=f"frames, {image_size} px",
             )  # fmt: skip
-            self._frames = (image_size, view), FramesInMemory(reader, size)
+            self._frames = (image_size, view), KeptFrames(reader, size)
         return self._frames[1]
 
     def _uncropped(self, table: pd.DataFrame, image_size: int) -> tuple[int, int]:
@@ -260,8 +257,7 @@ def compare_trials(
     Returns
     -------
     DataFrame
-        Index: setting; ``estimate``, ``low``, ``high`` of its AUROC; ``gain``, the `Interval` of its AUROC minus its
-        base's, or None.
+        By setting: ``estimate``, ``low``, ``high``, and ``gain``, the `Interval` of the difference, or None.
     """
     lacking = sorted({name for pair in bases.items() for name in pair if name is not None} - set(scores.columns))
     if lacking:
@@ -270,12 +266,9 @@ def compare_trials(
     rows = {}
     for name, base in bases.items():
         interval = bootstrap_auroc(scores["label"], scores[name], **resampling)
-        gain = None
-        if base not in (None, name):
-            gain = bootstrap_difference(scores["label"], scores[name], scores[base], **resampling)
-        rows[name] = {
-            "estimate": interval.estimate, "low": interval.low, "high": interval.high, "gain": gain,
-        }  # fmt: skip
+        paired = base not in (None, name)
+        gain = bootstrap_difference(scores["label"], scores[name], scores[base], **resampling) if paired else None
+        rows[name] = [interval.estimate, interval.low, interval.high, gain]
     return pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "low", "high", "gain"])
 
 
@@ -291,7 +284,7 @@ def main_score(trial: DetectorSpec) -> str:
     return trial.score or ("head" if trial.head is not None else catalogue.entry(trial.detector).cls.main_score)
 
 
-def _features_of_maps(detector: Detector, reader: MemoryReader, grid: int) -> np.ndarray:
+def _features_of_maps(detector: Detector, reader: Iterable, grid: int) -> np.ndarray:
     """Pooled heatmaps of a reader's frames, float32 (n_frames, features); NaN where a frame could not be read."""
     features = None
     for batch in reader:

@@ -124,11 +124,11 @@ def _normalised(name: str) -> str:
 
 
 def _only_clip(path: Path, interval: Interval, called: Mapping[str, Sequence[Clip]]) -> Clip:
-    found = called.get(_normalised(interval.clip), [])
-    if len(found) == 1:
-        return found[0]
-    if found:
-        several = ", ".join(clip.id for clip in found[:5])
+    clips = called.get(_normalised(interval.clip), [])
+    if len(clips) == 1:
+        return clips[0]
+    if clips:
+        several = ", ".join(clip.id for clip in clips[:5])
         raise LabelError(
             f"{path}, line {interval.line}: {_short(interval.clip)} may be any of {several}; write one of those."
         )

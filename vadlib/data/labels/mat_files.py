@@ -140,9 +140,9 @@ class _Stream:
         while len(self._ready) < n_bytes:
             if not self._fill():
                 raise LabelError(_broken(self.path, "it ends early"))
-        found = bytes(self._ready[:n_bytes])
+        content = bytes(self._ready[:n_bytes])
         del self._ready[:n_bytes]
-        return found
+        return content
 
     def _fill(self) -> bool:
         """Get more bytes ready; False at the end."""
@@ -154,11 +154,11 @@ class _Stream:
             self._ready += chunk
             return bool(chunk)
         try:
-            found = self._inflater.decompress(chunk, CHUNK_BYTES)  # also of no chunk: some may be held back
+            inflated = self._inflater.decompress(chunk, CHUNK_BYTES)  # also of no chunk: some may be held back
         except zlib.error as error:
             raise LabelError(_broken(self.path, f"it cannot be inflated ({error})")) from error
-        self._ready += found
-        return bool(chunk or found)
+        self._ready += inflated
+        return bool(chunk or inflated)
 
     def finish(self) -> None:
         """Read to the end of what is compressed, where its checksum is, or raise."""
@@ -218,7 +218,7 @@ class _Stream:
         kind, content = self.element()
         if kind not in NUMBERS:
             raise LabelError(_broken(self.path, f"numbers are expected, found data type {kind}"))
-        found = np.frombuffer(content, np.dtype(self.order + NUMBERS[kind])) if content else np.empty(0)
-        if found.size != math.prod(header.shape):
-            raise LabelError(_broken(self.path, f"{found.size} numbers in an array {header.shape}"))
-        return found.reshape(header.shape, order="F")
+        values = np.frombuffer(content, np.dtype(self.order + NUMBERS[kind])) if content else np.empty(0)
+        if values.size != math.prod(header.shape):
+            raise LabelError(_broken(self.path, f"{values.size} numbers in an array {header.shape}"))
+        return values.reshape(header.shape, order="F")

@@ -8,7 +8,7 @@ and Hoshen (2022, talreiss/Accurate-Interpretable-VAD) has an array a clip, `01`
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,8 +85,13 @@ def _labels_in_array(path: Path, by_number: Mapping[int, str], number: int, clip
 def _label(clip: Clip, number: int, of_clip: dict[int, np.ndarray], path: Path) -> np.ndarray:
     if number not in of_clip:
         raise LabelError(f"{path} has intervals of {len(of_clip)} clips, none of clip {number} ({clip.path}).")
+    return label_intervals(clip, of_clip[number].T, path)
+
+
+def label_intervals(clip: Clip, intervals: Iterable[tuple[int, int]], path: Path) -> np.ndarray:
+    """Labels of a clip of which a file has first and last anomalous frames, numbered from 1, ends included."""
     labels = np.zeros(clip.n_frames, np.int8)
-    for first, last in of_clip[number].T:
+    for first, last in intervals:
         if not first <= last <= clip.n_frames:
             raise LabelError(
                 f"Clip {clip.id} has {clip.n_frames} frames ({clip.path}), but {path} labels frames {first} to "

@@ -28,15 +28,14 @@ from pathlib import Path
 
 import numpy as np
 
-from vadlib.data.dataset import Clip, VideoDataset, some
-from vadlib.data.labels.flat_labels import split_flat_labels
+from vadlib.data.dataset import Clip, VideoDataset
+from vadlib.data.labels.arrays import split_flat_labels
 from vadlib.data.labels.mat_files import open_variable
 from vadlib.data.labels.mat_intervals import MAX_FRAMES, MatLabels, describe_mat, label_by_mat
 from vadlib.data.layouts.locate import find_sources, first_existing, relative_name
-from vadlib.data.layouts.numbered import IMAGE_SUFFIXES, list_numbered
-from vadlib.data.layouts.opening import LeftOut, Opening, left_out_facts, open_each
+from vadlib.data.layouts.numbered import count_numbered
+from vadlib.data.layouts.opening import LeftOut, Opening, left_out_facts, list_unmatched, open_each, refuse_incomplete
 from vadlib.data.reading import videos
-from vadlib.data.reading.files import ALLOWING
 from vadlib.errors import LabelError, LayoutError
 
 EXPECTS = ("training_videos", "testing_videos", "ground_truth_demo/testing_label_mask or avenue.mat")
@@ -74,10 +73,7 @@ def open_layout(name: str, home: Path, opening: Opening) -> VideoDataset:
     mask_files, mat = _mask_files(home), first_existing(home, INTERVAL_PLACES)
     in_mat = describe_mat(mat) if mat and not mask_files else None
     missing = _missing(home, sources, mask_files, in_mat)
-    if missing and not opening.allow_missing:
-        raise LayoutError(
-            f"{name} in {home} is incomplete: {'; '.join(missing)}. Unpack the archives again, {ALLOWING}."
-        )
+    refuse_incomplete(name, home, missing, opening, "Unpack the archives again")
     clips, left_out = _open_clips(home, sources, mask_files, opening.skip_unreadable)
     tested = [clip for clip in clips if clip.split == "test"]
     if mask_files:
@@ -92,11 +88,11 @@ def open_layout(name: str, home: Path, opening: Opening) -> VideoDataset:
         source = f"{relative_name(mat, home)}: {in_mat.how}, no masks"
     else:
         labels, source = _flat_labels(home, tested, left_out)
-    kept = [clip for clip in clips if clip.split == "train" or clip.id in labels]
-    labels |= {clip.id: np.zeros(clip.n_frames, np.int8) for clip in kept if clip.split == "train"}
+    labelled = [clip for clip in clips if clip.split == "train" or clip.id in labels]
+    labels |= {clip.id: np.zeros(clip.n_frames, np.int8) for clip in labelled if clip.split == "train"}
     masks = {clip.id: mask_files[_number(clip)] for clip in tested if _number(clip) in mask_files}
     return VideoDataset(
-        name, home, tuple(kept), labels, masks, _read_mask, missing=tuple(missing), left_out=tuple(left_out),
+        name, home, tuple(labelled), labels, masks, _read_mask, missing=tuple(missing), left_out=tuple(left_out),
         facts={"labels": source} | left_out_facts(left_out),
     )  # fmt: skip
 
@@ -106,24 +102,24 @@ def _number(clip: Clip) -> int:
 
 
 def _by_number(sources: dict[str, Path]) -> dict[int, Path]:
-    found: dict[int, Path] = {}
+    clips: dict[int, Path] = {}
     for path in sources.values():
         name = path.name if path.is_dir() else path.stem
         if not re.fullmatch(NUMBERED, name):
             raise LayoutError(f"{path}: clips are called by their number (01.avi), this one is not. Rename it.")
         number = int(name)
-        if number in found:
-            raise LayoutError(f"{path} and {found[number]} are both clip {number}. Keep one of them.")
-        found[number] = path
-    return found
+        if number in clips:
+            raise LayoutError(f"{path} and {clips[number]} are both clip {number}. Keep one of them.")
+        clips[number] = path
+    return clips
 
 
 def _mask_files(home: Path) -> dict[int, Path]:
     folder = first_existing(home, MASK_PLACES)
     if folder is None:
         return {}
-    found = ((re.fullmatch(r"(\d+)_label\.mat", path.name), path) for path in sorted(folder.iterdir()))
-    return {int(match[1]): path for match, path in found if match}
+    matches = ((re.fullmatch(r"(\d+)_label\.mat", path.name), path) for path in sorted(folder.iterdir()))
+    return {int(match[1]): path for match, path in matches if match}
 
 
 def _missing(
@@ -139,13 +135,8 @@ def _missing(
     kind, labelled, eventful = "masks in testing_label_mask", set(mask_files), set(mask_files)
     if in_mat:
         kind, labelled, eventful = "labels in avenue.mat", set(in_mat.numbers), set(in_mat.eventful)
-    without_video = [f"test_{number:02d}" for number in sorted(eventful - set(sources["test"]))]
-    if sources["test"] and without_video:
-        missing.append(f"{some(without_video)} with {kind} but neither video nor frames")
-    without_labels = [f"test_{number:02d}" for number in sorted(set(sources["test"]) - labelled)]
-    if labelled and without_labels:
-        missing.append(f"{some(without_labels)} without {kind}")
-    return missing
+    clips = [[f"test_{number:02d}" for number in numbers] for numbers in (sources["test"], labelled, eventful)]
+    return missing + list_unmatched(*clips, f"with {kind} but neither video nor frames", f"without {kind}")
 
 
 def _open_clips(
@@ -157,14 +148,11 @@ def _open_clips(
     def open_clip(split: str, path: Path) -> Clip:
         if not path.is_dir():
             return clip(split, numbers[path], path, *videos.probe_video(path)[:2])
-        n_frames = len(list_numbered(path))
-        if n_frames == 0:
-            raise LayoutError(f"{path} has no frames ({', '.join(IMAGE_SUFFIXES)}). Copy it again.")
-        return clip(split, numbers[path], path, n_frames)
+        return clip(split, numbers[path], path, count_numbered(path))
 
     numbers = {path: number for paths in sources.values() for number, path in paths.items()}
-    found = [(split, path) for split, paths in sources.items() for _, path in sorted(paths.items())]
-    opened, left_out = open_each(found, open_clip, home, skip_unreadable=skip_unreadable)
+    in_order = [(split, path) for split, paths in sources.items() for _, path in sorted(paths.items())]
+    opened, left_out = open_each(in_order, open_clip, home, skip_unreadable=skip_unreadable)
     labels_only = sorted(set(mask_files) - set(sources["test"]))
     unseen = [clip("test", number, None, _count_masks(mask_files[number])) for number in labels_only]
     return [*opened.values(), *unseen], left_out

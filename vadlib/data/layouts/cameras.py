@@ -50,7 +50,7 @@ def hours_alone(folders: Sequence[Sequence[str]]) -> list[str]:
 
 def _divide(folders: Sequence[str]) -> tuple[list[str], list[str]]:
     """Those that are not called after a time, and those that are taken for hours as they follow one."""
-    kept, numbers, after_time, due = [], [], False, 0
+    places, numbers, after_time, due = [], [], False, 0
     for folder in folders:
         certain = _DATE.fullmatch(folder) or _WITH_UNIT.fullmatch(folder) or folder.casefold() in _NAMES
         follows = not certain and after_time and _NUMBERS.fullmatch(folder)
@@ -62,8 +62,8 @@ def _divide(folders: Sequence[str]) -> tuple[list[str], list[str]]:
         elif follows:
             numbers.append(folder)
         else:
-            kept.append(folder)
-    return kept, numbers
+            places.append(folder)
+    return places, numbers
 
 
 def assign_cameras(normal: Sequence[Sequence[str]], scored: Sequence[Sequence[str]]) -> tuple[list[str], list[str]]:

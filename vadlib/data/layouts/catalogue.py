@@ -16,7 +16,7 @@ from typing import NamedTuple
 from vadlib.data.dataset import VideoDataset
 from vadlib.data.layouts import avenue, folder, shanghaitech, ucsd
 from vadlib.data.layouts.opening import Opening
-from vadlib.data.reading.files import shown
+from vadlib.data.reading.files import list_names, printable
 from vadlib.errors import LayoutError, ParameterError, UnreadableError
 from vadlib.storage import user_path
 
@@ -99,7 +99,7 @@ def open_dataset(
 def unreadable(root: Path, error: OSError, name: str = "a data set") -> UnreadableError:
     """Put the system's error while a data set was looked for into words."""
     return UnreadableError(
-        f"{name} in {root}: {shown(error.filename or root)} cannot be read: {error.strerror or error}. "
+        f"{name} in {root}: {printable(error.filename or root)} cannot be read: {error.strerror or error}. "
         "Check its permissions, and the disk."
     )
 
@@ -137,7 +137,7 @@ def _no_such_folder(name: str, root: Path) -> str:
     parent = next(folder for folder in (root, *root.parents) if folder.is_dir())
     there = [path.name for path in _subfolders(parent)]
     near = difflib.get_close_matches(root.relative_to(parent).parts[0], there, n=1)
-    hint = f" Did you mean {parent / near[0]}?" if near else f" {parent} has {_listed(there)}."
+    hint = f" Did you mean {parent / near[0]}?" if near else f" {parent} has {list_names(there)}."
     return f"root of {name}: {root} does not exist.{hint}"
 
 
@@ -146,7 +146,7 @@ def _wrong_layout(name: str, layout: Layout, root: Path) -> str:
     there = sorted(path.name for path in root.iterdir() if not path.name.startswith("."))
     message = (
         f"{root} is not {name}: looked for {', '.join(layout.expects)} in it or in its "
-        f"{'/'.join(layout.folders)}; there is {_listed(there)}. "
+        f"{'/'.join(layout.folders)}; there is {list_names(there)}. "
     )
     below = [child for place in _subfolders(root)[:50] for child in (place, *_subfolders(place)[:50])]
     for place in (*list(root.parents)[:3], *below):
@@ -159,12 +159,6 @@ def _wrong_layout(name: str, layout: Layout, root: Path) -> str:
         top = expected.split("/")[0]
         near = difflib.get_close_matches(top.lower(), [entry.lower() for entry in there if entry != top], n=1)
         if near and top not in there:
-            found = next(entry for entry in there if entry.lower() == near[0])
-            return f"{message}The nearest match is {found!r}: rename it to {top!r}."
+            entry_there = next(entry for entry in there if entry.lower() == near[0])
+            return f"{message}The nearest match is {entry_there!r}: rename it to {top!r}."
     return f"{message}Unpack the archive, and give the folder it was unpacked into."
-
-
-def _listed(names: list[str], n: int = 8) -> str:
-    if not names:
-        return "nothing"
-    return ", ".join(names[:n]) + (f" and {len(names) - n} more" if len(names) > n else "")

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from vadlib.data.dataset import some
 from vadlib.data.layouts.numbered import IMAGE_SUFFIXES
+from vadlib.data.layouts.opening import count_and_list
 from vadlib.data.reading.decoding import is_video
 from vadlib.data.reading.files import SKIPPING, visible
 from vadlib.errors import LayoutError, UnreadableError
@@ -20,21 +20,11 @@ SYSTEM_FOLDERS = (  # of archives, network drives and file systems
 
 @dataclass
 class Search:
-    """What lies below a folder.
+    """What lies below a folder."""
 
-    Attributes
-    ----------
-    clips : list of Path
-        Videos and folders of frames, sorted.
-    masks : list of Path
-        Folders of masks, which are no clips.
-    unreadable : dict of Path to str
-        Folders that may not be read, and why; only where they were to be left out.
-    """
-
-    clips: list[Path] = field(default_factory=list)
-    masks: list[Path] = field(default_factory=list)
-    unreadable: dict[Path, str] = field(default_factory=dict)
+    clips: list[Path] = field(default_factory=list)  # videos and folders of frames, sorted
+    masks: list[Path] = field(default_factory=list)  # folders of masks, which are no clips
+    unreadable: dict[Path, str] = field(default_factory=dict)  # folders to be left out, and why they may not be read
 
 
 def search_clips(folder: Path, *, skip_unreadable: bool = False) -> Search:
@@ -109,8 +99,9 @@ class _Walk:
             raise LayoutError(f"{folder} is the same folder as {first}, by a link. Remove one of them.")
         inside, films, pictures = self.look_into(listed.folders), listed.films, listed.pictures
         if pictures and inside and not films:
+            clips = count_and_list([path.name for path in inside])
             raise LayoutError(
-                f"{folder} holds pictures ({pictures[0].name} …) and also {some([path.name for path in inside])} in "
+                f"{folder} holds pictures ({pictures[0].name} …) and also {clips} in "
                 "folders. A folder of frames has none: move one of the two."
             )
         return [folder] if pictures and not films else films + inside

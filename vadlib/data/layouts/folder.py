@@ -30,15 +30,16 @@ from pathlib import Path
 
 import numpy as np
 
-from vadlib.data.dataset import UNLABELLED, Clip, VideoDataset, some
+from vadlib.data.dataset import UNLABELLED, Clip, VideoDataset
 from vadlib.data.labels.intervals import label_clips, read_intervals
 from vadlib.data.layouts.cameras import UNKNOWN_SCENE, assign_cameras
 from vadlib.data.layouts.clip_search import list_visible, search_clips
 from vadlib.data.layouts.folder_facts import camera_facts, hour_facts, mask_facts, scan_facts
 from vadlib.data.layouts.numbered import list_numbered, seconds_between
-from vadlib.data.layouts.opening import LeftOut, Opening, check_some_left, left_out_facts, open_each
+from vadlib.data.layouts.opening import LeftOut, Opening, check_some_left, count_and_list, left_out_facts, open_each
 from vadlib.data.reading import videos
 from vadlib.data.reading.decoding import is_video
+from vadlib.data.reading.files import list_names
 from vadlib.data.reading.scanning import MAX_FPS, VideoScan, scan_video
 from vadlib.errors import LayoutError, ParameterError, UnreadableError
 from vadlib.storage import user_path
@@ -58,44 +59,20 @@ def open_videos(
 ) -> VideoDataset:
     """Open some videos as a data set: every one a test clip, called as its file or folder without the ending.
 
-    Nothing is known of their frames, so all of them are unlabelled (label -1).
-
-    Parameters
-    ----------
-    paths : sequence of path-like
-        Video files, or folders of numbered pictures.
-    fps : float
-        Frames per second of folders, and of files that state no rate and no times of frames.
-    scene : str
-        The camera that all of them show.
-    skip_unreadable : bool
-        Leave out videos that do not open, and name them in `left_out`.
-
-    Returns
-    -------
-    VideoDataset
-        Split ``"test"``, so that damaged videos are refused (see `FrameReader`).
-
-    Raises
-    ------
-    ParameterError
-        No paths, or a rate outside (0, 1000].
-    LayoutError
-        A path that is missing, a folder without frames, or two videos of one name.
-    UnreadableError
-        A file that is no video; with `skip_unreadable`, not one that can be opened.
+    Nothing is known of their frames, so all of them are unlabelled (label -1), and damaged ones are refused (see
+    `FrameReader`). `fps` is that of folders, and of files that state no rate and no times of frames.
     """
     if not 0 < fps <= MAX_FPS:
         raise ParameterError(f"fps: frames a second, above 0 and at most {MAX_FPS:.0f}, are expected, not {fps}.")
-    found = [Path(os.path.abspath(user_path(path))) for path in paths]
-    if not found:
+    sources = [Path(os.path.abspath(user_path(path))) for path in paths]
+    if not sources:
         raise ParameterError("videos: none given; give video files, or folders of frames.")
-    twice = [path for index, path in enumerate(found) if path in found[:index]]
+    twice = [path for index, path in enumerate(sources) if path in sources[:index]]
     if twice:
         raise LayoutError(f"{twice[0]} is given twice. Give it once.")
-    root = Path(os.path.commonpath([path.parent for path in found]))
+    root = Path(os.path.commonpath([path.parent for path in sources]))
     opened, left_out = open_each(
-        [("test", path) for path in found],
+        [("test", path) for path in sources],
         lambda _, path: _open_clip(path, float(fps), scene),
         root,
         skip_unreadable=skip_unreadable,
@@ -121,17 +98,17 @@ def open_layout(name: str, home: Path, opening: Opening) -> VideoDataset:
     def split_of(path: Path) -> str:
         return "train" if normal and path.relative_to(home).parts[0] == normal.name else "test"
 
-    found = {split: [path for path in search.clips if split_of(path) == split] for split in ("train", "test")}
+    sources = {split: [path for path in search.clips if split_of(path) == split] for split in ("train", "test")}
     closed = [LeftOut.by(why, path, split_of(path), home) for path, why in search.unreadable.items()]
-    check_some_left([split for split, paths in found.items() if paths], closed, home)
-    missing, unread = _missing(home, found), mask_facts(search.masks)
+    check_some_left([split for split, paths in sources.items() if paths], closed, home)
+    missing, unread = _missing(home, sources), mask_facts(search.masks)
     if missing and (not opening.allow_missing or len(missing) == 2):
         raise LayoutError(
             f"{name} in {home} is incomplete: {'; '.join(missing)}. Put footage of ordinary days into normal/, and "
             f"what is to be scored beside it.{_hint(home)}"
             + "".join(f" {what.capitalize()}: {value}." for what, value in unread.items())
         )
-    clips, scans, left_out = _open_clips(home, found, opening.skip_unreadable)
+    clips, scans, left_out = _open_clips(home, sources, opening.skip_unreadable)
     left_out += closed
     _check_names(clips)
     _check_apart(clips)
@@ -142,8 +119,8 @@ def open_layout(name: str, home: Path, opening: Opening) -> VideoDataset:
     labels, events = label_clips(label_file or home / LABEL_FILE, intervals, clips, names, gone)
     unlabelled = [clip.id for clip in clips if (labels[clip.id] == UNLABELLED).any()]
     source = f"none ({LABEL_FILE} is not there)" if label_file is None else label_file.name
-    facts = {"labels": source + (f"; unlabelled: {some(unlabelled)}" if unlabelled else "")}
-    below_normal = [path.relative_to(home).parts[1:-1] for path in found["train"]]
+    facts = {"labels": source + (f"; unlabelled: {count_and_list(unlabelled)}" if unlabelled else "")}
+    below_normal = [path.relative_to(home).parts[1:-1] for path in sources["train"]]
     facts |= camera_facts(clips) | hour_facts(below_normal) | unread | scan_facts(scans) | left_out_facts(left_out)
     return VideoDataset(
         name, home, tuple(clips), labels, events=events, missing=tuple(missing), left_out=tuple(left_out),
@@ -158,32 +135,28 @@ def find_clips(folder: Path) -> list[Path]:
 
 def _normal_folder(home: Path) -> Path | None:
     """Find the folder `normal`, whatever its case."""
-    found = [path for path in list_visible(home) if path.name.casefold() == "normal" and path.is_dir()]
-    if len(found) > 1:
-        raise LayoutError(f"{home} has {found[0].name}/ and {found[1].name}/. Keep one of them.")
-    return found[0] if found else None
+    folders = [path for path in list_visible(home) if path.name.casefold() == "normal" and path.is_dir()]
+    if len(folders) > 1:
+        raise LayoutError(f"{home} has {folders[0].name}/ and {folders[1].name}/. Keep one of them.")
+    return folders[0] if folders else None
 
 
 def _label_file(home: Path) -> Path | None:
     """Find the labels, whatever the case of their file's name."""
-    found = [path for path in list_visible(home) if path.name.casefold() == LABEL_FILE and path.is_file()]
-    if len(found) > 1:
-        raise LayoutError(f"{home} has {found[0].name} and {found[1].name}. Keep one of them.")
-    return found[0] if found else None
+    label_files = [path for path in list_visible(home) if path.name.casefold() == LABEL_FILE and path.is_file()]
+    if len(label_files) > 1:
+        raise LayoutError(f"{home} has {label_files[0].name} and {label_files[1].name}. Keep one of them.")
+    return label_files[0] if label_files else None
 
 
-def _missing(home: Path, found: dict[str, list[Path]]) -> list[str]:
+def _missing(home: Path, sources: dict[str, list[Path]]) -> list[str]:
     missing = []
-    if not found["train"]:
+    if not sources["train"]:
         missing.append("no footage to fit on (videos or folders of frames in normal/)")
-    if not found["test"]:
+    if not sources["test"]:
         there = [path.name for path in list_visible(home)]
-        missing.append(f"nothing to score (videos or folders of frames beside normal/; there is {_listed(there)})")
+        missing.append(f"nothing to score (videos or folders of frames beside normal/; there is {list_names(there)})")
     return missing
-
-
-def _listed(names: list[str], n: int = 8) -> str:
-    return (", ".join(names[:n]) + (" …" if len(names) > n else "")) or "nothing"
 
 
 def _hint(home: Path) -> str:
@@ -200,10 +173,10 @@ def _hint(home: Path) -> str:
 
 
 def _open_clips(
-    home: Path, found: dict[str, list[Path]], skip_unreadable: bool
+    home: Path, sources: dict[str, list[Path]], skip_unreadable: bool
 ) -> tuple[list[Clip], dict[str, VideoScan], list[LeftOut]]:
     """Open the clips; gives also what was found in the files, by their names."""
-    paths = [(split, path) for split in found for path in found[split]]
+    paths = [(split, path) for split in sources for path in sources[split]]
     opened, left_out = open_each(
         paths, lambda _, path: _open_clip(path, math.nan, UNKNOWN_SCENE), home, skip_unreadable=skip_unreadable
     )

@@ -41,6 +41,14 @@ def list_numbered(folder: Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> lis
     return [folder / name for name in ordered]
 
 
+def count_numbered(folder: Path) -> int:
+    """How many pictures a folder of frames has; raises as `list_numbered`, and where there are none."""
+    n_frames = len(list_numbered(folder))
+    if n_frames == 0:
+        raise LayoutError(f"{folder} has no frames ({', '.join(IMAGE_SUFFIXES)}). Copy it again.")
+    return n_frames
+
+
 def seconds_between(paths: Sequence[Path]) -> float | None:
     """Time from one picture to the next, by the times in their names; None where those have none, or it varies."""
     moments = find_moments([path.stem for path in paths])
@@ -57,10 +65,10 @@ def _list_pictures(folder: Path, suffixes: tuple[str, ...]) -> list[str]:
     """Names of pictures, sorted; without links to others of them, such as lastsnap.jpg of Motion."""
     try:
         with os.scandir(folder) as entries:
-            found = {entry.name: entry.is_symlink() for entry in entries if _is_picture(entry.name, suffixes)}
+            is_link = {entry.name: entry.is_symlink() for entry in entries if _is_picture(entry.name, suffixes)}
     except OSError as error:
         raise UnreadableError(f"{folder} cannot be listed: {error.strerror}.") from error
-    return sorted(name for name, link in found.items() if not (link and _target(folder, name) in found))
+    return sorted(name for name, link in is_link.items() if not (link and _target(folder, name) in is_link))
 
 
 def _is_picture(name: str, suffixes: tuple[str, ...]) -> bool:
@@ -74,12 +82,12 @@ def _target(folder: Path, name: str) -> str | None:
 
 
 def _by_moment(folder: Path, names: list[str], moments: list[Moment]) -> list[str]:
-    found: dict[tuple, str] = {}
+    by_moment: dict[tuple, str] = {}
     for name, moment in zip(names, moments, strict=True):
-        other = found.setdefault(moment.key, name)
+        other = by_moment.setdefault(moment.key, name)
         if other is not name:
             raise LayoutError(_two_of_one(folder, other, name, "taken at one and the same time, by their names"))
-    return [found[key] for key in sorted(found)]
+    return [by_moment[key] for key in sorted(by_moment)]
 
 
 def _by_counter(folder: Path, names: list[str], stems: list[str]) -> list[str]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from vadlib.data.progress import progress_bar
-from vadlib.data.reading.files import SKIPPING, shown
+from vadlib.data.reading.files import ALLOWING, SKIPPING, printable
 from vadlib.errors import LayoutError, UnreadableError
 
 MAX_NAMED = 5  # of the clips left out, in a sentence
@@ -27,6 +27,30 @@ class Opening(NamedTuple):
     skip_unreadable: bool = False
 
 
+def refuse_incomplete(name: str, home: Path, missing: Sequence[str], opening: Opening, remedy: str) -> None:
+    """Raise LayoutError saying what is missing, unless that is allowed."""
+    if missing and not opening.allow_missing:
+        raise LayoutError(f"{name} in {home} is incomplete: {'; '.join(missing)}. {remedy}, {ALLOWING}.")
+
+
+def list_unmatched(
+    present: Collection[str], labelled: Collection[str], eventful: Collection[str], no_pictures: str, no_labels: str
+) -> list[str]:
+    """Say in the words given which clips have labels but are not there, and the other way round."""
+    unmatched = []
+    if present and (without_pictures := sorted(set(eventful) - set(present))):
+        unmatched.append(f"{count_and_list(without_pictures)} {no_pictures}")
+    if labelled and (without_labels := sorted(set(present) - set(labelled))):
+        unmatched.append(f"{count_and_list(without_labels)} {no_labels}")
+    return unmatched
+
+
+def count_and_list(names: Sequence[str], n: int = 5) -> str:
+    """Say how many there are, and the first few: "107 clips (01_0014, 01_0015, …)"."""
+    noun = "clip" if len(names) == 1 else "clips"
+    return f"{len(names)} {noun} ({', '.join(names[:n])}{', …' if len(names) > n else ''})"
+
+
 class LeftOut(NamedTuple):
     """A clip that could not be opened, and was left out."""
 
@@ -38,13 +62,13 @@ class LeftOut(NamedTuple):
     @classmethod
     def by(cls, message: str, path: Path, split: str, home: Path) -> LeftOut:
         """The entry of a file or folder, from an error's message about it; leaving it out is no longer a remedy."""
-        _, _, after = message.rpartition(shown(path))
+        _, _, after = message.rpartition(printable(path))
         remedy = after.partition(". ")[2].replace(f", {SKIPPING}", "")
         return cls(below(path, home), split, first_sentence(message, path, home), remedy)
 
 
 def open_each(
-    found: Iterable[tuple[str, Path]], open_one: Callable[[str, Path], Opened], home: Path, *, skip_unreadable: bool
+    sources: Iterable[tuple[str, Path]], open_one: Callable[[str, Path], Opened], home: Path, *, skip_unreadable: bool
 ) -> tuple[dict[Path, Opened], list[LeftOut]]:
     """Open clips, (split, path) each, by threads: what `open_one` gives by path, and those that do not open."""
 
@@ -57,19 +81,19 @@ def open_each(
             return error
         except OSError as error:
             refusal = UnreadableError(
-                f"{shown(pair[1])} cannot be read: {error.strerror or error}. Check its permissions, {SKIPPING}."
+                f"{printable(pair[1])} cannot be read: {error.strerror or error}. Check its permissions, {SKIPPING}."
             )
             if not skip_unreadable:
                 raise refusal from error
             return refusal
 
-    found = list(found)
+    sources = list(sources)
     results = {}
     with (
         ThreadPoolExecutor(N_THREADS) as pool,
-        progress_bar(len(found), "Opening", "clips", shown=True, delay_s=3) as bar,
+        progress_bar(len(sources), "Opening", "clips", shown=True, delay_s=3) as bar,
     ):
-        for pair, result in zip(found, pool.map(attempt, found), strict=True):
+        for pair, result in zip(sources, pool.map(attempt, sources), strict=True):
             results[pair] = result
             bar.update()
     left_out = [
@@ -78,32 +102,32 @@ def open_each(
         if isinstance(result, Exception)
     ]
     opened = {path: result for (_, path), result in results.items() if not isinstance(result, Exception)}
-    check_some_left([split for (split, path) in found if path in opened], left_out, home)
+    check_some_left([split for (split, path) in sources if path in opened], left_out, home)
     return opened, left_out
 
 
 def check_some_left(opened_splits: Iterable[str], left_out: Sequence[LeftOut], home: Path) -> None:
     """Raise UnreadableError where every clip of a split was left out."""
     for split in {clip.split for clip in left_out} - set(opened_splits):
-        own = [clip for clip in left_out if clip.split == split]
-        remedies = dict.fromkeys(clip.remedy for clip in own[:MAX_NAMED] if clip.remedy)
+        of_split = [clip for clip in left_out if clip.split == split]
+        remedies = dict.fromkeys(clip.remedy for clip in of_split[:MAX_NAMED] if clip.remedy)
         raise UnreadableError(
-            " ".join([f"{shown(home)}: none of {SPLITS[split]} can be read: {listed(own)}.", *remedies])
+            " ".join([f"{printable(home)}: none of {SPLITS[split]} can be read: {listed(of_split)}.", *remedies])
         )
 
 
 def below(path: Path, home: Path) -> str:
     """A path as it is called below the data set's folder."""
-    return shown(path.relative_to(home).as_posix() if path.is_relative_to(home) else path.name)
+    return printable(path.relative_to(home).as_posix() if path.is_relative_to(home) else path.name)
 
 
 def first_sentence(message: str, path: Path, home: Path) -> str:
     """The first sentence of a message about a file, without the data set's folder; the others say what to do."""
-    name, here = shown(path), below(path, home)
+    name, here = printable(path), below(path, home)
     before, found, after = message.partition(name)
     if found:  # the name may hold what looks like an end
         return before + here + re.split(r"\.\s", after, maxsplit=1)[0].removesuffix(".")
-    return re.split(r"\.\s", message, maxsplit=1)[0].removesuffix(".").replace(f"{shown(home)}/", "")
+    return re.split(r"\.\s", message, maxsplit=1)[0].removesuffix(".").replace(f"{printable(home)}/", "")
 
 
 def listed(left_out: Sequence[LeftOut]) -> str:

@@ -26,14 +26,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vadlib.data.dataset import EVENT_COLUMNS, SEEN_IN, Clip, VideoDataset, some
-from vadlib.data.labels.arrays import open_array
-from vadlib.data.labels.flat_labels import split_flat_labels
+from vadlib.data.dataset import EVENT_COLUMNS, SEEN_IN, Clip, VideoDataset
+from vadlib.data.labels.arrays import open_array, split_flat_labels
 from vadlib.data.layouts.locate import find_sources, first_existing, relative_name
-from vadlib.data.layouts.numbered import IMAGE_SUFFIXES, list_numbered
-from vadlib.data.layouts.opening import LeftOut, Opening, left_out_facts, open_each
+from vadlib.data.layouts.numbered import count_numbered
+from vadlib.data.layouts.opening import LeftOut, Opening, left_out_facts, list_unmatched, open_each, refuse_incomplete
 from vadlib.data.reading import videos
-from vadlib.data.reading.files import ALLOWING, read_label_text
+from vadlib.data.reading.files import read_label_text
 from vadlib.errors import LabelError, LayoutError
 
 EXPECTS = ("training/videos", "testing/frames or testing/videos", "testing/test_frame_mask")
@@ -73,20 +72,17 @@ def open_layout(name: str, home: Path, opening: Opening) -> VideoDataset:
     label_paths = _arrays(label_folder)
     flat = None if label_paths else first_existing(home, FLAT_PLACES)
     missing = _missing(sources, label_paths, flat)
-    if missing and not opening.allow_missing:
-        raise LayoutError(
-            f"{name} in {home} is incomplete: {'; '.join(missing)}. Unpack the archive again, {ALLOWING}."
-        )
+    refuse_incomplete(name, home, missing, opening, "Unpack the archive again")
     test_labels = {clip_id: _read_labels(path) for clip_id, path in label_paths.items()}
-    found = [(clip_id, "train", path) for clip_id, path in sources["train"].items()]
+    clip_sources = [(clip_id, "train", path) for clip_id, path in sources["train"].items()]
     tested = sources["test"] if flat else test_labels
-    found += [(clip_id, "test", sources["test"].get(clip_id)) for clip_id in tested]
-    facts, left_out = _count_frames(found, home, opening.skip_unreadable)
-    gone = {clip_id for clip_id, _, path in found if path is not None and path not in facts}
-    found = [each for each in found if each[0] not in gone]
+    clip_sources += [(clip_id, "test", sources["test"].get(clip_id)) for clip_id in tested]
+    facts, left_out = _count_frames(clip_sources, home, opening.skip_unreadable)
+    gone = {clip_id for clip_id, _, path in clip_sources if path is not None and path not in facts}
+    clip_sources = [each for each in clip_sources if each[0] not in gone]
     events = _read_events(home / "events.csv")
     clips, labels, masks = [], {}, _arrays(mask_folder)
-    for clip_id, split, path in found:
+    for clip_id, split, path in clip_sources:
         n_frames, fps = facts.get(path, (len(test_labels.get(clip_id, ())), _fps(facts)))
         clip = Clip(clip_id, split, clip_id.split("_")[0], path, n_frames, fps or _fps(facts))
         clips.append(clip)
@@ -141,28 +137,19 @@ def _missing(sources: dict[str, dict[str, Path]], label_paths: dict[str, Path], 
         missing.append("no labels (testing/test_frame_mask/*.npy)")
     if not sources["test"]:
         missing.append("no test clips (testing/frames/* or testing/videos/*)")
-    elif without_frames := sorted(set(label_paths) - set(sources["test"])):
-        missing.append(f"{some(without_frames)} with labels but neither frames nor video")
-    without_labels = sorted(set(sources["test"]) - set(label_paths))
-    if without_labels and label_paths:
-        missing.append(f"{some(without_labels)} without labels in test_frame_mask")
-    return missing
+    words = "with labels but neither frames nor video", "without labels in test_frame_mask"
+    return missing + list_unmatched(sources["test"], label_paths, label_paths, *words)
 
 
 def _count_frames(
-    found: list[tuple[str, str, Path | None]], home: Path, skip_unreadable: bool
+    clip_sources: list[tuple[str, str, Path | None]], home: Path, skip_unreadable: bool
 ) -> tuple[dict[Path, tuple[int, float | None]], list[LeftOut]]:
     """Frames and frame rate of each source."""
 
     def count(_: str, path: Path) -> tuple[int, float | None]:
-        if not path.is_dir():
-            return videos.probe_video(path)[:2]
-        n_frames = len(list_numbered(path))
-        if n_frames == 0:
-            raise LayoutError(f"{path} has no frames ({', '.join(IMAGE_SUFFIXES)}). Copy it again.")
-        return n_frames, None
+        return (count_numbered(path), None) if path.is_dir() else videos.probe_video(path)[:2]
 
-    present = [(split, path) for _, split, path in found if path is not None]
+    present = [(split, path) for _, split, path in clip_sources if path is not None]
     return open_each(present, count, home, skip_unreadable=skip_unreadable)
 
 

@@ -12,7 +12,7 @@ folder's name says which of the two sets it is, or else the size of its pictures
 
 Copies made for the frame-prediction code of Liu et al. (2018), and code built on it, are read as well: they have
 `training/frames/01/001.jpg`, `testing/frames/01/...`, and the labels in `ped2.mat` (see `mat_intervals`) or in
-`frame_labels_ped2.npy` (see `flat_labels`). Clips are called as the authors call them.
+`frame_labels_ped2.npy` (see `labels.arrays`). Clips are called as the authors call them.
 """
 
 from __future__ import annotations
@@ -24,13 +24,21 @@ from pathlib import Path
 
 import numpy as np
 
-from vadlib.data.dataset import Clip, VideoDataset, some
-from vadlib.data.labels.flat_labels import split_flat_labels
-from vadlib.data.labels.mat_intervals import describe_mat, label_by_mat
+from vadlib.data.dataset import Clip, VideoDataset
+from vadlib.data.labels.arrays import split_flat_labels
+from vadlib.data.labels.mat_intervals import describe_mat, label_by_mat, label_intervals
 from vadlib.data.layouts.locate import find_sources, first_existing, relative_name
-from vadlib.data.layouts.numbered import IMAGE_SUFFIXES, list_numbered
-from vadlib.data.layouts.opening import LeftOut, Opening, left_out_facts, open_each
-from vadlib.data.reading.files import ALLOWING, read_label_text, visible
+from vadlib.data.layouts.numbered import IMAGE_SUFFIXES, count_numbered, list_numbered
+from vadlib.data.layouts.opening import (
+    LeftOut,
+    Opening,
+    count_and_list,
+    left_out_facts,
+    list_unmatched,
+    open_each,
+    refuse_incomplete,
+)
+from vadlib.data.reading.files import read_label_text, visible
 from vadlib.data.reading.pictures import picture_size, read_mask
 from vadlib.errors import LabelError, LayoutError, UnreadableError
 
@@ -64,8 +72,8 @@ def matches(folder: Path, name: str) -> bool:
 
 def _split_folders(home: Path) -> dict[str, Path]:
     """Find the folders `Train` and `Test`, whatever their case; an exact name counts before another."""
-    found = {path.name.lower(): path for path in reversed(_inside(home)) if path.is_dir()}
-    return {split: found[split] for split in ("train", "test") if split in found}
+    folders = {path.name.lower(): path for path in reversed(_inside(home)) if path.is_dir()}
+    return {split: folders[split] for split in ("train", "test") if split in folders}
 
 
 def _inside(folder: Path | None) -> list[Path]:
@@ -106,12 +114,12 @@ def open_layout(name: str, home: Path, opening: Opening) -> VideoDataset:
     mask_folders = _mask_folders(folders["test"])
     labelled = set(ranges) if label_file else set(mask_folders)
     missing = _missing(name, label_file, ranges, folders, labelled)
-    _refuse_incomplete(name, home, missing, opening, "Unpack the archive again")
+    refuse_incomplete(name, home, missing, opening, "Unpack the archive again")
     clips, left_out = _open_clips(name, home, folders | {"test": _only(folders["test"], labelled)}, opening)
     labels, masks = {}, {}
     for (split, number), clip in clips.items():
         if split == "train" or label_file:
-            labels[clip.id] = _labels(clip, ranges[number] if split == "test" else [], label_file)
+            labels[clip.id] = label_intervals(clip, ranges[number] if split == "test" else [], label_file)
         if split == "test" and number in mask_folders:
             masks[clip.id] = _checked_masks(mask_folders[number], clip)
             if not label_file:
@@ -128,11 +136,6 @@ def open_layout(name: str, home: Path, opening: Opening) -> VideoDataset:
     )  # fmt: skip
 
 
-def _refuse_incomplete(name: str, home: Path, missing: list[str], opening: Opening, remedy: str) -> None:
-    if missing and not opening.allow_missing:
-        raise LayoutError(f"{name} in {home} is incomplete: {'; '.join(missing)}. {remedy}, {ALLOWING}.")
-
-
 def _only(folders: dict[int, Path], numbers: Collection[int]) -> dict[int, Path]:
     return {number: folder for number, folder in folders.items() if number in numbers}
 
@@ -143,14 +146,11 @@ def _open_clips(
     """Open the clips of both splits, by split and number."""
 
     def open_clip(split: str, folder: Path) -> Clip:
-        n_frames = len(list_numbered(folder))
-        if n_frames == 0:
-            raise LayoutError(f"{folder} has no frames ({', '.join(IMAGE_SUFFIXES)}). Copy it again.")
-        digits = re.search(r"\d+", folder.name)[0]
+        n_frames, digits = count_numbered(folder), re.search(r"\d+", folder.name)[0]
         return Clip(f"{split.title()}{digits:>03}", split, _short_name(name), folder, n_frames, NOMINAL_FPS)
 
-    found = [(split, folder) for split, by_number in folders.items() for _, folder in sorted(by_number.items())]
-    opened, left_out = open_each(found, open_clip, home, skip_unreadable=opening.skip_unreadable)
+    sources = [(split, folder) for split, by_number in folders.items() for _, folder in sorted(by_number.items())]
+    opened, left_out = open_each(sources, open_clip, home, skip_unreadable=opening.skip_unreadable)
     clips = {
         (split, number): opened[folder]
         for split, by_number in folders.items()
@@ -162,10 +162,10 @@ def _open_clips(
 
 def _open_other(name: str, home: Path, opening: Opening) -> VideoDataset:
     """Open a copy in the layout of the frame-prediction code (see the module)."""
-    found = {split: find_sources(home, dict.fromkeys(places, CLIP)) for split, places in OTHER_PLACES.items()}
+    sources = {split: find_sources(home, dict.fromkeys(places, CLIP)) for split, places in OTHER_PLACES.items()}
     folders = {
         split: {int(re.fullmatch(CLIP, path.name)[1]): path for path in paths.values() if path.is_dir()}
-        for split, paths in found.items()
+        for split, paths in sources.items()
     }
     label_file = first_existing(home, _other_labels(name))
     mat = describe_mat(label_file) if label_file and label_file.suffix == ".mat" else None
@@ -176,9 +176,8 @@ def _open_other(name: str, home: Path, opening: Opening) -> VideoDataset:
     if mat:
         labelled = set(mat.numbers)
         missing += _unmatched(folders["test"], labelled, mat.eventful, label_file.name, "testing/frames")
-    _refuse_incomplete(
-        name, home, missing, opening, "Copy it again, get the authors' archive with `vadlib data fetch ucsd`"
-    )
+    remedy = "Copy it again, get the authors' archive with `vadlib data fetch ucsd`"
+    refuse_incomplete(name, home, missing, opening, remedy)
     clips, left_out = _open_clips(name, home, folders | {"test": _only(folders["test"], labelled)}, opening)
     tested = {number: clip for (split, number), clip in clips.items() if split == "test"}
     labels = {clip.id: np.zeros(clip.n_frames, np.int8) for clip in clips.values() if clip.split == "train"}
@@ -194,24 +193,24 @@ def _open_other(name: str, home: Path, opening: Opening) -> VideoDataset:
 
 def _clip_folders(folder: Path | None, split: str) -> dict[int, Path]:
     """List the clips by number: `Test012` but not `Test012_gt`."""
-    found: dict[int, Path] = {}
+    clips: dict[int, Path] = {}
     for path in _inside(folder):
         match = re.fullmatch(rf"{split}(\d+)", path.name, re.IGNORECASE)
         if match and path.is_dir():
-            other = found.setdefault(int(match[1]), path)
+            other = clips.setdefault(int(match[1]), path)
             if other is not path:
                 raise LayoutError(f"{other} and {path.name} are both clip {int(match[1])}. Keep one of them.")
-    return found
+    return clips
 
 
 def _mask_folders(clips: dict[int, Path]) -> dict[int, Path]:
     """Find the folders of masks that lie beside test clips, and are not empty."""
-    found = {}
+    mask_folders = {}
     for number, clip in clips.items():
         for path in (clip.with_name(f"{clip.name}{ending}") for ending in ("_gt", "_GT")):
-            if number not in found and any(entry.suffix.lower() in IMAGE_SUFFIXES for entry in _inside(path)):
-                found[number] = path
-    return found
+            if number not in mask_folders and any(entry.suffix.lower() in IMAGE_SUFFIXES for entry in _inside(path)):
+                mask_folders[number] = path
+    return mask_folders
 
 
 def _missing(
@@ -229,7 +228,9 @@ def _missing(
     elif label_file:
         missing += _unmatched(folders["test"], ranges, ranges, label_file.name, "Test")
     elif without_labels := _names(set(folders["test"]) - set(labelled)):
-        missing.append(f"{some(without_labels)} without labels: neither {_set_name(name)}.m nor masks of them")
+        missing.append(
+            f"{count_and_list(without_labels)} without labels: neither {_set_name(name)}.m nor masks of them"
+        )
     return missing
 
 
@@ -237,12 +238,8 @@ def _unmatched(
     folders: Collection[int], labelled: Collection[int], eventful: Collection[int], file: str, place: str
 ) -> list[str]:
     """Say which test clips have labels in a file but no folder, and the other way round."""
-    unmatched = []
-    if folders and (without_frames := _names(set(eventful) - set(folders))):
-        unmatched.append(f"{some(without_frames)} with labels in {file} but no folder in {place}")
-    if without_labels := _names(set(folders) - set(labelled)):
-        unmatched.append(f"{some(without_labels)} without labels in {file}")
-    return unmatched
+    names = (_names(numbers) for numbers in (folders, labelled, eventful))
+    return list_unmatched(*names, f"with labels in {file} but no folder in {place}", f"without labels in {file}")
 
 
 def _names(numbers: Collection[int]) -> list[str]:
@@ -266,18 +263,6 @@ def parse_ranges(path: Path) -> dict[int, list[tuple[int, int]]]:
                 raise LabelError(f"{path}: entry {number}: {part[:40]!r} is not a range of frames like 61:180.")
             ranges[number].append((first, last))
     return ranges
-
-
-def _labels(clip: Clip, ranges: list[tuple[int, int]], label_file: Path) -> np.ndarray:
-    labels = np.zeros(clip.n_frames, np.int8)
-    for first, last in ranges:
-        if last > clip.n_frames:
-            raise LabelError(
-                f"Clip {clip.id} has {clip.n_frames} frames ({clip.path}), but {label_file.name} labels frames "
-                f"{first} to {last} of it. Nothing is cut to fit: copy the clip again."
-            )
-        labels[first - 1 : last] = 1
-    return labels
 
 
 def _labels_of_masks(folder: Path) -> np.ndarray:

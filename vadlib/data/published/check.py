@@ -15,7 +15,7 @@ from vadlib.data.progress import progress_bar
 from vadlib.data.published.official import COUNTS, PUBLICATIONS, Archive, Counts
 from vadlib.data.published.packed import advice
 from vadlib.data.reading import videos
-from vadlib.data.reading.files import visible
+from vadlib.data.reading.files import list_names, visible
 from vadlib.data.reading.scanning import scan_video
 from vadlib.errors import LayoutError, ParameterError, UnreadableError, VadError
 from vadlib.storage import file_sha256, user_path
@@ -25,26 +25,13 @@ HEADER_SLACK = 2  # frames by which the header of a published video may be off
 
 @dataclass(frozen=True)
 class Check:
-    """What `check_datasets` found of one data set.
-
-    Attributes
-    ----------
-    name : str
-    home : Path
-        The set's own folder.
-    counts : DataFrame
-        One row a quantity: ``found``, and ``official`` (None where none is published).
-    problems : tuple of str
-        What is missing, damaged or different, a sentence each. Results on such a copy are not those on the data set.
-    notes : tuple of str
-        What else there is to know: which labels were read, archives beside it, masks that are not there.
-    """
+    """What `check_datasets` found of one data set, in `home`."""
 
     name: str
     home: Path
-    counts: pd.DataFrame
-    problems: tuple[str, ...]
-    notes: tuple[str, ...]
+    counts: pd.DataFrame  # one row a quantity: found, and official (None where none is published)
+    problems: tuple[str, ...]  # what is missing, damaged or different; results on such a copy are others
+    notes: tuple[str, ...]  # what else there is to know: which labels were read, archives beside it, masks not there
 
     @property
     def complete(self) -> bool:
@@ -73,13 +60,13 @@ def guess_names(root: Path) -> list[str]:
         raise LayoutError(f"root: {root} is a file. {packed} Then give the folder.")
     if not root.is_dir():
         raise LayoutError(f"root: {root} is not there. Give the folder of a data set.")
-    found = {name: _home(name, root) for name in LAYOUTS if not LAYOUTS[name].any_folder}
-    if found["synthcampus"] is not None:  # the same layout: only a world has a record of how it was drawn
-        is_world = (found["synthcampus"] / "world.json").is_file()
-        found["shanghaitech" if is_world else "synthcampus"] = None
-    if found["avenue"] == found["shanghaitech"]:
-        found["shanghaitech"] = None if found["avenue"] else found["shanghaitech"]
-    names = [name for name, home in found.items() if home is not None]
+    homes = {name: _home(name, root) for name in LAYOUTS if not LAYOUTS[name].any_folder}
+    if homes["synthcampus"] is not None:  # the same layout: only a world has a record of how it was drawn
+        is_world = (homes["synthcampus"] / "world.json").is_file()
+        homes["shanghaitech" if is_world else "synthcampus"] = None
+    if homes["avenue"] == homes["shanghaitech"]:
+        homes["shanghaitech"] = None if homes["avenue"] else homes["shanghaitech"]
+    names = [name for name, home in homes.items() if home is not None]
     if names:
         return names
     if any(path.name.casefold() == "normal" and path.is_dir() for path in root.iterdir()):  # one's own
@@ -96,8 +83,7 @@ def guess_names(root: Path) -> list[str]:
     there = sorted(path.name for path in root.iterdir() if visible(path))
     hint = "".join(f" {said}" for said in advice(root))
     raise LayoutError(
-        f"{root} holds no data set that is known: {', '.join(there[:8]) or 'nothing'} is there.{hint} "
-        f"Known are {', '.join(LAYOUTS)}."
+        f"{root} holds no data set that is known: {list_names(there)} is there.{hint} Known are {', '.join(LAYOUTS)}."
     )
 
 
@@ -172,15 +158,15 @@ def _official(quantity: str, official: Counts | None, found: int) -> int | None:
 
 
 def _differences(dataset: VideoDataset, counts: Mapping[str, int], official: Counts) -> list[str]:
-    found = []
+    differences = []
     for quantity, count in counts.items():
         expected = _official(quantity, official, count)
         slack = HEADER_SLACK * official.train_clips if quantity == "training frames" else 0
         if quantity != "clips with pixel masks" and abs(count - expected) > slack:
-            found.append(f"{quantity}: {count:,} instead of {expected:,}")
+            differences.append(f"{quantity}: {count:,} instead of {expected:,}")
     for split, scenes in (("train", official.train_scenes), ("test", official.test_scenes)):
-        found += _scene_differences(dataset.clips, split, scenes)
-    return found
+        differences += _scene_differences(dataset.clips, split, scenes)
+    return differences
 
 
 def _scene_differences(clips: tuple[Clip, ...], split: str, official: tuple[int, ...]) -> list[str]:
@@ -229,8 +215,8 @@ def _decode(dataset: VideoDataset, progress: bool) -> list[str]:
     problems = []
     with progress_bar(sum(clip.n_frames for clip in clips), "Reading", "frames", shown=progress) as bar:
         for clip in clips:
-            found = _damage_of_frames(clip) if clip.path.is_dir() else _damage_of_video(clip, dataset)
-            problems += [f"damaged: clip {clip.id}: {what}" for what in found]
+            damage = _damage_of_frames(clip) if clip.path.is_dir() else _damage_of_video(clip, dataset)
+            problems += [f"damaged: clip {clip.id}: {what}" for what in damage]
             bar.update(clip.n_frames)
     return problems
 

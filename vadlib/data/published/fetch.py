@@ -18,7 +18,6 @@ import urllib.request
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import vadlib
 from vadlib.data.progress import progress_bar
@@ -36,14 +35,6 @@ SPARE_BYTES = 2**26  # left free on the disk
 UNCHECKED = "any"  # given as sha256: whatever arrives is taken
 
 
-class _Answer(NamedTuple):
-    """What a server sends: from which byte on, and how many there are in all (None: it does not say)."""
-
-    response: http.client.HTTPResponse
-    offset: int
-    total: int | None
-
-
 def fetch(
     name: str,
     to: str | os.PathLike,
@@ -53,34 +44,10 @@ def fetch(
     keep: bool = True,
     progress: bool = True,
 ) -> list[Path]:
-    """Download a data set as its authors publish it, and unpack it.
+    """Download a data set as its authors publish it, and unpack it; what was unpacked, nothing where it had been.
 
-    Parameters
-    ----------
-    name : {"shanghaitech", "ucsd", "avenue"}
-    to : path-like
-        The folder to write; made where it is not there.
-    urls : sequence of str
-        Where to get its archives instead, in the order of `PUBLICATIONS`: all of them, or none.
-    sha256 : sequence of str
-        Checksums of these, instead of the published archives'; ``"any"`` checks nothing.
-    keep : bool
-        Keep the archives after unpacking.
-    progress : bool
-
-    Returns
-    -------
-    list of Path
-        What was unpacked; nothing where all of it had been before.
-
-    Raises
-    ------
-    ParameterError
-        An unknown name, another number of URLs or checksums than of archives, or what is no such.
-    FetchError
-        A server that cannot be reached, refuses, or gives another file; an archive that is damaged or unsafe.
-    BusyError
-        Another run is fetching into the same folder.
+    Archives may come from other `urls`, in the order of `PUBLICATIONS`: all of them, or none. Checksums given are those
+    of these, instead of the published archives'; ``"any"`` checks nothing.
     """
     if name not in PUBLICATIONS:
         raise ParameterError(f"name: one of {', '.join(PUBLICATIONS)} is expected, not {name!r}.")
@@ -218,32 +185,32 @@ def _continue(url: str, partial: Path, note: Path, name: str, progress: bool) ->
     validator = _known_validator(note, url)
     if there and validator is None:
         there = 0  # of another address, or of a file that cannot be told from a later one
-    answer = _ask(url, there, validator)
-    if answer is None:
+    response, offset, total = _ask(url, there, validator)
+    if response is None:
         return True
-    with answer.response as response:
+    with response:
         chunk = response.read(CHUNK_BYTES)
-        if not answer.offset and (response.headers.get_content_type() == "text/html" or looks_like_a_page(chunk)):
+        if not offset and (response.headers.get_content_type() == "text/html" or looks_like_a_page(chunk)):
             raise FetchError(
                 f"{url}: a web page answers, not a file: the network asks for a login, or the download for a click. "
                 "Open it in a browser."
             )
-        _check_room(partial, answer)
-        record = {"url": url, "validator": _validator(response)}
-        write_atomically(note, json.dumps(record))
-        total = None if answer.total is None else -(-answer.total // 2**20)
+        to_come, free = (total or offset) - offset, shutil.disk_usage(partial.parent).free
+        if to_come > free - SPARE_BYTES:
+            raise FetchError(f"{partial}: {to_come:,} bytes are to come, and {free:,} are free on its disk. Make room.")
+        write_atomically(note, json.dumps({"url": url, "validator": _validator(response)}))
+        n_mebibytes = None if total is None else -(-total // 2**20)
         with (
-            partial.open("ab" if answer.offset else "wb") as file,
-            progress_bar(total, f"Downloading {name}", "MiB", shown=progress) as bar,
+            partial.open("ab" if offset else "wb") as file,
+            progress_bar(n_mebibytes, f"Downloading {name}", "MiB", shown=progress) as bar,
         ):
-            file.truncate(answer.offset)
-            at = answer.offset
+            file.truncate(offset)
             while chunk:
                 file.write(chunk)
-                at += len(chunk)
-                bar.update(at // 2**20 - bar.n)
+                offset += len(chunk)
+                bar.update(offset // 2**20 - bar.n)
                 chunk = response.read(CHUNK_BYTES)
-    return answer.total in (None, at)
+    return total in (None, offset)
 
 
 def _known_validator(note: Path, url: str) -> str | None:
@@ -260,8 +227,8 @@ def _validator(response: http.client.HTTPResponse) -> str | None:
     return tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified")
 
 
-def _ask(url: str, there: int, validator: str | None) -> _Answer | None:
-    """Ask for a file from a byte on; None where there is nothing after it."""
+def _ask(url: str, there: int, validator: str | None) -> tuple[http.client.HTTPResponse | None, int, int | None]:
+    """Ask for a file from a byte on: what is sent (None: nothing is left), from where on, and how long the whole is."""
     headers = {"User-Agent": f"vadlib/{vadlib.__version__}", "Accept-Encoding": "identity"}
     if there:
         headers |= {"Range": f"bytes={there}-", "If-Range": validator}
@@ -270,31 +237,23 @@ def _ask(url: str, there: int, validator: str | None) -> _Answer | None:
     except urllib.error.HTTPError as error:
         if error.code != 416:
             raise
+        status = 416
         with error:  # no bytes after these: complete, or another file
             total = _number(str(error.headers.get("Content-Range", "")).removeprefix("bytes */"))
-        return None if there and total == there else _ask_for_all(url, there, 416)
-    if response.status == 206:
+        if there and total == there:
+            return None, there, total
+    else:
+        if response.status != 206:
+            return response, 0, _number(response.headers.get("Content-Length"))
         span, _, total = str(response.headers.get("Content-Range", "")).removeprefix("bytes ").partition("/")
         if _number(span.partition("-")[0]) == there:
-            return _Answer(response, there, _number(total))
+            return response, there, _number(total)
+        status = 206
         response.close()
-        return _ask_for_all(url, there, 206)
-    return _Answer(response, 0, _number(response.headers.get("Content-Length")))
-
-
-def _ask_for_all(url: str, there: int, status: int) -> _Answer:
-    """Ask once more, from the beginning, where an answer does not fit the part that is there."""
     if not there:
         raise FetchError(f"{url}: the server answers {status} to a request for the whole file.")
-    return _ask(url, 0, None)
+    return _ask(url, 0, None)  # once more, from the beginning
 
 
 def _number(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdigit() else None
-
-
-def _check_room(partial: Path, answer: _Answer) -> None:
-    needed = 0 if answer.total is None else answer.total - answer.offset
-    free = shutil.disk_usage(partial.parent).free
-    if needed > free - SPARE_BYTES:
-        raise FetchError(f"{partial}: {needed:,} bytes are to come, and {free:,} are free on its disk. Make room.")

@@ -3,77 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Archive:
     """A file that authors publish.
 
-    Attributes
-    ----------
-    file : str
-        Its name.
-    url : str
-    sha256 : str
-        64 hex digits. As recorded by anomalib (openvinotoolkit/anomalib, src/anomalib/data/datamodules/video).
-    entry : str, optional
-        The folder in it that holds the data.
-    parts : int, optional
-        In how many parts it is passed around, too, as ``split`` names them: ``.aa``, ``.ab``, …
+    Its sha256 is as recorded by anomalib (openvinotoolkit/anomalib, src/anomalib/data/datamodules/video).
     """
 
     file: str
     url: str
     sha256: str
-    entry: str | None = None
-    parts: int | None = None
+    entry: str | None = None  # the folder in it that holds the data
+    parts: int | None = None  # in which it is passed around, too, as `split` names them: .aa, .ab, …
 
 
 @dataclass(frozen=True)
 class Publication:
-    """What a data set is published as.
+    """What a data set is published as."""
 
-    Attributes
-    ----------
-    page : str
-        Where its authors describe it.
-    terms : str
-        Under which it may be used.
-    archives : tuple of Archive
-    datasets : tuple of str
-        The data sets that are in them, as `open_dataset` calls them.
-    """
-
-    page: str
-    terms: str
+    page: str  # where its authors describe it
+    terms: str  # under which it may be used
     archives: tuple[Archive, ...]
-    datasets: tuple[str, ...]
+    datasets: tuple[str, ...]  # that are in them, as `open_dataset` calls them
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How much there is of a data set.
-
-    Attributes
-    ----------
-    train_clips, train_frames, test_clips, test_frames : int
-    anomalous : mapping of int to str
-        Anomalous test frames by which record of the labels; several where several circulate.
-    mask_clips : int
-        Test clips with pixel masks.
-    train_scenes, test_scenes : tuple of int
-        Clips by scene, in the scenes' order, where there are several.
-    """
+    """How much there is of a data set."""
 
     train_clips: int
     train_frames: int
     test_clips: int
     test_frames: int
-    anomalous: Mapping[int, str]
-    mask_clips: int
-    train_scenes: tuple[int, ...] = field(default=())
-    test_scenes: tuple[int, ...] = field(default=())
+    anomalous: Mapping[int, str]  # test frames, by which record of the labels; several where several circulate
+    mask_clips: int  # test clips with pixel masks
+    train_scenes: tuple[int, ...] = ()  # clips by scene, in the scenes' order, where there are several
+    test_scenes: tuple[int, ...] = ()
 
 
 COUNTS = {

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vadlib.data.published.official import PUBLICATIONS
+from vadlib.data.reading.files import list_names
 
 UNFINISHED = (".crdownload", ".part", ".partial", ".download", ".aria2", ".tmp", ".opdownload")
 ARCHIVE = re.compile(r".+\.(zip|tar|tgz|tbz2?|txz|tar\.(gz|bz2|xz))", re.IGNORECASE)
@@ -29,15 +30,15 @@ def advice(folder: Path, name: str | None = None) -> list[str]:
     for path in files:
         if whole := _whole(path.name):
             parts[whole].append(path)
-    wanted = None if name is None else _whole(name) or name
-    found = []
-    for whole, those in parts.items():
-        if wanted in (None, whole) and not (folder / whole).is_file():
-            found.append(_parts_advice(folder, whole, those))
+    asked_for = None if name is None else _whole(name) or name
+    sentences = []
+    for whole, files_of in parts.items():
+        if asked_for in (None, whole) and not (folder / whole).is_file():
+            sentences.append(_parts_advice(folder, whole, files_of))
     for path in files:
-        if wanted in (None, path.name) and (said := _file_advice(path)):
-            found.append(said)
-    return found
+        if asked_for in (None, path.name) and (said := _file_advice(path)):
+            sentences.append(said)
+    return sentences
 
 
 def looks_like_a_page(start: bytes) -> bool:
@@ -88,9 +89,9 @@ def _parts_advice(folder: Path, whole: str, parts: Sequence[Path]) -> str:
     short = [path.name for index, path in here.items() if index != max(here) and sizes[index] < full]
     what = f"{len(parts)} part(s) of {whole} are there"
     if missing:
-        return f"{what}, but not {_listed(f'{whole}.{suffix}' for suffix in missing)}. Get the missing part(s), too."
+        return f"{what}, but not {list_names(f'{whole}.{suffix}' for suffix in missing)}. Get the missing part(s), too."
     if short:
-        return f"{what}, but {_listed(short)} ended early: smaller than the others. Get what ended early again."
+        return f"{what}, but {list_names(short)} ended early: smaller than the others. Get what ended early again."
     if problem := _problem(parts[0]):
         return f"{what}, but {problem}"
     matching = sorted(path.name for path in folder.glob(f"{whole}.*"))
@@ -120,7 +121,7 @@ def _file_advice(path: Path) -> str | None:
             said += f", or `vadlib data fetch {name} --to {shlex.quote(str(path.parent))}`, which checks it, too"
             others = [each.file for each in publication.archives if not (path.parent / each.file).is_file()]
             if others:
-                said += f", and gets {_listed(others)}, which belongs to it"
+                said += f", and gets {list_names(others)}, which belongs to it"
     return f"{said}."
 
 
@@ -152,8 +153,3 @@ def _unpack_command(name: str) -> str:
 
 def _quoted(paths: Sequence[Path]) -> str:
     return " ".join(shlex.quote(path.name) for path in paths)
-
-
-def _listed(names) -> str:
-    names = list(names)
-    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

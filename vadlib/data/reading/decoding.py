@@ -40,23 +40,8 @@ REWRITE = "`ffmpeg -i IN OUT.mp4` writes what can be decoded into a new file"
 class VideoDecoder:
     """The pictures of a video file, from its start to its end; a context manager, to be iterated once.
 
-    Parameters
-    ----------
-    path : Path
-    n_threads : int
-        Threads of the video codec. What several of them make of a damaged video differs from run to run.
-
-    Attributes
-    ----------
-    stream : av.VideoStream
-        Of several, the one that players would show.
-    damage : list of str
-        What went wrong so far, a few words each.
-
-    Raises
-    ------
-    UnreadableError
-        A file that is not there, is no video, or has a codec that cannot be decoded.
+    `stream` is, of several, the one that players would show; `damage` what went wrong so far, a few words each. What
+    several threads make of a damaged video differs from run to run.
     """
 
     def __init__(self, path: Path, n_threads: int = 1):
@@ -186,10 +171,10 @@ class VideoDecoder:
         level = logging.get_level()
         logging.set_level(logging.INFO)
         try:
-            found = re.search(rf"Stream #0:{index}\b.*?Video: ([^,]+)", self._container.dumps_format())
+            line = re.search(rf"Stream #0:{index}\b.*?Video: ([^,]+)", self._container.dumps_format())
         finally:
             logging.set_level(level)
-        return found[1].removeprefix("none ").strip("()") if found else "something unknown"
+        return line[1].removeprefix("none ").strip("()") if line else "something unknown"
 
 
 def open_container(path: Path) -> av.container.InputContainer:

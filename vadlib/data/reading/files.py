@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 from vadlib.errors import LabelError, UnreadableError
@@ -29,11 +30,11 @@ def require_file(path: Path) -> int:
         status = os.stat(path)
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         reason = "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be read: {error}"
-        raise UnreadableError(f"{shown(path)} {reason}. Copy it again.") from error
+        raise UnreadableError(f"{printable(path)} {reason}. Copy it again.") from error
     if not stat.S_ISREG(status.st_mode):
-        raise UnreadableError(f"{shown(path)} is no file, but a folder, pipe or device. Copy it again.")
+        raise UnreadableError(f"{printable(path)} is no file, but a folder, pipe or device. Copy it again.")
     if not is_text(str(path)):  # OpenCV would crash
-        raise UnreadableError(f"{shown(path)}: the name is not text in UTF-8. Rename it.")
+        raise UnreadableError(f"{printable(path)}: the name is not text in UTF-8. Rename it.")
     return status.st_size
 
 
@@ -46,9 +47,15 @@ def is_text(name: str) -> bool:
     return True
 
 
-def shown(path: os.PathLike | str) -> str:
+def printable(path: os.PathLike | str) -> str:
     """A path for a message, with bytes that are no text written as escapes."""
     return str(path).encode("utf-8", "backslashreplace").decode()
+
+
+def list_names(names: Iterable[str], n: int = 8) -> str:
+    """The first few of some names, and how many more there are."""
+    names = list(names)
+    return ", ".join(names[:n]) + (f" and {len(names) - n} more" if len(names) > n else "") or "nothing"
 
 
 def read_label_text(path: Path, encoding: str) -> str:

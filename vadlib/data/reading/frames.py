@@ -205,10 +205,10 @@ def read_frames(dataset: VideoDataset, clip_id: str, frames: Sequence[int]) -> l
     """
     clip = dataset.clip(clip_id)
     check_has_frames([clip], dataset)
-    wanted = sorted({int(frame) for frame in frames})
-    for frame in wanted:
+    numbers = sorted({int(frame) for frame in frames})
+    for frame in numbers:
         check_frame(clip, frame)
-    images = dict(zip(wanted, videos.iterate_frames(clip.path, wanted, clip.n_frames), strict=True))
+    images = dict(zip(numbers, videos.iterate_frames(clip.path, numbers, clip.n_frames), strict=True))
     for image in images.values():
         if isinstance(image, UnreadableError):
             raise image

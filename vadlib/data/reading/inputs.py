@@ -107,19 +107,7 @@ class Scores(Inputs):
 class ScoresReader(BatchReader):
     """Batches of columns of a table of scores, float32 (B, C), each row's by its clip and frame.
 
-    Parameters
-    ----------
-    dataset, table, batch_size, options
-        As of `FrameReader`.
-    scores : DataFrame (clip, frame, ...)
-        May hold other frames, too.
-    columns : sequence of str, optional
-        As of `Scores`.
-
-    Raises
-    ------
-    ParameterError
-        A column that is missing or holds no numbers; a frame of the table without scores, or with two.
+    The table of scores, (clip, frame, ...), may hold other frames, too. Options are those of `FrameReader`.
     """
 
     needs_files = False

@@ -23,6 +23,7 @@ from vadlib.data.reading.decoding import CORRUPT, UNDECODED, VideoDecoder
 from vadlib.data.reading.files import SKIPPING, require_file
 from vadlib.errors import ParameterError, UnreadableError
 from vadlib.frame_times import UnevenRate
+from vadlib.spans import runs_of_equal
 from vadlib.storage import write_atomically
 
 CACHE = "VADLIB_CACHE"  # internal: names a folder that the processes of one build share; `vadlib.environment` sets it
@@ -37,27 +38,16 @@ MIN_STILL_S, MIN_STILL_FRAMES = 5.0, 10  # of the very same picture, from which 
 class VideoScan(NamedTuple):
     """What is in a video file.
 
-    Attributes
-    ----------
-    n_frames : int
-        That can be decoded.
-    rate : float
-        Frames per second: the header's where the frames keep to it, else the mean of their own; an `UnevenRate` where
-        they come unevenly; 0 where nothing says.
-    height, width : int
-        Of the first frame, pixels, upright.
-    damage : tuple of str
-        What is wrong with the file, a few words each: an early end, pictures that cannot be decoded.
-    notes : tuple of str
-        What else a person should know of it: a clock that starts anew, a picture that stands still.
+    The rate is the header's where the frames keep to it, else the mean of their own; an `UnevenRate` where they come
+    unevenly; 0 where nothing says.
     """
 
-    n_frames: int
-    rate: float
-    height: int
+    n_frames: int  # that can be decoded
+    rate: float  # frames per second
+    height: int  # of the first frame, upright
     width: int
-    damage: tuple[str, ...]
-    notes: tuple[str, ...]
+    damage: tuple[str, ...]  # what is wrong, a few words each: an early end, pictures that cannot be decoded
+    notes: tuple[str, ...]  # what else a person should know: a clock that starts anew, a picture that stands still
 
 
 def scan_video(path: Path) -> VideoScan:
@@ -72,18 +62,24 @@ def _scan(path: Path, n_bytes: int, changed_ns: int) -> VideoScan:
     """A scan, from the folder that `CACHE` names where it is there: a day of footage takes minutes to decode."""
     of_file = (str(path.resolve()), n_bytes, changed_ns, version("av"), _code())
     state = hashlib.sha256(repr(of_file).encode()).hexdigest()
-    kept = Path(os.environ[CACHE], f"{state}.json") if os.environ.get(CACHE) else None
-    if kept is not None:
+    cache_file = Path(os.environ[CACHE], f"{state}.json") if os.environ.get(CACHE) else None
+    if cache_file is not None:
         with suppress(OSError, ValueError, KeyError, TypeError, ParameterError):
-            found = json.loads(kept.read_text(encoding="utf-8"))
-            rate = UnevenRate(found["times"]) if found["times"] else found["rate"]
-            return VideoScan(found["n_frames"], rate, *found["size"], tuple(found["damage"]), tuple(found["notes"]))
+            record = json.loads(cache_file.read_text(encoding="utf-8"))
+            rate = UnevenRate(record["times"]) if record["times"] else record["rate"]
+            return VideoScan(
+                record["n_frames"],
+                rate,
+                *record["size"],
+                tuple(record["damage"]),
+                tuple(record["notes"]),
+            )
     scan = _decode(path)
-    if kept is not None:
+    if cache_file is not None:
         times = scan.rate.times.tolist() if isinstance(scan.rate, UnevenRate) else None
         entry = {"n_frames": scan.n_frames, "rate": float(scan.rate), "times": times, "size": scan[2:4]}
         with suppress(OSError):
-            write_atomically(kept, json.dumps(entry | {"damage": scan.damage, "notes": scan.notes}))
+            write_atomically(cache_file, json.dumps(entry | {"damage": scan.damage, "notes": scan.notes}))
     return scan
 
 
@@ -108,14 +104,14 @@ def _decode(path: Path) -> VideoScan:
             last = frame.duration * float(frame.time_base) if frame.duration and frame.time_base else 0.0
         stream = video.stream
         codec, (stated_end, with_sound) = stream.codec_context.name, video.stated_end
-        found = Counter(video.damage)
+        n_damaged = Counter(video.damage)
         header_rates = [float(rate) for rate in (stream.average_rate, stream.guessed_rate) if rate]
     if not times:
         raise UnreadableError(
             f"{path}: not one of its {codec} pictures can be decoded. If it was cut short in copying or is still being "
             "recorded, copy it again."
         )
-    n_lost = found[UNDECODED]
+    n_lost = n_damaged[UNDECODED]
     if n_lost > len(times):
         raise UnreadableError(
             f"{path}: {n_lost} of its {n_lost + len(times)} {codec} pictures cannot be decoded; it is damaged, or "
@@ -123,9 +119,9 @@ def _decode(path: Path) -> VideoScan:
         )
     starts, n_jumps = _rising(*np.array(times, np.float64).T)
     rate = _rate(starts, last, [rate for rate in header_rates if 0 < rate <= MAX_FPS])
-    if found[CORRUPT] <= n_jumps:  # where recordings were joined; nothing is missing there
-        del found[CORRUPT]
-    damage = [f"{what}, {n} times" if n > 1 else what for what, n in found.items()]
+    if n_damaged[CORRUPT] <= n_jumps:  # where recordings were joined; nothing is missing there
+        del n_damaged[CORRUPT]
+    damage = [f"{what}, {n} times" if n > 1 else what for what, n in n_damaged.items()]
     notes = [*_still(np.array(pictures), starts, rate), *_holes(starts)]
     if n_jumps:
         notes.append(f"its clock jumps back {n_jumps} times; there the usual time to the next frame is taken")
@@ -193,10 +189,8 @@ def _holes(starts: np.ndarray | None) -> list[str]:
 
 def _still(pictures: np.ndarray, starts: np.ndarray | None, rate: float) -> list[str]:
     """A word on the longest stretch of one and the same picture: a camera that hangs, or a decoder."""
-    edges = np.flatnonzero(np.append(True, np.append(np.diff(pictures) != 0, True)))
-    lengths = np.diff(edges)
-    longest = int(lengths.argmax())
-    first, n = int(edges[longest]), int(lengths[longest])
+    first, stop = max(runs_of_equal(pictures).tolist(), key=lambda run: run[1] - run[0])
+    n = stop - first
     times = starts if starts is not None else np.arange(len(pictures)) / (rate or 25.0)
     duration = float(times[first + n - 1] - times[first])
     if n == len(pictures) and n >= MIN_STILL_FRAMES:

@@ -35,16 +35,7 @@ class SoundReader(BatchReader):
 
     Sound is put where its time stamps say, on the clock of the pictures. Before its start, after its end and in its
     holes there is silence (zeros). A row is unreadable where the clip has no sound, or the sound ended before the row's
-    samples begin.
-
-    Parameters
-    ----------
-    dataset, table, batch_size, options
-        As of `FrameReader`.
-    duration_s : float
-        Of the sound of each row.
-    rate_hz : int
-        Samples a second.
+    samples begin. Options are those of `FrameReader`.
     """
 
     def __init__(

@@ -198,8 +198,7 @@ def recorded_sentence(record: Recorded | None) -> str:
     """What the table of choices beside this build's own is of."""
     if record is None:
         return (
-            "No run on real data is recorded in this copy of the project; the table repeats this build's widest "
-            "choices."
+            "No run on real data is recorded in this copy of the project; the table repeats this build's widest ones."
         )
     return f"The choices that move the AUROC most on UCSD Ped2, all with EfficientNet-Lite0: {record.brief}."
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import numpy as np
+
 from vadlib.data import VideoDataset
+from vadlib.errors import ParameterError
 from vadlib.evaluation import Interval
 from vadlib.networks import FeatureNetwork
 from vadlib.networks.weights import WeightsRecord
@@ -118,3 +121,17 @@ def interval_or_none(interval: Interval | dict | None) -> str:
         return "not measured"
     interval = Interval(**interval) if isinstance(interval, dict) else interval
     return f"{interval:.2f}"
+
+
+def in_words(value) -> str:
+    """A value as prose has it."""
+    match value:
+        case None:
+            return "not measured"
+        case bool() | str():
+            return str(value)
+        case int() | np.integer():
+            return f"{value:,}"
+        case float() | np.floating() | Interval():
+            return f"{value:.3f}"
+    raise ParameterError(f"say: a {type(value).__name__} has no words; give text")

@@ -3,11 +3,14 @@
 import re
 from pathlib import Path
 
+import jupytext
+import nbformat
 import pytest
 import yaml
 
 from vadlib.errors import LayoutError, ParameterError
-from vadlib.report.book import GLUED, assemble, build_book, select_contents
+from vadlib.report.book import assemble, build_book
+from vadlib.report.contents import GLUED, captions, chapter_files, figure_label, read_contents, select_contents
 
 
 @pytest.fixture
@@ -17,6 +20,65 @@ def contents(project_root):
 
 def files(contents):
     return [contents["root"], *(entry["file"] for part in contents["parts"] for entry in part["chapters"])]
+
+
+def test_the_chapters_are_those_of_the_contents_and_every_notebook_is_one(contents, project_root):
+    names = read_contents().names
+    assert [f"notebooks/{name}" for name in names] == [f for f in chapter_files(contents) if f.startswith("notebooks/")]
+    assert {path.stem for path in (project_root / "notebooks").glob("*.py")} == set(names)
+
+
+def test_what_a_chapter_reads_is_found_in_its_code(project, edit):
+    found = read_contents()
+    assert found.upstream("01_first") == ()
+    assert found.upstream("02_second") == ("01_first",)
+    edit("notebooks/02_second.py", 'chapter.upstream("01_first")', "chapter.detector_results()")
+    assert read_contents().upstream("02_second") == ()
+    edit("notebooks/01_first.py", "chapter.say(n_seen=1)", "chapter.fit_and_score(detector, split)")
+    assert read_contents().upstream("02_second") == ("01_first",)
+    edit("notebooks/01_first.py", "chapter.fit_and_score(detector, split)", "chapter.scores(t, c, detector=d)")
+    found = read_contents()
+    assert found.detector_chapters() == found.all_upstream("02_second") == ("01_first",)
+    edit("notebooks/01_first.py", "chapter.scores(", "chapter.all_results(); chapter.scores(")
+    assert read_contents().upstream("01_first") == ("02_second",)
+
+
+def test_a_detector_that_reads_the_others_is_not_read_by_them(project, edit):
+    for name in ("01_first", "02_second"):
+        edit(f"notebooks/{name}.py", "chapter = ", "scored.fit_and_score(); chapter = ")
+    edit("notebooks/02_second.py", "first = chapter.upstream", "chapter.detector_results(), print")
+    found = read_contents()
+    assert found.upstream("02_second") == ("01_first",)
+    assert found.detector_chapters("01_first") == ()
+    assert found.detector_chapters() == ("01_first", "02_second")
+
+
+def test_what_a_chapter_needs_is_found_in_its_code(project, edit):
+    found = read_contents()["01_first"]
+    assert not found.computes
+    assert not found.reads_records
+    edit("notebooks/01_first.py", "seed = 0", 'device = "auto"  # which\nseed = 0')
+    edit("notebooks/01_first.py", "chapter = ", "from vadlib.report import list_recorded\nchapter = ")
+    found = read_contents()["01_first"]
+    assert found.computes
+    assert found.reads_records
+
+
+def test_a_smaller_book_has_all_that_its_chapters_read(project):
+    assert read_contents(["01_first"]).names == ("01_first",)
+    with pytest.raises(ParameterError, match="only: 01_first is no chapter, or is read by a chapter named there"):
+        read_contents(["02_second"])
+    with pytest.raises(ParameterError, match="only: 09_absent is no chapter.*there are 01_first, 02_second"):
+        read_contents(["01_first", "09_absent"])
+    with pytest.raises(ParameterError, match="no chapter '03_third' in this book; there are 01_first, 02_second"):
+        read_contents()["03_third"]
+
+
+def test_captions_are_those_written_as_text(project, edit):
+    assert captions(read_contents()["01_first"]) == {"line": {"caption": "A line.", "alt": "A line that goes up"}}
+    edit("notebooks/01_first.py", '"A line."', 'caption=f"{seed}"')
+    assert captions(read_contents()["01_first"]) == {"line": {"alt": "A line that goes up"}}
+    assert figure_label("03_gradcam_ssim", "cam_spread") == "fig-gradcam-ssim-cam-spread"
 
 
 def test_a_whole_book_is_as_it_is_written(contents, project_root):
@@ -57,7 +119,8 @@ def test_what_other_chapters_left_behind_is_not_in_the_book(tmp_path, project_ro
     monkeypatch.chdir(project_root)
     for name in ("02_padim", "30_footage", "91_provenance"):
         (tmp_path / "notebooks").mkdir(exist_ok=True)
-        (tmp_path / "notebooks" / f"{name}.ipynb").write_text("{}")
+        script = jupytext.read(project_root / "notebooks" / f"{name}.py")
+        nbformat.write(script, tmp_path / "notebooks" / f"{name}.ipynb")
         (tmp_path / "results" / name).mkdir(parents=True)
         (tmp_path / "results" / name / "metrics.json").write_text("{}")
     source = assemble(tmp_path, ["30_footage", "91_provenance"])
