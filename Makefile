@@ -20,7 +20,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-long lint bench bench-gpu world record clean
+.PHONY: help book test test-long lint bench bench-gpu rehearsal world record clean
 
 help:  ## list the targets
 	@echo "make TARGET [PROFILE=demo] [ROOT=data set's folder] [WEIGHTS=file] [CORES=all] [PYTHON=python3]"
@@ -33,7 +33,7 @@ book: $(INSTALLED)  ## run the notebooks that are out of date and build the repo
 	@$(BIN)/vadlib book --profile "$(PROFILE)" --root "$(ROOT)" --weights "$(WEIGHTS)" --cores "$(CORES)" $(if $(filter-out 0,$(SKIP_UNREADABLE)),--skip-unreadable) $(if $(filter-out 0,$(ALLOW_MISSING)),--allow-missing)
 
 test: $(INSTALLED) lint  ## lint, then every test that takes seconds
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-long: $(INSTALLED)  ## the tests that take minutes
 	@$(BIN)/pytest -m long
@@ -48,6 +48,9 @@ bench: $(INSTALLED)  ## time the library beside what a user would pick instead (
 # Not installed first: a machine with a GPU may have no network, and a Python of its own.
 bench-gpu:  ## on a GPU: scores beside the CPU's, speed, memory; ARGS='--device cpu --quick' tries it without one
 	@$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) benchmarks/gpu.py $(ARGS)
+
+rehearsal: $(INSTALLED)  ## run the paper's profile at its full size on a stand-in for its data, and measure it; ARGS='--scale 0.05' for a try
+	@$(BIN)/python tools/rehearse.py $(ARGS)
 
 world: $(INSTALLED)  ## write the demo's videos alone, to _build/demo/data
 	@$(BIN)/vadlib synth _build/demo/data

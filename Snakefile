@@ -1,143 +1,114 @@
-# Which notebook needs which results, and what makes it run again: its own source, its profile, the library, the paper's
-# values, the demo's world, a weights file, or a result it reads. A published data set is taken to stay as it is; a folder of one's own is looked at.
-# `make book` calls this through `vadlib book`; a cluster's executor plugins work as usual.
-import hashlib
+# What makes a chapter run again: its code (prose and captions aside), its parameters, the library, the paper's values,
+# the demo's world, a weights file, or a result it reads. Which chapters there are and what each reads, the notebooks
+# themselves say (`vadlib.report.contents`). A published data set is taken to stay as it is; a folder of one's own is
+# looked at. `make book` calls this through `vadlib book`; a cluster's executor plugins find each rule's needs stated.
+import json
 import os
 import sys
 from glob import glob
 from pathlib import Path
 
-import yaml
+from vadlib.report import changes
+from vadlib.report.contents import read_contents
+from vadlib.report.notebooks import read_profile_file
 
 PROFILE = config.get("profile", "demo")
 OUT = f"_build/{PROFILE}"
 PROFILE_FILE = f"notebooks/profiles/{PROFILE}.yml"
-with open(PROFILE_FILE) as file:
-    PARAMETERS = yaml.safe_load(file)
+VALUES = read_profile_file(PROFILE_FILE)
+CONTENTS = read_contents(VALUES.get("only"))
 
-# What the command line changes of the profile: the data set's folder, the file of weights, and how strictly the set is opened.
-OVERRIDES = {name: config[name] for name in ("dataset_root", "weights", "skip_unreadable", "allow_missing") if config.get(name)}
-WEIGHTS_FILE = [name for name in (OVERRIDES.get("weights", PARAMETERS["weights"]),) if os.path.isfile(name)]
-BUNDLED = [path for path in glob("vadlib/networks/bundled/**", recursive=True) if os.path.isfile(path)]
-PAGES = [f"book/{path}" for path in glob_wildcards("book/{path,.*[^~]}").path]
+# What the command line changes of the profile: the data set's folder, networks, and how strictly the set is opened.
+CHANGEABLE = ("dataset_root", "backbone", "classifier", "embedder", "skip_unreadable", "allow_missing")
+OVERRIDES = {name: config[name] for name in CHANGEABLE if config.get(name)}
+NETWORKS = [{**VALUES, **OVERRIDES}.get(name, "") for name in ("backbone", "classifier", "embedder")]
+WEIGHTS = [name for name in (network.partition(":")[2] for network in NETWORKS) if os.path.isfile(name)]
+WEIGHTS += [path for path in glob("vadlib/networks/bundled/**", recursive=True) if os.path.isfile(path)]
 
-UPSTREAM = {
-    "01_dataset": [],
-    "02_padim": [],
-    "03_gradcam_ssim": [],
-    "04_clip_prototypes": [],
-    "21_claims": ["01_dataset", "02_padim", "03_gradcam_ssim", "04_clip_prototypes", "22_labels_alone"],
-    "26_limits": ["02_padim", "03_gradcam_ssim", "04_clip_prototypes"],
-    "23_protocols": ["02_padim", "03_gradcam_ssim", "04_clip_prototypes", "22_labels_alone"],
-    "25_choices": [],
-    "28_networks": [],
-    "30_footage": [],
-    "22_labels_alone": [],
-    "24_same_labels": [],
-    "90_recorded": [],
-}
-UPSTREAM["91_provenance"] = list(UPSTREAM)  # of every run of the book
-# A profile may name the chapters of its book. The provenance page tells of those that there are; others need all they read.
-CHAPTERS = PARAMETERS.get("chapters") or list(UPSTREAM)
-LACKING = {name for name in CHAPTERS if name not in UPSTREAM}
-for name in set(CHAPTERS) - LACKING - {"91_provenance"}:
-    LACKING |= set(UPSTREAM[name]) - set(CHAPTERS)
-if LACKING:
-    raise WorkflowError(
-        f"{PROFILE_FILE}: chapters: {', '.join(sorted(LACKING))} is no notebook, or is read by a chapter named there"
-        f" and not named itself; there are {', '.join(UPSTREAM)}"
-    )
-UPSTREAM = {name: [needed for needed in UPSTREAM[name] if needed in CHAPTERS] for name in CHAPTERS}
-COMPUTES = {name for name, needed in UPSTREAM.items() if not needed} - {"90_recorded"} | {"23_protocols"}  # others: one core
-READS_RECORDS = {"23_protocols", "25_choices", "90_recorded"}
+AROUND = ("book", "machine_paths", "page", "authoring", "changes", "workflow", "records/recording")  # what no run uses
+AROUND = {f"vadlib/{name}.py" for name in ("cli", *(f"report/{name}" for name in AROUND))}
+LIBRARY = sorted(set(glob("vadlib/**/*.py", recursive=True)) - AROUND) + sorted(glob("vadlib/viewer/assets/*"))
 RECORDED = [path for path in glob("book/recorded/*/**", recursive=True) if os.path.isfile(path)]
-SOURCES = sorted(glob("notebooks/*.py") + glob("notebooks/profiles/*.yml"))  # a change in one may make a record stale
-LIBRARY = sorted(glob_wildcards("vadlib/{path,[^.]+}.py").path)
-AROUND = ("cli", "cli_data", "report/book", "report/machine_paths", "report/records/recording", "report/workflow")  # what no notebook uses
-LIBRARY = [f"vadlib/{path}.py" for path in LIBRARY if path not in AROUND]
-LIBRARY += sorted(glob("vadlib/viewer/assets/*"))
-WORLD = sorted(glob("synthcampus/*.py"))
+PAGES = [path for path in glob("book/**", recursive=True) if os.path.isfile(path) and not path.endswith("~")]
+SCRIPTS = {chapter.name: f"notebooks/{chapter.name}.py" for chapter in CONTENTS.chapters}
 PYTHON = sys.executable
 
-
-def note_folder_state(folder):
-    """A file that is written anew when a name, size or time below a folder of one's own has changed: clips come and go."""
-    files, seen = [], set()
-    for place, folders, names in os.walk(folder, followlinks=True):
-        try:
-            own = os.stat(place)
-            if (own.st_dev, own.st_ino) in seen:  # by a link: each folder is looked into once
-                files.append(place)
-                folders.clear()
-                continue
-            seen.add((own.st_dev, own.st_ino))
-        except OSError:  # gone since it was listed
-            continue
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            path = os.path.join(place, name)
-            try:
-                if not name.startswith("."):  # .DS_Store and the like are nobody's clips
-                    files.append((path, os.stat(path).st_size, os.stat(path).st_mtime_ns))
-            except OSError:  # gone since it was listed, or a link to nothing
-                continue
-    state = hashlib.sha256(repr(files).encode()).hexdigest()
-    note = Path(OUT, "own_folder.sha256")
-    if not note.is_file() or note.read_text() != state:
-        note.parent.mkdir(parents=True, exist_ok=True)
-        note.write_text(state)
-    return [str(note)]
+# Files of the state that things are in, written anew when it has changed.
+STATE = {chapter.name: f"{OUT}/state/{chapter.name}.json" for chapter in CONTENTS.chapters}
+for chapter in CONTENTS.chapters:
+    changes.note_chapter(Path(STATE[chapter.name]), chapter, VALUES, {"profile": PROFILE, **OVERRIDES})
+CODE = changes.note_code(Path(OUT, "state", "code.json"), [*Path("notebooks").glob("*.py"), *Path("notebooks/profiles").glob("*.yml")])
+changes.forget_lost(Path(OUT), CONTENTS, config.get("again", ()))
+DATA = []
+if VALUES["dataset"] == "folder":
+    DATA = [changes.note_folder(Path(OUT, "state", "own_folder"), OVERRIDES.get("dataset_root", VALUES["dataset_root"]))]
+elif VALUES["dataset"] == "synthcampus" and "dataset_root" not in OVERRIDES:
+    DATA = [f"{OUT}/data/world.json"]
 
 
-OWN_FOLDER = OVERRIDES.get("dataset_root", PARAMETERS["dataset_root"]) if PARAMETERS["dataset"] == "folder" else None
-MAKES_WORLD = PARAMETERS["dataset"] == "synthcampus" and "dataset_root" not in OVERRIDES
+def what_it_reads(name):
+    """Inputs of a chapter beside those of all."""
+    chapter, upstream = CONTENTS[name], CONTENTS.upstream(name)
+    records = [*RECORDED, CODE] if chapter.reads_records else []
+    return [STATE[name], *(f"{OUT}/done/{other}" for other in upstream), *records]
+
+
+def inputs_to_compare(wildcards, input):
+    """All inputs, and for a chapter that tells of every run the records of those."""
+    upstream = CONTENTS.upstream(wildcards.name) if CONTENTS[wildcards.name].reads_every_chapter else ()
+    return json.dumps([*input, *(f"{OUT}/results/{name}/run.json" for name in upstream)])
 
 
 rule book:
     default_target: True
     input:
-        notebooks=expand(OUT + "/notebooks/{name}.ipynb", name=UPSTREAM),
-        results=expand(OUT + "/results/{name}", name=UPSTREAM),
-        pages=[page for page in PAGES if os.path.isfile(page)],
-        settings=["_config.yml", "_toc.yml", "vadlib/report/book.py", "vadlib/report/machine_paths.py"],
+        done=expand(OUT + "/done/{name}", name=CONTENTS.names),
+        scripts=list(SCRIPTS.values()),
+        pages=PAGES,
+        settings=["_config.yml", "_toc.yml", *(f"vadlib/report/{name}.py" for name in ("book", "page", "machine_paths"))],
     output:
         OUT + "/html/index.html",
-    params:
-        chapters=list(UPSTREAM),
+    resources:
+        mem_mb=4000,
+        runtime=20,
     shell:
-        "{PYTHON} -m vadlib.report.book {OUT} {params.chapters}"
+        "{PYTHON} -m vadlib.report.warm vadlib.report.book {OUT} {CONTENTS.names}"
 
 
-rule notebook:
+rule chapter:
     input:
-        source="notebooks/{name}.py",
-        profile=PROFILE_FILE,
-        library=LIBRARY,
-        paper="book/paper_values.yml",
-        weights=lambda wildcards: WEIGHTS_FILE + BUNDLED,
-        data=[OUT + "/data/world.json"] if MAKES_WORLD else note_folder_state(OWN_FOLDER) if OWN_FOLDER else [],
-        upstream=lambda wildcards: [f"{OUT}/results/{name}" for name in UPSTREAM[wildcards.name]],
-        recorded=lambda wildcards: RECORDED if wildcards.name in READS_RECORDS else [],
-        sources=lambda wildcards: SOURCES if wildcards.name == "90_recorded" else [],
+        lambda wildcards: what_it_reads(wildcards.name),
+        DATA,
+        WEIGHTS,
+        LIBRARY,
+        "book/paper_values.yml",
     output:
-        notebook=OUT + "/notebooks/{name}.ipynb",
-        results=directory(OUT + "/results/{name}"),
+        OUT + "/done/{name}",
     params:
-        # a function, since Snakemake takes braces in a plain text for wildcards
+        # functions, since Snakemake takes braces in a plain text for wildcards
+        inputs=inputs_to_compare,
         overrides=lambda wildcards: [f"{name}={value}" for name, value in sorted(OVERRIDES.items())],
-    threads: lambda wildcards: workflow.cores if wildcards.name in COMPUTES else 1
+    threads: lambda wildcards: (workflow.cores or 8) if CONTENTS[wildcards.name].computes else 1
+    resources:
+        mem_mb=lambda wildcards: 16000 if CONTENTS[wildcards.name].computes else 4000,
+        runtime=lambda wildcards: 720 if CONTENTS[wildcards.name].computes else 60,  # minutes
+        gpu=lambda wildcards: int(config.get("gpu", 0)) if CONTENTS[wildcards.name].computes else 0,
     shell:
-        "{PYTHON} -m vadlib.report.notebooks {input.source} {output.notebook} --profile {input.profile}"
-        " --results-root {OUT}/results {params.overrides:q}"
+        "{PYTHON} -m vadlib.report.warm vadlib.report.notebooks notebooks/{wildcards.name}.py {OUT}/notebooks/{wildcards.name}.ipynb"
+        " --profile {PROFILE_FILE} --results-root {OUT}/results --done {output} --inputs {params.inputs:q}"
+        " {params.overrides:q}"
 
 
 rule world:
     input:
-        WORLD,
+        sorted(glob("synthcampus/*.py")),
     output:
         OUT + "/data/world.json",
     params:
-        seed=PARAMETERS.get("world_seed", 0),
-    threads: workflow.cores
+        seed=VALUES.get("world_seed", 0),
+    threads: workflow.cores or 8
+    resources:
+        mem_mb=8000,
+        runtime=60,
     shell:
         "rm -rf {OUT}/data && {PYTHON} -m vadlib.cli synth {OUT}/data --seed {params.seed}"

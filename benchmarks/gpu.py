@@ -24,8 +24,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CORE = (
-    *("av", "cv2", "matplotlib", "numpy", "pandas", "pyarrow", "safetensors", "scipy", "seaborn", "sklearn"),
-    *("threadpoolctl", "torch", "torchvision", "tqdm", "transformers", "typer", "yaml"),
+    *("av", "cv2", "joblib", "matplotlib", "numpy", "pandas", "pyarrow", "safetensors", "scipy", "seaborn"),
+    *("sklearn", "threadpoolctl", "torch", "torchvision", "tqdm", "transformers", "typer", "yaml"),
 )
 PARTS = ("benchmarks/gpu.py", "benchmarks/gpu_measures.py", "vadlib/data", "vadlib/networks", "vadlib/detectors")
 SHARES = {"agreement": 0.35, "speed": 0.9, "decoding": 0.97, "paper": 1.0}  # of the time, by which each has to end
@@ -118,7 +118,7 @@ def agreement(report: Report, sizes, device: str, deadline: float) -> None:
     import gpu_measures as measures
     import torch
 
-    from vadlib.networks.features import bfloat16_is_fast
+    from vadlib.networks.devices import bfloat16_is_fast
 
     precisions = ("float32", "bfloat16") if bfloat16_is_fast(torch.device(device)) else ("float32",)
     for precision in precisions:

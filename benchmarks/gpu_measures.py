@@ -125,7 +125,7 @@ def network_agreement(architecture: str, sizes: Sizes, device: str, precision: s
         network = getattr(networks, architecture)(source, precision=arithmetic).to(where)
         found = {"embedding": network.embed(images)}
         if architecture != "clip_vision":
-            found |= network.taps(images, LAYERS) | {"logits": network.logits(images)}
+            found |= network.features(images, LAYERS) | {"logits": network.logits(images)}
             found["gradients"] = raw_grad_cam(network, images, ["layer3"], target=7)[0]
         return {name: values.float().cpu().numpy() for name, values in found.items()}
 
@@ -206,7 +206,7 @@ def speed(name: str, sizes: Sizes, device: str, batch: int, pool: torch.Tensor) 
     found["score"] = with_peak(
         lambda: rates(lambda: detector.score_columns(reader), reader.n_frames, sizes.repeats, device), device
     )
-    if hasattr(detector, "heatmap"):
+    if detector.heat_label:
         images = pool[: min(32, batch)]
         found["heatmap"] = with_peak(
             lambda: rates(lambda: detector.heatmap(images), len(images), repeats, device), device

@@ -30,7 +30,7 @@ class Averaged:
         self.tapped = resnet18("random", precision="float32")
         self.record, self.precision, self.embedding_size = self.tapped.record, "float32", 512
     def embed(self, images):
-        return self.tapped.taps(images, ["layer4"])["layer4"].mean(dim=(2, 3))
+        return self.tapped.features(images, ["layer4"])["layer4"].mean(dim=(2, 3))
 
 def write(path, seed):
     scene = cv2.GaussianBlur(np.random.default_rng(seed).integers(0, 256, (480, 856, 3), dtype=np.uint8), (0, 0), 3)

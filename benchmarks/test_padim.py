@@ -32,7 +32,7 @@ from vadlib.detectors import Padim
 from vadlib.networks import resnet18
 network = resnet18("random", precision="float32")
 detector = Padim(network, 300, device="cpu")
-network.taps(next(frames(2, 9)), detector.layers)
+network.features(next(frames(2, 9)), detector.layers)
 start = time.perf_counter()
 detector.fit(SimpleNamespace(images=images) for images in frames(n_fit, 0))
 fit = time.perf_counter() - start
@@ -46,7 +46,7 @@ for size in (batch, 1):
     rates[size] = len(images) / (time.perf_counter() - start)
     start = time.perf_counter()
     for part in images.split(size):
-        network.taps(part, detector.layers)
+        network.features(part, detector.layers)
     rates[f"backbone {size}"] = len(images) / (time.perf_counter() - start)
 print(json.dumps({"fit": fit, "rates": rates, "peak": peak()}))
 """

@@ -71,7 +71,7 @@ located = scored.localise(n_localised)
 # %%
 chapter.figure(
     "heatmaps",
-    scored.draw_heatmaps(label="Mahalanobis distance (standard deviations)"),
+    scored.draw_heatmaps(),
     "PaDiM's heatmaps (Figure 1 of the paper), one colour scale for all: the surest hits, the worst misses, the "
     "loudest false alarms. Outline: the ground truth, where there is one.",
     alt="Frames with PaDiM's heatmap over them: hits, misses and false alarms",
@@ -116,13 +116,7 @@ scored.merits(names={name: f"{name} of the heatmap" for name in scored.columns})
 # Each kind of event against all normal frames; clips instead of kinds where the data set names none.
 
 # %%
-chapter.figure(
-    "kinds",
-    scored.draw_kinds(),
-    "AUROC of PaDiM for the anomalous frames of each kind of event, or of each clip, against all "
-    "normal frames. Lines: 95 % intervals over clips; a dot alone comes from a single clip, which has none.",
-    alt="Dots with intervals: AUROC by kind of event",
-)
+scored.show_kinds()
 
 # %% tags=["remove-cell"]
 chapter.say(
@@ -141,7 +135,7 @@ chapter.close(scored, mean_minus_max=mean_minus_max, localisation=located)
 # - It is best at {glue:text}`best_kind` and worst at {glue:text}`worst_kind`.
 # - In the frames with a ground-truth mask, the hottest pixel lies inside the mask in a share of {glue:text}`pointing`
 #   of them; a pixel picked blindly would in {glue:text}`pointing_chance`.
-# - Fitting took {glue:text}`fit_seconds` s and scoring {glue:text}`milliseconds` ms a frame, decoding included.
+# - Fitting took {glue:text}`fit_time` and scoring {glue:text}`milliseconds` ms a frame, decoding included.
 #
 # ## What this does not show
 #

@@ -1,20 +1,5 @@
-# ---
-# jupyter:
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-# ---
-
 # %% [markdown]
 # # Like for like: the same labels for everybody
-#
-# {glue:text}`chapter_line`
-#
-# :::{admonition} What these numbers are
-# :class: data-note
-# {glue:text}`data_note`
-# :::
 #
 # **Are prototypes the better method, or are they only told more?** In the paper PaDiM and Grad-CAM + SSIM never see an anomaly, and the prototypes
 # see as many labelled anomalous frames as normal ones. Here all see the same, both ways: nobody a label, then everybody the same labelled frames.
@@ -24,22 +9,20 @@
 profile = "demo"  # the row of notebooks/profiles that this run belongs to
 dataset = "synthcampus"  # name of the data set
 dataset_root = "_build/demo/data"  # its folder
-backbone = "resnet18"  # network of PaDiM and SPADE
-classifier = "resnet18"  # network of Grad-CAM + SSIM
-embedder = "clip_vision"  # network of the prototypes
-weights = "bundled"  # of the report's networks: imagenet, bundled, random, or a file
-classifier_weights: str | None = None  # of the classifier; None: the same as weights
-embedder_weights: str | None = None  # of the embedder; None: the same as weights
+backbone = "resnet18:bundled"  # network of PaDiM and SPADE, and its weights: imagenet, bundled, random, or a file
+classifier = "resnet18:bundled"  # of Grad-CAM + SSIM
+embedder = "clip_vision:bundled"  # of the prototypes
 image_size = 224  # pixels, height and width of the frames as read
 seed = 0  # of the draw, reductions, K-Means, random weights and the bootstrap
 batch_size = 32  # frames
 protocol = "disjoint-clips"  # where labelled frames come from: any of vadlib.data.sampling but official-split
-n_fit_informed = 80  # normal training frames of the detectors that see no anomaly
-n_fit_informed_clip = 80  # labelled frames of each class, in each fold, for all that see labels
-n_test_informed: int | None = 100  # test frames of each class; None for all
-n_components_informed = 100  # dimensions that PaDiM keeps (paper: 300)
-n_prototypes_informed = 20  # of each class (paper: 100)
-n_neighbours_informed = 10  # normal frames that SPADE compares with
+n_fit_frames = 80  # normal training frames of the detectors that see no anomaly
+n_fit_labelled = 80  # labelled frames of each class, in each fold, for all that see labels
+n_test_normal: int | None = 100  # normal test frames; None for all
+n_test_abnormal: int | None = 100  # anomalous test frames; None for all
+n_components = 100  # dimensions that PaDiM keeps (paper: 300)
+n_prototypes = 20  # of each class (paper: 100)
+n_neighbours = 10  # normal frames that SPADE compares with
 headed = ["PaDiM", "Grad-CAM + SSIM", "Prototypes"]  # given labels by a logistic head; the prototypes' embeddings too
 head_grid = 4  # cells along each side of a heatmap that the head sees
 head_inverse_regularisation = 0.1  # scikit-learn's C; not tuned
@@ -49,31 +32,6 @@ allow_missing = False  # use an incomplete copy of the data set as far as it goe
 skip_unreadable = False  # leave out clips and frames that cannot be read, and name or count them, instead of stopping
 device = "auto"  # cpu, cuda, or auto
 results_dir = "_build/manual/24_same_labels"  # folder to write the results to
-
-# %% tags=["hide-input"]
-import numpy as np
-import pandas as pd
-from myst_nb import glue
-
-from vadlib.data import draw, open_dataset
-from vadlib.evaluation import bootstrap_auroc, bootstrap_difference
-from vadlib.figures import DETECTOR_COLOURS, grouped_interval_rows, use_house_style
-from vadlib.report import Experiment, project_path
-from vadlib.report.words.common import chapter_line, data_note, difference_in_words, network_name
-from vadlib.studies.runner import DetectorRunner, DetectorSpec, main_scores
-from vadlib.studies.supervision import (
-    INFORMATION,
-    WITH,
-    WITHOUT,
-    paired_differences,
-    ranking_in_words,
-    specs_by_supervision,
-    table_of_pairs,
-    verdict,
-)
-
-use_house_style()
-run = Experiment.from_notebook("24_same_labels", globals())
 
 # %% [markdown]
 # ## How the information is made the same
@@ -86,79 +44,57 @@ run = Experiment.from_notebook("24_same_labels", globals())
 # maximum, mean and top 1 %, and the mean and the maximum of each cell of a {glue:text}`head_grid` grid. A logistic regression on these, standardised, is
 # what sees the labels. So that the classifier is not what is compared, the same regression also gets the prototypes' own embeddings.
 
-# %% tags=["hide-input", "remove-output"]
-videos = open_dataset(
-    dataset, project_path(dataset_root), allow_missing=allow_missing, skip_unreadable=skip_unreadable
-).with_pictures()
-table = videos.frame_table()
-testing = {"test_normal": n_test_informed, "test_abnormal": n_test_informed, "seed": seed, "n_folds": n_folds}
-trials = DetectorRunner(
-    videos,
-    draw(table, "official-split", n_fit_informed, 0, **testing),
-    draw(table, protocol, n_fit_informed_clip, n_fit_informed_clip, **testing),
-    batch_size=batch_size,
-    seed=seed,
-    device=device,
-    skip_unreadable=skip_unreadable,
-)
-own = f"{backbone}:{weights}"
-detectors = {
-    "PaDiM": DetectorSpec("PaDiM", own, image_size, options={"n_components": n_components_informed}),
-    "Grad-CAM + SSIM": DetectorSpec("Grad-CAM + SSIM", f"{classifier}:{classifier_weights or weights}", image_size),
-    "SPADE": DetectorSpec("SPADE", own, image_size, options={"k": n_neighbours_informed}),
-    "Prototypes": DetectorSpec(
-        "Prototypes",
-        f"{embedder}:{embedder_weights or weights}",
-        image_size,
-        options={"k": n_prototypes_informed},
-    ),
-}
+# %% tags=["remove-output"]
+import numpy as np
+import pandas as pd
+
+from vadlib.detectors import catalogue
+from vadlib.figures import grouped_interval_rows
+from vadlib.report import Chapter
+from vadlib.report.study_tables import grouped_pairs_table
+from vadlib.report.tables import grouped_rows
+from vadlib.report.words.common import difference_in_words
+from vadlib.report.words.studies import prototypes_sentence, ranking_sentence
+from vadlib.studies.runner import default_specs, main_scores
+from vadlib.studies.supervision import NOBODY, SAME_FOR_ALL, specs_by_supervision, without_labels
+
+chapter = Chapter("24_same_labels", globals())
+chapter.open_dataset()
+normal = chapter.draw("official-split", fit_normal=n_fit_frames)
+labelled = chapter.draw(protocol, fit_normal=n_fit_labelled, fit_abnormal=n_fit_labelled)
+runner = chapter.runner(normal, labelled)
+networks = {"backbone": backbone, "classifier": classifier, "embedder": embedder}
 head = {"grid": head_grid, "inverse_regularisation": head_inverse_regularisation}
-informed = specs_by_supervision(detectors, dict.fromkeys(headed, head))
-wanted = {name: trial for group in informed.values() for name, trial in group.items()}
-run.record(dataset=videos, weights=trials.network(own).record.as_dict(), precision=trials.network(own).precision)
-with run.stage("trials"):
-    columns = main_scores(wanted, trials.run(wanted))
+by_supervision = specs_by_supervision(
+    default_specs(networks, image_size, vars(chapter.given), variants=False), dict.fromkeys(headed, head)
+)
+specs = {name: spec for group in by_supervision.values() for name, spec in group.items()}
+with chapter.stage("trials"):
+    columns = main_scores(specs, runner.run(specs))
 readable = np.logical_and.reduce([np.isfinite(values) for values in columns.values()])
-scores = run.scores(trials.tested, columns, skipped=np.flatnonzero(~readable))
-comparing = {"n_resamples": n_resamples, "seed": seed}
-resampling = {"clusters": scores["clip"], **comparing}
-merits = {
-    information: {name: bootstrap_auroc(scores["label"], scores[name], **resampling) for name in group}
-    for information, group in informed.items()
-}
-pairs = {
-    information: paired_differences(scores, {name: name for name in group}, **comparing)
-    for information, group in informed.items()
-}
+scored = chapter.scores(runner.tested, columns, n_fit=n_fit_frames, skipped=np.flatnonzero(~readable))
+aurocs = {seen: {name: scored.intervals[name] for name in group} for seen, group in by_supervision.items()}
+comparisons = {seen: scored.compare(group) for seen, group in by_supervision.items()}
 
 # %% [markdown]
 # ## The two rankings
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-like-for-like", "caption": "AUROC on the same test frames when nobody has seen a labelled anomaly (above) and when everybody has seen the same labelled frames (below). Lines: 95 % intervals over clips."}, "image": {"alt": "Two groups of dots with intervals: AUROC of each detector without labels and with the same labels for all"}}
-rows = pd.DataFrame(
-    [
-        {
-            "group": {WITHOUT: "nobody sees a label", WITH: "everybody sees the same labels"}[information],
-            "label": name,
-            "estimate": interval.estimate,
-            "low": interval.low,
-            "high": interval.high,
-            "colour": DETECTOR_COLOURS["One-class prototypes" if name.startswith("One") else wanted[name].detector],
-            "note": f"{interval.estimate:.3f}",
-        }
-        for information in INFORMATION
-        for name, interval in merits[information].items()
-    ]
+# %%
+headings = {NOBODY: "nobody sees a label", SAME_FOR_ALL: "everybody sees the same labels"}
+colours = {name: catalogue.entry(spec.detector).colour for name, spec in specs.items()}
+chapter.figure(
+    "rankings",
+    grouped_interval_rows(grouped_rows({headings[seen]: group for seen, group in aurocs.items()}, colours)),
+    "AUROC on the same test frames when nobody has seen a labelled anomaly (above) and when everybody has seen the same "
+    "labelled frames (below). Lines: 95 % intervals over clips.",
+    alt="Two groups of dots with intervals: AUROC of each detector without labels and with the same labels for all",
 )
-rankings_figure = grouped_interval_rows(rows)
-run.figure("rankings", rankings_figure, caption="AUROC of each detector without labels, and with the same for all.")
 
 # %% [markdown]
 # Every pair of detectors that see the same, as the difference of their AUROCs on the same resamples of the clips:
 
-# %% tags=["hide-input"]
-table_of_pairs(pairs)
+# %%
+grouped_pairs_table(comparisons)
 
 # %% [markdown]
 # ## What the labels are worth
@@ -166,64 +102,29 @@ table_of_pairs(pairs)
 # The same detector with and without: where its interval leaves out zero, the labels moved the number, and not the method. (The prototypes'
 # normal frames change with it, from training clips to labelled ones of test clips.)
 
-# %% tags=["hide-input"]
-worth = {
-    name: bootstrap_difference(scores["label"], scores[name], scores[without], **resampling)
-    for name, trial in informed[WITH].items()
-    for without, plain in informed[WITHOUT].items()
-    if plain.detector == trial.detector
-}
-pd.DataFrame({name: {"AUROC gained by labels [95 %]": f"{interval:+.3f}"} for name, interval in worth.items()}).T
+# %%
+worth = {name: scored.difference(name, without) for name, without in without_labels(by_supervision).items()}
+pd.DataFrame({name: {"AUROC gained by labels [95 %]": f"{gain:+.3f}"} for name, gain in worth.items()}).T
 
 # %% tags=["remove-cell"]
-run.metrics(
-    {
-        "n_frames": len(scores),
-        "n_fit_frames": n_fit_informed,
-        "trials": {
-            name: {
-                "detector": wanted[name].detector,
-                "network": network_name(trials.network(wanted[name].network)),
-                "information": information,
-            }
-            | {"estimate": interval.estimate, "low": interval.low, "high": interval.high}
-            for information in INFORMATION
-            for name, interval in merits[information].items()
-        },
-        "pairs": {information: found.to_dict("records") for information, found in pairs.items()},
-        "worth_of_labels": worth,
-    }
-)
-run.save()
-prototypes = {WITHOUT: "One-class prototypes", WITH: "Prototypes"}
-crossed = bootstrap_difference(scores["label"], scores["Prototypes"], scores["PaDiM"], **resampling)
-even = bootstrap_difference(scores["label"], scores["One-class prototypes"], scores["PaDiM"], **resampling)
+prototypes = {NOBODY: "One-class prototypes", SAME_FOR_ALL: "Prototypes"}
+crossed, even = (scored.difference(name, "PaDiM") for name in ("Prototypes", "One-class prototypes"))
 largest = max(worth, key=lambda name: worth[name].estimate)
-glue("verdict", verdict(prototypes, merits, pairs), display=False)
-glue("ranking_without", ranking_in_words(merits[WITHOUT], pairs[WITHOUT]), display=False)
-glue("ranking_with", ranking_in_words(merits[WITH], pairs[WITH]), display=False)
-glue("crossed", f"{crossed:+.3f}", display=False)
-glue("crossed_words", difference_in_words("the prototypes", "PaDiM", crossed), display=False)
-glue("even", f"{even:+.3f}", display=False)
-glue("even_words", difference_in_words("the one-class prototypes", "PaDiM", even), display=False)
-glue("largest", f"{largest} ({worth[largest]:+.3f})", display=False)
-glue("n_labelled", f"{n_fit_informed_clip} + {n_fit_informed_clip}", display=False)
-glue("n_features", 3 + 2 * head_grid**2, display=False)
-glue("head_grid", f"{head_grid}x{head_grid}", display=False)
-glue("data_note", data_note(dataset, trials.network(own).record, copy=videos), display=False)
-glue(
-    "chapter_line",
-    chapter_line(
-        profile=profile,
-        dataset=dataset,
-        network=", ".join(dict.fromkeys(network_name(trials.network(trial.network)) for trial in detectors.values())),
-        n_fit=n_fit_informed,
-        n_test=len(scores),
-        seconds=run.seconds,
-        date=run.started,
-    ),
-    display=False,
+chapter.say(
+    verdict=prototypes_sentence(prototypes, aurocs, comparisons),
+    ranking_without=ranking_sentence(aurocs[NOBODY], comparisons[NOBODY]),
+    ranking_with=ranking_sentence(aurocs[SAME_FOR_ALL], comparisons[SAME_FOR_ALL]),
+    crossed=f"{crossed:+.3f}",
+    crossed_words=difference_in_words("the prototypes", "PaDiM", crossed),
+    even=f"{even:+.3f}",
+    even_words=difference_in_words("the one-class prototypes", "PaDiM", even),
+    largest=f"{largest} ({worth[largest]:+.3f})",
+    n_labelled=f"{n_fit_labelled} + {n_fit_labelled}",
+    n_features=3 + 2 * head_grid**2,
+    head_grid=f"{head_grid}x{head_grid}",
 )
+pairs = {seen: found.to_dict("records") for seen, found in comparisons.items()}
+chapter.close(scored, seen={name: seen for seen in aurocs for name in aurocs[seen]}, pairs=pairs, worth_of_labels=worth)
 
 # %% [markdown]
 # ## What this shows
@@ -238,8 +139,3 @@ glue(
 #
 # A head is one way to use labels, and a simple one; a detector could be trained on them from end to end. The labelled anomalies are of the same
 # kinds as those tested, in other clips: an anomaly that nobody has labelled yet is what the detectors without labels are for.
-#
-# Downloads: {download}`this chapter's script <../results/24_same_labels/24_same_labels.py>` ·
-# {download}`scores <../results/24_same_labels/scores.csv>` · {download}`metrics <../results/24_same_labels/metrics.json>` ·
-# {download}`run record <../results/24_same_labels/run.json>` ·
-# {download}`the rankings as SVG <../results/24_same_labels/figures/rankings.svg>`

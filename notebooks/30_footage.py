@@ -79,10 +79,9 @@ from vadlib.report.words.footage_left_out import check_enough_left, facts_senten
 from vadlib.report.words.footage_overview import overview_of_clips
 from vadlib.studies.false_alarm_targets import FalseAlarmTarget, check_targets, target_sentence, thresholds_for_target
 from vadlib.studies.footage import (
-    WATCHERS,
     alarms_of_all,
     choose_scenes_to_show,
-    fit_watchers,
+    fit_without_labels,
     gallery_rows,
     merge_alarms,
     score_together,
@@ -116,12 +115,12 @@ to_score = pd.concat([normal_footage.held, tested]).sort_index()
 to_score, rate = sample_by_time(to_score, fps, rate=frames_a_second, max_frames=max_frames_watch)
 classifier_network = getattr(networks, classifier)(classifier_weights or weights, seed=seed)
 network_of = {
-    "PaDiM": getattr(networks, backbone)(weights, seed=seed),
-    "Grad-CAM + SSIM": classifier_network,
+    "backbone": getattr(networks, backbone)(weights, seed=seed),
+    "classifier": classifier_network,
     "SPADE": classifier_network,
-    "One-class prototypes": getattr(networks, embedder)(embedder_weights or weights, seed=seed),
+    "embedder": getattr(networks, embedder)(embedder_weights or weights, seed=seed),
 }
-network = network_of["PaDiM"]
+network = network_of["backbone"]
 run.record(dataset=videos, weights=network.record.as_dict(), precision=network.precision)
 
 # %% tags=["hide-input", "remove-output"]
@@ -132,15 +131,7 @@ with run.stage("fit"):
     frames = FramesInMemory(fit_reader).select(fitted_on)
     check_enough_left(fit_reader, "train", "to fit on")
     fitted_on = fitted_on.drop(fitted_on.index[frames.skipped])
-    detectors = fit_watchers(
-        network_of,
-        frames,
-        n_components=n_components,
-        n_neighbours=n_neighbours,
-        n_prototypes=n_prototypes,
-        seed=seed,
-        device=device,
-    )
+    detectors = fit_without_labels(network_of, frames, globals(), seed=seed, device=device)
     del frames
 reader = FrameReader(videos, to_score, description="scoring", **reading)
 with run.stage("score"):
@@ -153,7 +144,7 @@ is_watched = (to_score["split"] == "test").to_numpy()
 watching = {name: values[is_watched] for name, values in columns.items()}
 skipped = np.isin(np.flatnonzero(is_watched), reader.skipped).nonzero()[0]
 run.scores(to_score[is_watched], watching, skipped=skipped)
-everything = to_score.assign(**columns).dropna(subset=list(WATCHERS))
+everything = to_score.assign(**columns).dropna(subset=list(detectors))
 normal, scores = everything[everything["split"] == "train"], everything[everything["split"] == "test"]
 
 # %% [markdown]
@@ -174,9 +165,9 @@ asked = {
     "frames": FalseAlarmTarget(promised_share, "frames", alarm_method),
     "alarms an hour": FalseAlarmTarget(promised_alarms, "alarms an hour", alarm_method),
 }[alarm_unit]
-thresholds, promise, promise_note = thresholds_for_target(normal, WATCHERS, asked, **deciding)
+thresholds, promise, promise_note = thresholds_for_target(normal, list(detectors), asked, **deciding)
 alarms = alarms_of_all(scores, thresholds, fps=fps, rule=rule)
-strange = standardised(scores, normal, WATCHERS)
+strange = standardised(scores, normal, list(detectors))
 known = scores[scores["label"] >= 0]
 events = true_events(videos.events, tested, known["clip"])
 has_truth = events is not None
@@ -272,7 +263,7 @@ every_promise = [
 ]
 every_promise = list(dict.fromkeys([promise, *every_promise]))
 kept, unchecked = check_targets(
-    normal, normal_watched if len(normal_watched) else None, WATCHERS, every_promise, seed=seed, **deciding
+    normal, normal_watched if len(normal_watched) else None, list(detectors), every_promise, seed=seed, **deciding
 )
 kept
 
@@ -297,7 +288,7 @@ run.attach(
         path,
         viewer_clips,
         viewed,
-        WATCHERS,
+        list(detectors),
         thresholds={name: found.high for name, found in thresholds.items()},
         threshold_rule="chosen on held-out normal footage",
         alarms=every_alarm[every_alarm["clip"].isin(by_strangeness[:n_in_viewer])],
@@ -330,7 +321,7 @@ run.attach("moments.csv", lambda path: moments.to_csv(path, index=False))
 run.attach("clips.csv", lambda path: clips_table.to_csv(path, index=False))
 if has_truth:
     run.attach("events.csv", lambda path: events[["clip", "first", "last", "event"]].to_csv(path, index=False))
-usual = normal[list(WATCHERS)]
+usual = normal[list(detectors)]
 found_events = match_alarms(moments, events)[1] if has_truth else np.empty(0)
 run.metrics(
     {

@@ -2,38 +2,61 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.lib.format import open_memmap
 
 from synthcampus.scenery import Scenery
 from synthcampus.scenes import Place, Scene, render_scene
-from synthcampus.world import ClipPlan, WorldParameters, clip_frames
+from synthcampus.world import ClipPlan, WorldParameters, clip_frames, planned
 from vadlib.errors import ResultsError, UnreadableError
 
 JPEG_QUALITY = 86
 
 
-def write_scene(work: Path, place: Place, index: int) -> None:
+def write_part(folder: Path, parameters: WorldParameters, part: tuple[str, int], caller: int) -> tuple:
+    """Write ("scene" or "clip", number) for process `caller`; gives it back, with the clip's events."""
+    kind, number = part
+    places, plans = planned(parameters)
+    n_threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        if kind == "scene":
+            _write_scene(folder, places[number], number)
+            return part, []
+        plan = plans[number]
+        scene = _read_scene(folder, places[int(plan.scene) - 1], int(plan.scene) - 1)
+        frames = _while_wanted(clip_frames(parameters, plan, scene), caller)
+        if plan.split == "test":
+            return part, _write_test_clip(folder / "testing", plan, frames, parameters)
+        _write_video(folder / "training" / "videos" / f"{plan.id}.avi", frames, parameters)
+        return part, []
+    finally:
+        cv2.setNumThreads(n_threads)
+
+
+def _while_wanted(frames: Iterable, caller: int) -> Iterator:
+    """The frames, until the caller is gone: another run may write in the same place by then."""
+    for frame in frames:
+        if caller not in (os.getpid(), os.getppid()):
+            os._exit(1)
+        yield frame
+
+
+def _write_scene(folder: Path, place: Place, index: int) -> None:
     """Render a scene's static pictures and keep them for the clips."""
     for name, array in vars(render_scene(place).scenery).items():
-        np.save(work / ".scenes" / f"{index:02d}_{name}.npy", array)
+        np.save(folder / ".scenes" / f"{index:02d}_{name}.npy", array)
 
 
-def _read_scene(work: Path, place: Place, index: int) -> Scene:
-    files = {f.name: work / ".scenes" / f"{index:02d}_{f.name}.npy" for f in fields(Scenery)}
+def _read_scene(folder: Path, place: Place, index: int) -> Scene:
+    files = {f.name: folder / ".scenes" / f"{index:02d}_{f.name}.npy" for f in fields(Scenery)}
     return Scene(place, Scenery(**{name: np.asarray(np.load(file, mmap_mode="r")) for name, file in files.items()}))
-
-
-def write_clip(work: Path, parameters: WorldParameters, plan: ClipPlan, place: Place) -> list[tuple]:
-    """Render and write one clip; its events (clip, first, last, kind)."""
-    frames = clip_frames(parameters, plan, _read_scene(work, place, int(plan.scene) - 1))
-    if plan.split == "train":
-        _write_video(work / "training" / "videos" / f"{plan.id}.avi", frames, parameters)
-        return []
-    return _write_test_clip(work / "testing", plan, frames, parameters)
 
 
 def _write_video(path: Path, frames, parameters: WorldParameters) -> None:
@@ -64,13 +87,17 @@ def _write_test_clip(testing: Path, plan: ClipPlan, frames, parameters: WorldPar
     shape = (plan.n_frames, *parameters.size)
     labels = np.zeros(plan.n_frames, np.uint8)
     in_view: list[tuple[str, ...]] = []
-    with _SparseArray(testing / "test_pixel_mask" / f"{plan.id}.npy", shape) as pixels:
+    masks = testing / "test_pixel_mask" / f"{plan.id}.npy"
+    start = open_memmap(masks, "w+", np.uint8, shape).offset  # zeros that nobody writes take no room on disk
+    with masks.open("r+b") as file:  # not through the map, in which a full disk ends the process without a word
         for t, (image, mask, kinds) in enumerate(frames):
             if not cv2.imwrite(str(folder / f"{t:03d}.jpg"), image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
                 raise ResultsError(f"{folder / f'{t:03d}.jpg'}: could not be written. Is the disk full?")
             if mask is not None:
                 labels[t] = 1
-                pixels.write(t, mask)
+                rows = np.flatnonzero(mask.any(axis=1))
+                file.seek(start + (t * shape[1] + int(rows[0])) * shape[2])
+                file.write(mask[rows[0] : rows[-1] + 1].tobytes())
             in_view.append(kinds)
     np.save(testing / "test_frame_mask" / f"{plan.id}.npy", labels)
     return _stretches(plan.id, in_view)
@@ -85,27 +112,3 @@ def _stretches(clip: str, in_view: list[tuple[str, ...]]) -> list[tuple]:
         stretches = zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True)
         found += [(clip, int(first), int(stop) - 1, kind) for first, stop in stretches]
     return sorted(found, key=lambda row: row[1:])
-
-
-class _SparseArray:
-    """A uint8 .npy file of zeros in which only written rows take room on disk."""
-
-    def __init__(self, path: Path, shape: tuple[int, int, int]):
-        self.shape = shape
-        self.file = path.open("wb")
-        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(self.file, header)
-        self.start = self.file.tell()
-        self.file.truncate(self.start + int(np.prod(shape)))
-
-    def write(self, t: int, frame: np.ndarray) -> None:
-        """Write the rows of a frame that hold anything."""
-        rows = np.flatnonzero(frame.any(axis=1))
-        self.file.seek(self.start + (t * self.shape[1] + int(rows[0])) * self.shape[2])
-        self.file.write(frame[rows[0] : rows[-1] + 1].tobytes())
-
-    def __enter__(self) -> _SparseArray:
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.file.close()

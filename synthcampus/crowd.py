@@ -67,18 +67,7 @@ def _paths(place: Place) -> list[_Path]:
 
 
 class Crowd:
-    """Simulates the walkers of one clip.
-
-    Parameters
-    ----------
-    place : Place
-    fps : float
-    rng : numpy.random.Generator
-    others : list of Track
-        Actors with given positions, whom walkers avoid.
-    busy : float
-        People walking in view on average.
-    """
+    """Simulates the walkers of one clip, `busy` of them in view on average, who avoid `others`."""
 
     def __init__(self, place: Place, fps: float, rng: np.random.Generator, others: list[Track], busy: float = 6.0):
         self.fps, self.rng, self.others = fps, rng, others

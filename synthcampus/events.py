@@ -282,24 +282,8 @@ def schedule(lengths: list[int], n_frames: int, fps: float, turn: float, rng: np
     The clip is a window on a circle longer than it by the longest event. The events are laid on the circle without
     overlap, and it is turned by a uniform angle: an event may be in progress when the clip begins, or be cut by its
     end, and the shorter of two is now and then outside altogether. (Events that had to fit into the clip would make its
-    middle likelier.)
-
-    Parameters
-    ----------
-    lengths : list of int
-        Frames of each event, in the order of the clip's events.
-    n_frames : int
-        Frames of the clip.
-    fps : float
-    turn : float
-        In [0, 1): how far the circle is turned; evenly spread over clips, it evens out a small world too.
-    rng : numpy.random.Generator
-        Draws the order of events and the gaps between them.
-
-    Returns
-    -------
-    list of int
-        First frame of each event; may be negative, or `n_frames` or more.
+    middle likelier.) `turn`, in [0, 1), is evenly spread over clips, which evens out a small world too. A first frame
+    may be negative, or `n_frames` or more.
     """
     if not lengths:
         return []

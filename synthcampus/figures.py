@@ -173,21 +173,11 @@ def _boxes(uv: np.ndarray, r: np.ndarray, owner: np.ndarray) -> list[list[float]
 def outlines(
     figures: list[Solids], camera: Camera, light: tuple[float, float]
 ) -> list[tuple[list[tuple], list[float]]]:
-    """Polygons of each figure, from far to near.
+    """Polygons of each figure, from far to near, and its box: least u and v, greatest u and v.
 
-    Parameters
-    ----------
-    figures : list of Solids
-    camera : Camera
-    light : (float, float)
-        Direction in the image from which the light comes; capsules and hulls get a second, brighter polygon on that
-        side, unless the figure is too small for it to show.
-
-    Returns
-    -------
-    list of (polygons, box), one for each figure
-        Polygons are (corners int32 (n, 2) with `SHIFT` fractional bits, colour, brightness); brightness multiplies the
-        colour: below one for the side in shade, one for the lit side. The box is least u and v, greatest u and v.
+    Polygons are (corners int32 (n, 2) with `SHIFT` fractional bits, colour, brightness); brightness multiplies the
+    colour. `light` is where in the image the light comes from: capsules and hulls get a second, brighter polygon on
+    that side, unless the figure is too small for it to show.
     """
     if not figures:
         return []

@@ -100,13 +100,10 @@ def _walk(phase: float, energy: float) -> Pose:
     knee_left = 0.08 + 1.0 * max(0.0, cos(phase)) ** 1.6 * energy
     knee_right = 0.08 + 1.0 * max(0.0, -cos(phase)) ** 1.6 * energy
     return Pose(
-        hip=(swing * left + 0.06, swing * right + 0.06),
-        knee=(knee_left, knee_right),
-        lean=0.05,
-        twist=-0.12 * left,
+        hip=(swing * left + 0.06, swing * right + 0.06), knee=(knee_left, knee_right), lean=0.05, twist=-0.12 * left,
         shoulder=(-0.42 * energy * left, -0.42 * energy * right),
         elbow=(0.28 + 0.18 * max(0, -left), 0.28 + 0.18 * max(0, -right)),
-    )
+    )  # fmt: skip
 
 
 def _run(phase: float, _: float) -> Pose:
@@ -114,25 +111,19 @@ def _run(phase: float, _: float) -> Pose:
     return Pose(
         hip=(0.72 * left + 0.22, 0.72 * right + 0.22),
         knee=(0.35 + 1.55 * max(0.0, cos(phase + 0.35)), 0.35 + 1.55 * max(0.0, -cos(phase + 0.35))),
-        lean=0.24,
-        twist=-0.25 * left,
-        shoulder=(-0.95 * left, -0.95 * right),
-        abduct=(0.2, 0.2),
-        elbow=(1.55, 1.55),
+        lean=0.24, twist=-0.25 * left, shoulder=(-0.95 * left, -0.95 * right), abduct=(0.2, 0.2), elbow=(1.55, 1.55),
         lift=0.09 * abs(sin(phase)),
-    )
+    )  # fmt: skip
 
 
 def _stand(phase: float, gesture: float) -> Pose:
     talk = max(0.0, sin(0.31 * phase)) * gesture
     return Pose(
-        lean=0.02 + 0.02 * sin(0.23 * phase),
-        sway=0.03 * sin(0.17 * phase),
-        spread=(0.07, 0.07),
+        lean=0.02 + 0.02 * sin(0.23 * phase), sway=0.03 * sin(0.17 * phase), spread=(0.07, 0.07),
         shoulder=(0.1 + 0.1 * sin(0.19 * phase), 0.1 + talk * (0.55 + 0.2 * sin(phase))),
         elbow=(0.35, 0.35 + talk * (1.2 + 0.35 * sin(1.3 * phase))),
         nod=0.08 * sin(0.6 * phase),
-    )
+    )  # fmt: skip
 
 
 def _fight(phase: float, side: float) -> Pose:
@@ -236,9 +227,8 @@ def dress(look: Look, j: dict[str, np.ndarray]) -> Figure:
     bare = look.bottom_style != "trousers"
     for side in ("left", "right"):
         hip, knee, ankle, toe = (j[f"{side}_{part}"] for part in ("hip", "knee", "ankle", "toe"))
-        figure.capsule(
-            hip, knee, 0.052 * h * b, 0.036 * h * b, look.bottom if look.bottom_style != "skirt" else look.skin
-        )
+        thigh = look.bottom if look.bottom_style != "skirt" else look.skin
+        figure.capsule(hip, knee, 0.052 * h * b, 0.036 * h * b, thigh)
         figure.capsule(knee, ankle, 0.034 * h * b, 0.024 * h, look.skin if bare else look.bottom)
         figure.capsule(ankle - (0, 0, 0.012 * h), toe, 0.024 * h, 0.018 * h, look.shoes)
         shoulder, elbow, hand = (j[f"{side}_{part}"] for part in ("shoulder", "elbow", "hand"))
@@ -254,10 +244,9 @@ def dress(look: Look, j: dict[str, np.ndarray]) -> Figure:
 def _torso(figure: Figure, look: Look, j: dict[str, np.ndarray]) -> None:
     h, b = look.height, look.build
     pelvis, neck = j["pelvis"], j["neck"]
-    shoulders = [j["left_shoulder"], j["right_shoulder"]]
     hips = [j["left_hip"], j["right_hip"]]
     up = neck - pelvis
-    inner = [s + (neck - s) * 0.25 - up * 0.06 for s in shoulders]
+    inner = [s + (neck - s) * 0.25 - up * 0.06 for s in (j["left_shoulder"], j["right_shoulder"])]
     figure.hull([*hips, pelvis + up * 0.12], [0.05 * h * b, 0.05 * h * b, 0.06 * h * b], look.bottom)
     hem = [p + up * (0.1 if look.top_style != "coat" else -0.28) for p in hips]
     figure.hull([*inner, *hem], [0.042 * h, 0.042 * h, 0.054 * h * b, 0.054 * h * b], look.top, -0.02)
@@ -297,15 +286,13 @@ def _bag(figure: Figure, look: Look, j: dict[str, np.ndarray]) -> None:
         figure.hull(corners, [0.045 * h] * 4, look.bag_colour)
     elif look.bag == "shoulder":
         at = j["left_hip"] + (0, 0.06 * h, -0.02 * h)
-        figure.hull(
-            [at + (-0.06 * h, 0, 0), at + (0.06 * h, 0, 0), at + (0, 0, -0.06 * h)], [0.03 * h] * 3, look.bag_colour
-        )
+        corners = [at + (-0.06 * h, 0, 0), at + (0.06 * h, 0, 0), at + (0, 0, -0.06 * h)]
+        figure.hull(corners, [0.03 * h] * 3, look.bag_colour)
         figure.capsule(j["right_shoulder"] + (0, 0.03 * h, 0.02 * h), at, 0.008 * h, 0.008 * h, look.bag_colour, -0.06)
     elif look.bag == "hand":
         at = j["right_hand"] + (0, 0, -0.11 * h)
-        figure.hull(
-            [at + (-0.05 * h, 0, 0), at + (0.05 * h, 0, 0), at + (0, 0, -0.07 * h)], [0.02 * h] * 3, look.bag_colour
-        )
+        corners = [at + (-0.05 * h, 0, 0), at + (0.05 * h, 0, 0), at + (0, 0, -0.07 * h)]
+        figure.hull(corners, [0.02 * h] * 3, look.bag_colour)
 
 
 def person(look: Look, action: str, phase: float, style: float = 1.0) -> Figure:

@@ -40,16 +40,7 @@ class Light:
 
 
 class FrameRenderer:
-    """Draws the frames of one clip.
-
-    Parameters
-    ----------
-    scene : Scene
-    tracks : list of Track
-    light : Light
-    rng : numpy.random.Generator
-        Draws the sensor's noise.
-    """
+    """Draws the frames of one clip; `rng` draws the sensor's noise."""
 
     def __init__(self, scene: Scene, tracks: list[Track], light: Light, rng: np.random.Generator):
         self.scene, self.tracks, self.light, self.rng = scene, tracks, light, rng

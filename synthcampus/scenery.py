@@ -25,25 +25,13 @@ _STILL_M = 50.0  # trees farther away do not sway visibly
 
 @dataclass
 class Scenery:
-    """Ready pictures of a static world.
+    """Ready pictures of a static world."""
 
-    Attributes
-    ----------
-    sunny, cloudy : uint8 (N_SWAY, H, W, 3)
-        BGR, in full sun and under a cloud.
-    depth : uint16 (N_SWAY, H, W)
-        Centimetres to what may hide an actor; `FAR` for ground and sky.
-    ground : bool (H, W)
-        Where shadows of actors fall, unless a tree moves in front.
-    sunlight : float32 (H, W)
-        Share of the sun that reaches a pixel, 0..1.
-    """
-
-    sunny: np.ndarray
-    cloudy: np.ndarray
-    depth: np.ndarray
-    ground: np.ndarray
-    sunlight: np.ndarray
+    sunny: np.ndarray  # uint8 (N_SWAY, H, W, 3), BGR, in full sun
+    cloudy: np.ndarray  # the same, under a cloud
+    depth: np.ndarray  # uint16 (N_SWAY, H, W), centimetres to what may hide an actor; `FAR` for ground and sky
+    ground: np.ndarray  # bool (H, W), where shadows of actors fall, unless a tree moves in front
+    sunlight: np.ndarray  # float32 (H, W), share of the sun that reaches a pixel, 0..1
 
 
 def _slab(origin, ray, box: Box):
@@ -207,20 +195,7 @@ def _sky(rays: np.ndarray, layout: Layout, noise: Noise) -> np.ndarray:
 
 
 def render_scenery(layout: Layout, rng: np.random.Generator, *, n_sway: int = N_SWAY) -> Scenery:
-    """Cast and paint the static world.
-
-    Parameters
-    ----------
-    layout : Layout
-    rng : numpy.random.Generator
-        Draws the noise of the surfaces.
-    n_sway : int
-        Moments of the trees' sway; 1 for a still picture.
-
-    Returns
-    -------
-    Scenery
-    """
+    """Cast and paint the static world, in `n_sway` moments of the trees' sway; 1 for a still picture."""
     noise = Noise.draw(rng)
     caster = _Caster(layout, noise)
     caster.cast_ground()

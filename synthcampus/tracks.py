@@ -16,39 +16,19 @@ NO_EVENT = -1
 
 @dataclass
 class Track:
-    """One actor from its first frame on.
+    """One actor from its first frame on; arrays have one entry a frame."""
 
-    Attributes
-    ----------
-    look : Look
-        The person, or who rides or drives.
-    kind : str
-        "person" or a key of `vehicles.VEHICLES`.
-    start : int
-        Frame of the first position; may be negative.
-    x, y, heading, phase : float64 (n,)
-        Metres, radians; phase of gait or wheels.
-    action : int8 (n,)
-        Index into `ACTIONS` (ignored for vehicles).
-    event : int16 (n,)
-        Number of the event the actor takes part in, or `NO_EVENT`.
-    style : float
-        The pose's own parameter.
-    colour : tuple
-        Vehicle paint, BGR.
-    """
-
-    look: Look
-    kind: str
-    start: int
-    x: np.ndarray
+    look: Look  # the person, or who rides or drives
+    kind: str  # "person" or a key of `vehicles.VEHICLES`
+    start: int  # frame of the first position; may be negative
+    x: np.ndarray  # metres
     y: np.ndarray
-    heading: np.ndarray
-    phase: np.ndarray
-    action: np.ndarray
-    event: np.ndarray
-    style: float = 1.0
-    colour: tuple = (120, 120, 120)
+    heading: np.ndarray  # radians
+    phase: np.ndarray  # of gait or wheels
+    action: np.ndarray  # int8, index into `ACTIONS` (ignored for vehicles)
+    event: np.ndarray  # int16, number of the event the actor takes part in, or `NO_EVENT`
+    style: float = 1.0  # the pose's own parameter
+    colour: tuple = (120, 120, 120)  # vehicle paint, BGR
 
     @property
     def radius(self) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import cache
 
 import numpy as np
 
@@ -85,6 +86,13 @@ def draw_places(parameters: WorldParameters) -> list[Place]:
     return [draw_place(*scene_seed(parameters, i), parameters.size) for i in range(parameters.n_scenes)]
 
 
+@cache
+def planned(parameters: WorldParameters) -> tuple[list[Place], list[ClipPlan]]:
+    """A world's places and clips, drawn once in each process."""
+    places = draw_places(parameters)
+    return places, plan_world(parameters, places)
+
+
 def _n_events(n_clips: int, rng: np.random.Generator) -> np.ndarray:
     """Events of each test clip: one clip in eight has none, three have one, four have two."""
     counts = np.resize([2, 1, 2, 1, 2, 0, 2, 1], n_clips)
@@ -136,20 +144,6 @@ def _choose_kinds(counts, scenes: list[int], places: list[Place], rng) -> list[t
     return [tuple(kinds) for kinds in chosen]
 
 
-@dataclass
-class ClipContent:
-    """Actors of one clip, their events, and how light and noise are drawn."""
-
-    plan: ClipPlan
-    tracks: list[Track]
-    light_seed: tuple
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """Kind of each event by number."""
-        return self.plan.kinds
-
-
 def _clip_generator(parameters: WorldParameters, plan: ClipPlan, part: int) -> np.random.Generator:
     scene, number = plan.id.split("_")
     return np.random.default_rng([parameters.seed, int(plan.split == "test"), int(scene), int(number), part])
@@ -174,16 +168,9 @@ def play(parameters: WorldParameters, plan: ClipPlan, place: Place) -> list[Trac
 
 
 def clip_frames(parameters: WorldParameters, plan: ClipPlan, scene: Scene) -> Iterator[tuple]:
-    """Frames of a clip, in order.
+    """Frames of a clip, in order, as (image, mask, kinds of the events in view).
 
-    Yields
-    ------
-    image : uint8 (H, W, 3)
-        BGR.
-    mask : uint8 (H, W) or None
-        1 on visible pixels of anomalous actors; None where there are none.
-    kinds : tuple of str
-        Kinds of the events in view.
+    The image is uint8 (H, W, 3), BGR; the mask uint8 (H, W), 1 on visible pixels of anomalous actors, or None.
     """
     tracks = play(parameters, plan, scene.place)
     rng = _clip_generator(parameters, plan, 32)

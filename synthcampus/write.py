@@ -6,18 +6,19 @@ import csv
 import json
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
 from tqdm import tqdm
 
-from synthcampus.workers import Workers, cannot_be_written
-from synthcampus.world import WorldParameters, draw_places, plan_world
+from synthcampus.clips import write_part
+from synthcampus.events import EVENT_KINDS
+from synthcampus.workers import as_done
+from synthcampus.world import WorldParameters, planned
 from vadlib import __version__
 from vadlib.errors import LayoutError, ParameterError, ResultsError
-from vadlib.storage import user_path
+from vadlib.storage import RunLock, recover_folder, replace_folder, user_path
 
-_FORMAT = 2  # raised whenever the same parameters give other bytes
+_FORMAT = 3  # raised whenever the same parameters give other bytes
 
 
 def write_world(
@@ -37,7 +38,7 @@ def write_world(
 
     The layout is ShanghaiTech's: `training/videos/SS_NNN.avi`, `testing/frames/SS_NNNN/000.jpg`,
     `testing/test_frame_mask/SS_NNNN.npy` (uint8 (T,)), `testing/test_pixel_mask/SS_NNNN.npy` (uint8 (T, H, W), a sparse
-    file: only rows with anomalous pixels take room on disk); beside it `events.csv` (clip, first, last, event;
+    file: only rows with anomalous pixels take room on disk); beside it `events.csv` (clip, first, last, event, seen_in;
     frames from 0, inclusive, one row for each unbroken stretch in view) and `world.json`. A world that is already
     there with the same parameters is left alone.
 
@@ -75,6 +76,8 @@ def write_world(
         `root` exists and is not this world; it is left as it is.
     ResultsError
         `root` cannot be written; nothing is left there.
+    BusyError
+        Another process is writing there.
     """
     root = user_path(root)
     parameters = WorldParameters(
@@ -86,27 +89,21 @@ def write_world(
     record = {"format": _FORMAT, "vadlib": __version__, "parameters": parameters.as_dict()}
     if _is_there(root, record):
         return root
+
+    def fill(folder: Path) -> None:
+        _write_events(folder / "events.csv", _write_clips(folder, parameters, n_workers, progress))
+        (folder / "world.json").write_text(json.dumps(record, indent=2) + "\n")
+
     try:
-        _write(root, record, parameters, n_workers, progress)
+        with RunLock(root):
+            recover_folder(root)
+            if not _is_there(root, record):  # another process may have finished it meanwhile
+                replace_folder(root, fill)
     except OSError as error:
-        raise ResultsError(cannot_be_written(root, error)) from error
+        raise ResultsError(
+            f"{root}: the world cannot be written there: {error}. Make room, or choose another folder."
+        ) from error
     return root
-
-
-def _write(root: Path, record: dict, parameters: WorldParameters, n_workers: int | None, progress: bool) -> None:
-    """Write the world beside its place, then move it there."""
-    root.parent.mkdir(parents=True, exist_ok=True)
-    for left in root.parent.glob(f".{root.name}.*.unfinished"):
-        _remove_if_abandoned(left)
-    work = Path(tempfile.mkdtemp(prefix=f".{root.name}.{os.getpid()}.", suffix=".unfinished", dir=root.parent))
-    try:
-        work.chmod(0o755)
-        events = _write_clips(work, parameters, n_workers, progress)
-        _write_events(work / "events.csv", events)
-        (work / "world.json").write_text(json.dumps(record, indent=2) + "\n")
-        _put_in_place(work, root, record)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _is_there(root: Path, record: dict) -> bool:
@@ -133,47 +130,29 @@ def _is_there(root: Path, record: dict) -> bool:
     )
 
 
-def _remove_if_abandoned(folder: Path) -> None:
-    """Remove what an interrupted call left behind, but not the work of a process that is still alive."""
-    try:
-        os.kill(int(folder.name.split(".")[-3]), 0)
-    except (ProcessLookupError, ValueError, IndexError):
-        shutil.rmtree(folder, ignore_errors=True)
-    except PermissionError:
-        pass  # alive, somebody else's
-
-
-def _put_in_place(work: Path, root: Path, record: dict) -> None:
-    try:
-        os.replace(work, root)  # an empty folder may stand there
-    except OSError:
-        if not _is_there(root, record):  # another process may have finished the same world meanwhile
-            raise
-
-
-def _write_clips(work: Path, parameters: WorldParameters, n_workers: int | None, progress: bool) -> list[tuple]:
+def _write_clips(folder: Path, parameters: WorldParameters, n_workers: int | None, progress: bool) -> list[tuple]:
     """Write scenes, then clips; events of all clips in order."""
     for name in ("training/videos", "testing/frames", "testing/test_frame_mask", "testing/test_pixel_mask", ".scenes"):
-        (work / name).mkdir(parents=True)
-    plans = plan_world(parameters, draw_places(parameters))
-    used = sorted({int(plan.scene) - 1 for plan in plans})
+        (folder / name).mkdir(parents=True)
+    _, plans = planned(parameters)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     n_workers = max(1, min(n_workers or cores, len(plans)))
-    longest = sorted(range(len(plans)), key=lambda i: (-plans[i].n_frames, i))
-    made: dict[int, list[tuple]] = {}
-    steps = [[("scene", i) for i in used], [("clip", i) for i in longest]]
-    bar = tqdm(total=sum(map(len, steps)), desc="SynthCampus", unit="part", disable=not progress, leave=False)
-    with bar, Workers(work, parameters, n_workers) as workers:
-        for tasks in steps:
-            for (kind, i), events in workers.run(tasks):
-                made |= {i: events} if kind == "clip" else {}
+    scenes = [("scene", i) for i in sorted({int(plan.scene) - 1 for plan in plans})]
+    longest_first = [("clip", i) for i in sorted(range(len(plans)), key=lambda i: (-plans[i].n_frames, i))]
+    events: dict[int, list[tuple]] = {}
+    n_parts = len(scenes) + len(longest_first)
+    with tqdm(total=n_parts, desc="SynthCampus", unit="part", disable=not progress, leave=False) as bar:
+        for parts in (scenes, longest_first):
+            tasks = [(folder, parameters, part, os.getpid()) for part in parts]
+            for (kind, i), found in as_done(write_part, tasks, n_workers):
+                events |= {i: found} if kind == "clip" else {}
                 bar.update()
-    shutil.rmtree(work / ".scenes")
-    return [event for i in sorted(made) for event in made[i]]
+    shutil.rmtree(folder / ".scenes")
+    return [event for i in sorted(events) for event in events[i]]
 
 
 def _write_events(path: Path, events: list[tuple]) -> None:
     with path.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["clip", "first", "last", "event"])
-        writer.writerows(events)
+        writer.writerow(["clip", "first", "last", "event", "seen_in"])
+        writer.writerows((*event, EVENT_KINDS[event[-1]]) for event in events)

@@ -7,12 +7,16 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from synthcampus import write_world
 
 ROOT = Path(__file__).resolve().parents[1]
+LONGEST_FIRST = ("test_book", "test_folder_book", "test_interruption", "test_cli", "test_environment", "test_hub")
 
 os.environ["MPLBACKEND"] = "Agg"  # whatever the user draws with
+if "PYTEST_XDIST_WORKER" in os.environ:  # threads of several processes would fight for the cores
+    os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 try:
     from hypothesis import settings
@@ -21,6 +25,12 @@ except ImportError:  # some tests run on machines that have the library's own de
 else:  # how long an example takes says more about the machine than about the code
     settings.register_profile("vadlib", deadline=None)
     settings.load_profile("vadlib")
+
+
+def pytest_collection_modifyitems(items):
+    """What takes longest begins first: with several processes nothing long is left for the end."""
+    place = {name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
 
 
 def _shared(name: str) -> Path:
@@ -49,9 +59,13 @@ def shared_weights() -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_world(tmp_path_factory):
-    """A small demo world: two scenes, eight clips of some seconds."""
-    root = tmp_path_factory.mktemp("world") / "data"
-    return write_world(root, n_train_clips=2, n_test_clips=6, n_scenes=2, seed=5, clip_seconds=(5, 6), progress=False)
+    """A small demo world: two scenes, eight clips of some seconds; written once for all processes, not to be changed."""
+    base = tmp_path_factory.getbasetemp()
+    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "tiny_world" / "data"
+    parameters = {"n_train_clips": 2, "n_test_clips": 6, "n_scenes": 2, "seed": 5, "clip_seconds": (5, 6)}
+    root.parent.mkdir(exist_ok=True)
+    with FileLock(root.parent / "lock"):
+        return write_world(root, **parameters, progress=False)
 
 
 NOTEBOOK = """\
@@ -63,7 +77,7 @@ seed = 0  # of the draw
 epsilon = 0.01  # on the diagonal
 label = "max"  # score column
 n_test: int | None = None  # frames; None: all
-results_dir = "_build/manual/02_padim"  # results go here
+upstream_dir = "_build/manual"  # the others' results
 
 # %%
 from pathlib import Path
@@ -101,6 +115,23 @@ def python():
     def run(*arguments, **options):
         command = [sys.executable, *map(str, arguments)]
         return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, **options)
+
+    return run
+
+
+@pytest.fixture
+def vadlib(monkeypatch, capsys):
+    """Run the command `vadlib` in this process; gives its exit code and what it wrote."""
+    from vadlib import cli
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["vadlib", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        written, code = capsys.readouterr(), end.value.code
+        if isinstance(code, str):  # what `sys.exit` writes, and then ends with 1
+            return 1, written.out, written.err + code
+        return code, written.out, written.err
 
     return run
 

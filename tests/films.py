@@ -11,6 +11,7 @@ import numpy as np
 
 HEIGHT, WIDTH = 64, 128
 MILLISECONDS = Fraction(1, 1000)
+SOUND_HZ = 8000
 
 
 def picture(number: int) -> np.ndarray:
@@ -42,6 +43,9 @@ def write_film(
     format: str | None = None,
     metadata: dict | None = None,
     sound_s: float = 0.0,
+    sound: np.ndarray | None = None,
+    sound_from_s: float = 0.0,
+    lost_sound: Callable[[int], bool] = lambda block: False,
     keep: Callable[[int], bool] = lambda position: True,
 ) -> Path:
     """Write a video.
@@ -56,6 +60,10 @@ def write_film(
         Of the codec and of the container; what its tags say.
     sound_s
         Silence of so many seconds beside it, in packets of its own.
+    sound, sound_from_s
+        Instead, these samples, float32 (n,) at 8,000 Hz, without loss, and when they begin.
+    lost_sound
+        Which of its blocks of 1,024 samples do not reach the file.
     keep
         Which packets, by their position, reach the file.
     """
@@ -75,9 +83,10 @@ def write_film(
             packets += stream.encode(frame)
         packets += stream.encode()
         packets = [packet for position, packet in enumerate(packets) if keep(position)]
-        if sound_s:
-            sound = out.add_stream("aac", rate=8000)
-            packets += _silence(sound, sound_s)
+        if sound_s or sound is not None:
+            track = out.add_stream("aac" if sound is None else "pcm_s16le", rate=SOUND_HZ, layout="mono")
+            samples = np.zeros(int(sound_s * SOUND_HZ), np.float32) if sound is None else sound
+            packets += sound_packets(track, samples, sound_from_s, lost_sound)
             packets.sort(key=lambda packet: packet.dts * packet.time_base)
         for packet in packets:
             out.mux(packet)
@@ -109,10 +118,19 @@ def remux(source: Path, path: Path, *, from_s: float = 0.0, container: dict | No
     return path
 
 
-def _silence(stream, seconds: float) -> list:
+def sound_packets(stream, samples: np.ndarray, from_s: float = 0.0, lost=lambda block: False) -> list:
+    """Encode samples as `write_film` does."""
     packets = []
-    for block in range(int(seconds * 8000 / 1024)):
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
-        frame.sample_rate, frame.pts = 8000, 1024 * block
-        packets += stream.encode(frame)
+    for start in range(0, len(samples) // 1024 * 1024, 1024):
+        block = samples[None, start : start + 1024]
+        if stream.codec_context.name == "aac":
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block), format="fltp", layout="mono")
+        else:
+            frame = av.AudioFrame.from_ndarray(np.int16(np.round(32767 * block)), format="s16", layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = (
+            SOUND_HZ,
+            start + round(from_s * SOUND_HZ),
+            Fraction(1, SOUND_HZ),
+        )
+        packets += [] if lost(start // 1024) else stream.encode(frame)
     return packets + stream.encode()

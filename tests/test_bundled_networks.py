@@ -287,6 +287,7 @@ def test_folding_a_normalisation_changes_nothing_but_the_outermost_pixels(tools)
     torch.testing.assert_close(first[..., 2:-2, 2:-2], second[..., 2:-2, 2:-2], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.long
 def test_a_smoke_run_writes_everything_and_names_no_machine(python, project_root, tmp_path):
     done = python(
         project_root / "tools" / "train_bundled_networks.py",

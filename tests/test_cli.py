@@ -8,53 +8,50 @@ import cv2
 import pandas as pd
 import pytest
 
-from vadlib import cli
+from vadlib.data import open_dataset
 from vadlib.errors import BusyError, ParameterError
 from vadlib.report.book import build_book
 from vadlib.runs.parameters import notebook_parameters
 from vadlib.storage import RunLock
 
 
-def vadlib(*arguments, cwd):
-    return subprocess.run(
-        [sys.executable, "-m", "vadlib.cli", *arguments], cwd=cwd, capture_output=True, text=True, check=False
-    )
+@pytest.fixture(autouse=True)
+def in_the_project(project_root, monkeypatch):
+    monkeypatch.chdir(project_root)
 
 
-def test_help_lists_the_commands(project_root):
-    done = vadlib("--help", cwd=project_root)
-    assert done.returncode == 0
-    for command in ("book", "synth", "extract"):
-        assert command in done.stdout
+def test_help_lists_the_commands(vadlib):
+    code, out, _ = vadlib("--help")
+    assert code == 0
+    for command in ("book", "synth", "extract", "data"):
+        assert command in out
+    assert "fetch" in vadlib("data", "--help")[1]
 
 
-def test_extract_writes_every_frame_by_label(tiny_world, tmp_path, project_root):
-    done = vadlib("extract", "synthcampus", str(tiny_world), str(tmp_path / "frames"), cwd=project_root)
-    assert done.returncode == 0, done.stderr
-    from vadlib.data import open_dataset
-
+def test_extract_writes_every_frame_by_label(tiny_world, tmp_path, vadlib):
+    code, _, error = vadlib("extract", "synthcampus", tiny_world, tmp_path / "frames", "--size", 60, 106)
+    assert code == 0, error
     table = open_dataset("synthcampus", tiny_world).frame_table()
     for label, name in ((0, "normal"), (1, "abnormal")):
         written = [path for path in (tmp_path / "frames").rglob("*.jpg") if name in path.parts]
         assert len(written) == (table["label"] == label).sum()
 
 
-def test_extract_takes_size_split_and_format(tiny_world, tmp_path, project_root):
-    options = ("--size", "24", "40", "--split", "train", "--image-format", "png")
-    done = vadlib("extract", *options, "synthcampus", str(tiny_world), str(tmp_path / "frames"), cwd=project_root)
-    assert done.returncode == 0, done.stderr
+def test_extract_takes_size_split_and_format(tiny_world, tmp_path, vadlib):
+    options = ("--size", 24, 40, "--split", "train", "--image-format", "png")
+    code, _, error = vadlib("extract", *options, "synthcampus", tiny_world, tmp_path / "frames")
+    assert code == 0, error
     pictures = list((tmp_path / "frames").rglob("*.png"))
     assert pictures
     assert {path.relative_to(tmp_path / "frames").parts[0] for path in pictures} == {"train"}
     assert cv2.imread(str(pictures[0])).shape == (24, 40, 3)
-    done = vadlib("extract", "--split", "both", "synthcampus", str(tiny_world), str(tmp_path / "x"), cwd=project_root)
-    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
-    assert done.stderr.startswith("error: split: 'train', 'test' or None")
+    code, _, error = vadlib("extract", "--split", "both", "synthcampus", tiny_world, tmp_path / "x")
+    assert (code, error.startswith("error: split: 'train', 'test' or None")) == (1, True)
 
 
 @pytest.mark.parametrize("option", ["skip_unreadable", "allow_missing"])
 @pytest.mark.parametrize("given", [False, True])
-def test_book_and_record_pass_their_switches(monkeypatch, option, given):
+def test_book_and_record_pass_their_switches(monkeypatch, vadlib, option, given):
     found = {}
 
     def take(name, result):
@@ -68,10 +65,7 @@ def test_book_and_record_pass_their_switches(monkeypatch, option, given):
     monkeypatch.setattr("vadlib.report.records.recording.record", take("record", []))
     flags = ["--" + option.replace("_", "-")] if given else []
     for arguments in (["book"], ["record", "demo", "02_padim"]):
-        monkeypatch.setattr(sys, "argv", ["vadlib", *arguments, *flags])
-        with pytest.raises(SystemExit) as exit_:
-            cli.main()
-        assert exit_.value.code == 0
+        assert vadlib(*arguments, *flags)[0] == 0
         assert found[arguments[0]][option] is given
 
 
@@ -87,33 +81,31 @@ def test_switches_reach_every_notebook_that_opens_data(project_root):
         assert f"$({name.upper()})),--{name.replace('_', '-')})" in makefile
 
 
-def test_an_incomplete_copy_is_extracted_on_purpose(tiny_world, tmp_path, project_root):
+def test_an_incomplete_copy_is_extracted_on_purpose(tiny_world, tmp_path, vadlib):
     copy = shutil.copytree(tiny_world, tmp_path / "copy")
     clips = sorted((copy / "testing/frames").iterdir())
-    shutil.rmtree(clips[0])
+    for clip in clips[:1] + clips[3:]:
+        shutil.rmtree(clip)
     sorted(clips[1].iterdir())[1].unlink()
-    command = ("extract", "synthcampus", str(copy), str(tmp_path / "out"), "--split", "test")
-    refused = vadlib(*command, cwd=project_root)
-    assert refused.returncode == 1
-    assert "--allow-missing" in refused.stderr
-    done = vadlib(*command, "--allow-missing", "--skip-unreadable", cwd=project_root)
-    assert (done.returncode, "missing: 1 clip" in done.stderr) == (0, True), done.stderr
+    command = ("extract", "synthcampus", copy, tmp_path / "out", "--split", "test")
+    code, _, error = vadlib(*command)
+    assert (code, "--allow-missing" in error) == (1, True)
+    code, _, error = vadlib(*command, "--allow-missing", "--skip-unreadable")
+    assert (code, "missing: 4 clips" in error) == (0, True), error
     index = pd.read_csv(tmp_path / "out/index.csv", dtype={"clip": str})
-    assert {clips[0].name, clips[1].name}.isdisjoint(index["clip"])
-    assert f"left out: testing/frames/{clips[1].name}: frames " in done.stderr
+    assert set(index["clip"]) == {clips[2].name}
+    assert f"left out: testing/frames/{clips[1].name}: frames " in error
 
 
 @pytest.mark.parametrize(
     "arguments", [("nope",), ("extract",), ("extract", "--size", "24", "a", "b", "c"), ("book", "x")]
 )
-def test_wrong_usage_is_explained(arguments, project_root):
-    done = vadlib(*arguments, cwd=project_root)
-    assert done.returncode == 2
-    assert "Usage:" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_wrong_usage_is_explained(arguments, vadlib):
+    code, _, error = vadlib(*arguments)
+    assert (code, "Usage:" in error) == (2, True)
 
 
-def test_control_c_says_how_to_go_on(tiny_world, tmp_path, project_root):
+def test_control_c_says_how_to_go_on(tiny_world, tmp_path, project_root, vadlib):
     out = tmp_path / "frames"
     # Started from a background job, Python would ignore SIGINT: ask for it.
     code = (
@@ -132,25 +124,31 @@ def test_control_c_says_how_to_go_on(tiny_world, tmp_path, project_root):
     assert error.rstrip().endswith("interrupted; run the same command to go on")
     assert "Traceback" not in error
     assert not (out / "index.csv").exists()
-    done = vadlib("extract", *options, cwd=project_root)
-    assert done.returncode == 0, done.stderr
+    assert vadlib("extract", *options)[0] == 0
     assert (out / "index.csv").is_file()
 
 
-def test_bad_input_is_one_line_and_no_traceback(tmp_path, project_root):
+def test_bad_input_is_one_line(tmp_path, vadlib):
     for arguments, telling in (
         (("book", "--profile", "nope"), "ped2-offline, shanghaitech-labels, found 'nope'"),
-        (("book", "--profile", "ped2", "--root", str(tmp_path / "gone")), "ROOT: nothing is at"),
+        (("book", "--profile", "ped2", "--root", tmp_path / "gone"), "ROOT: nothing is at"),
         (("book", "--weights", "gone.pth"), "WEIGHTS: nothing is at"),
-        (("extract", "ped3", str(tmp_path), str(tmp_path / "x")), "ped3"),
-        (("extract", "ucsd-ped2", str(tmp_path), str(tmp_path / "x")), str(tmp_path)),
+        (("extract", "ped3", tmp_path, tmp_path / "x"), "ped3"),
+        (("extract", "ucsd-ped2", tmp_path, tmp_path / "x"), str(tmp_path)),
     ):
-        done = vadlib(*arguments, cwd=project_root)
-        assert done.returncode == 1, arguments
-        assert done.stderr.startswith("error: "), done.stderr
-        assert telling in done.stderr
-        assert "Traceback" not in done.stderr
+        code, _, error = vadlib(*arguments)
+        assert (code, error.startswith("error: "), telling in error) == (1, True, True), error
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "begins"), [(("extract", "ped3", ".", "x"), 1, "error: "), (("extract",), 2, "Usage:")]
+)
+def test_a_process_ends_with_the_code_and_no_traceback(arguments, code, begins, python):
+    done = python("-m", "vadlib.cli", *arguments)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert done.stderr.lstrip().startswith(begins)
+    assert "Traceback" not in done.stderr
 
 
 def test_book_outside_the_project_says_so(tmp_path, monkeypatch):

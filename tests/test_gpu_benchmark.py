@@ -1,5 +1,6 @@
 """`make bench-gpu`, tried on a CPU, and what becomes of its file."""
 
+import importlib
 import json
 import os
 import re
@@ -21,22 +22,26 @@ from vadlib.report.records.recorded import load_recorded
 from vadlib.runs.code_state import part_digests
 
 ROOT = Path(__file__).resolve().parents[1]
-ALONE = os.environ | {"OMP_NUM_THREADS": "1"}  # threads that wait for each other cost more than such sizes take
 SCRIPT = ROOT / "benchmarks" / "gpu.py"
-
-
-def run(*arguments, **options):
-    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=ALONE, **options)
 
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
     """The file of a quick run on this CPU."""
     path = tmp_path_factory.mktemp("gpu") / "gpu.json"
-    done = run("--device", "cpu", "--quick", "--out", path, cwd="/")
+    command = [sys.executable, str(SCRIPT), "--device", "cpu", "--quick", "--out", str(path)]
+    alone = os.environ | {"OMP_NUM_THREADS": "1"}  # threads that wait for each other cost more than such sizes take
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=alone, cwd="/")
     assert done.returncode == 0, done.stdout + done.stderr
     return path
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """The script as a module of this process."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    return importlib.import_module("gpu")
 
 
 def test_the_quick_run_measures_everything(measured):
@@ -61,21 +66,16 @@ def test_the_quick_run_measures_everything(measured):
     assert found["depends_on"] == part_digests(found["depends_on"])
 
 
-def test_a_piece_that_fails_is_named_and_the_others_go_on(tmp_path):
+def test_a_piece_that_fails_is_named_and_the_others_go_on(gpu, tmp_path, monkeypatch):
     """A library that breaks SPADE's scores: an error in its place, a return code, everything else measured."""
-    code = (
-        "import sys, runpy; sys.path[:0] = [{root!r}, {folder!r}]\n"
-        "import gpu_measures, vadlib.detectors.spade as spade\n"
-        "gpu_measures.NAMES = ('SPADE', 'PaDiM')\n"
-        "def broken(*_, **__): raise RuntimeError('no kernel image')\n"
-        "spade.SpadeKnn.score_batch = broken\n"
-        "import gpu; gpu.agreement = lambda *_: None\n"
-        "sys.exit(gpu.main(['--device', 'cpu', '--quick', '--out', {out!r}]))"
-    ).format(root=str(ROOT), folder=str(SCRIPT.parent), out=str(tmp_path / "gpu.json"))
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=False, env=ALONE
-    )
-    assert done.returncode == 1, done.stdout + done.stderr
+
+    def broken(*_, **__):
+        raise RuntimeError("no kernel image")
+
+    monkeypatch.setattr("gpu_measures.NAMES", ("SPADE", "PaDiM"))
+    monkeypatch.setattr("vadlib.detectors.spade.SpadeKnn.score_batch", broken)
+    monkeypatch.setattr(gpu, "agreement", lambda *_: None)
+    assert gpu.main(["--device", "cpu", "--quick", "--out", str(tmp_path / "gpu.json")]) == 1
     found = json.loads((tmp_path / "gpu.json").read_text())
     assert "no kernel image" in found["sections"]["speed"]["SPADE, batch 4"]["error"]
     assert found["sections"]["speed"]["PaDiM, batch 4"]["score"]["seconds"] > 0
@@ -87,9 +87,9 @@ def test_a_piece_that_fails_is_named_and_the_others_go_on(tmp_path):
         record_gpu(tmp_path / "gpu.json", allow_dirty=True)
 
 
-def test_time_that_is_over_stops_each_piece(tmp_path):
-    done = run("--device", "cpu", "--quick", "--seconds", "0.01", "--out", tmp_path / "gpu.json")
-    assert done.returncode == 1
+def test_time_that_is_over_stops_each_piece(gpu, tmp_path):
+    out = tmp_path / "gpu.json"
+    assert gpu.main(["--device", "cpu", "--quick", "--seconds", "0.01", "--out", str(out)]) == 1
     found = json.loads((tmp_path / "gpu.json").read_text())
     assert found["seconds"] < 60
     assert "its time was over" in found["sections"]["agreement"]["PaDiM, on the CPU"]["error"]
@@ -99,11 +99,10 @@ def test_time_that_is_over_stops_each_piece(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"), [((), "torch sees no GPU here"), (("--device", "cuda"), "torch sees no GPU")]
 )
-def test_without_a_gpu_it_says_so(arguments, words, tmp_path):
-    done = run(*arguments, "--out", tmp_path / "gpu.json")
-    assert done.returncode == 2
-    assert done.stdout.startswith("not run: ")
-    assert words in done.stdout
+def test_without_a_gpu_it_says_so(arguments, words, gpu, tmp_path, capsys):
+    assert gpu.main([*arguments, "--out", str(tmp_path / "gpu.json")]) == 2
+    said = capsys.readouterr().out
+    assert (said.startswith("not run: "), words in said) == (True, True)
     assert not (tmp_path / "gpu.json").exists()
 
 
@@ -111,7 +110,7 @@ def test_what_python_lacks_is_named_at_the_start():
     """The bare interpreter, without the environment's packages."""
     done = subprocess.run([sys.executable, "-I", "-S", str(SCRIPT)], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "lacks av, cv2, matplotlib, numpy" in done.stdout
+    assert "lacks av, cv2, joblib, matplotlib, numpy" in done.stdout
 
 
 def test_core_dependencies_are_looked_for():
@@ -131,16 +130,27 @@ def test_switches_of_runs_are_refused(option):
     assert str(done.exception).startswith(f"{option[0]}: not with gpu")
 
 
-@pytest.fixture
-def taken(project, measured, monkeypatch):
-    """A small project under git that has the code of the file, and the file as a GPU would have written it."""
-    for part in ("benchmarks", "vadlib"):
-        ignored = shutil.ignore_patterns("__pycache__", "bundled")
-        shutil.copytree(ROOT / part, project / part, ignore=ignored)
-    (project / ".gitignore").write_text("*.json\n")
+def commit_all(project):
     for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "all"]):
-        identity = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
-        subprocess.run(["git", *identity, *command], cwd=project, check=True)
+        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b.c", *command], cwd=project, check=True)
+
+
+@pytest.fixture(scope="module")
+def code(tmp_path_factory):
+    """A repository of the code of the file."""
+    folder = tmp_path_factory.mktemp("code") / "code"
+    for part in ("benchmarks", "vadlib"):
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__", "bundled"))
+    (folder / ".gitignore").write_text("*.json\n")
+    commit_all(folder)
+    return folder
+
+
+@pytest.fixture
+def taken(project, code, measured):
+    """A small project under git that has the code of the file, and the file as a GPU would have written it."""
+    shutil.copytree(code, project, dirs_exist_ok=True)
+    commit_all(project)
     found = json.loads(measured.read_text()) | {"quick": False, "device": "NVIDIA H200 (made up)"}
     found |= {"device_memory_bytes": 141 * 2**30, "cuda": "12.8"}
 

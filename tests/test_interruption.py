@@ -24,7 +24,7 @@ from synthcampus import write_world
 
 TIMES = {"run.json"}
 JOBS = ("extraction", "embedding", "experiment", "saved_detector", "scoring", "world")
-N_KILLS, N_LONG = 4, 40
+N_KILLS, N_LONG = 2, 40
 PARALLEL = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 

@@ -1,3 +1,4 @@
+import hashlib
 import os
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from vadlib.errors import BusyError, ParameterError, ResultsError
 from vadlib.storage import (
     RunLock,
     check_replaceable,
+    file_sha256,
     project_path,
     project_root,
     replace_folder,
@@ -132,6 +134,11 @@ def test_write_atomically_leaves_nothing_beside(tmp_path):
         write_atomically(tmp_path / "page", "\udc80")
     assert [path.name for path in tmp_path.iterdir()] == ["page"]
     assert (tmp_path / "page").read_text() == "text"
+
+
+def test_file_sha256(tmp_path):
+    (tmp_path / "x").write_bytes(b"abc" * 1_000_000)
+    assert file_sha256(tmp_path / "x") == hashlib.sha256(b"abc" * 1_000_000).hexdigest()
 
 
 @pytest.mark.parametrize("path", ["x" * 5000, "a\0b", "~no_such_user_here/x"])

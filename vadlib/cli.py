@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 import typer.core
 
-from vadlib import cli_data
 from vadlib.environment import enter_clean_environment
 from vadlib.errors import ParameterError, VadError
 
@@ -31,7 +30,20 @@ class _Commands(typer.core.TyperGroup):
 app = typer.Typer(
     cls=_Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
 )
-app.add_typer(cli_data.app, name="data")
+data = typer.Typer(no_args_is_help=True, help="Get published data sets, and check copies of them.")
+app.add_typer(data, name="data")
+
+Profile = Annotated[str, typer.Option(help="a name in notebooks/profiles")]
+Root = Annotated[str, typer.Option(help="the data set's folder, instead of the profile's")]
+NetworkWeights = Annotated[str, typer.Option("--weights", help="network weights, instead of the profile's")]
+Cores = Annotated[str, typer.Option(help="how many cores to use, or all")]
+SkipUnreadable = Annotated[
+    bool,
+    typer.Option("--skip-unreadable", help="leave out clips and frames that cannot be read, and name them"),
+]
+AllowMissing = Annotated[
+    bool, typer.Option("--allow-missing", help="use an incomplete copy of the data set, and say what is missing")
+]
 
 
 @app.callback()
@@ -41,16 +53,12 @@ def _commands() -> None:
 
 @app.command()
 def book(
-    profile: Annotated[str, typer.Option(help="a name in notebooks/profiles")] = "demo",
-    root: Annotated[str, typer.Option(help="the data set's folder, instead of the profile's")] = "",
-    weights: Annotated[str, typer.Option(help="network weights, instead of the profile's")] = "",
-    cores: Annotated[str, typer.Option(help="how many cores to use, or all")] = "all",
-    skip_unreadable: Annotated[
-        bool, typer.Option("--skip-unreadable", help="leave out clips and frames that cannot be read, and name them")
-    ] = False,
-    allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="use an incomplete copy of the data set, and say what is missing")
-    ] = False,
+    profile: Profile = "demo",
+    root: Root = "",
+    weights: NetworkWeights = "",
+    cores: Cores = "all",
+    skip_unreadable: SkipUnreadable = False,
+    allow_missing: AllowMissing = False,
 ) -> None:
     """Run the notebooks that are out of date, and build the report."""
     from vadlib.report.book import build_book
@@ -67,15 +75,11 @@ def record(
     notebooks: Annotated[
         list[str], typer.Argument(metavar="NOTEBOOK...", help="such as 02_padim; after gpu, a file of make bench-gpu")
     ],
-    root: Annotated[str, typer.Option(help="the data set's folder, instead of the profile's")] = "",
-    weights: Annotated[str, typer.Option(help="network weights, instead of the profile's")] = "",
-    cores: Annotated[str, typer.Option(help="how many cores to use, or all")] = "all",
-    skip_unreadable: Annotated[
-        bool, typer.Option("--skip-unreadable", help="leave out clips and frames that cannot be read, and name them")
-    ] = False,
-    allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="use an incomplete copy of the data set, and say what is missing")
-    ] = False,
+    root: Root = "",
+    weights: NetworkWeights = "",
+    cores: Cores = "all",
+    skip_unreadable: SkipUnreadable = False,
+    allow_missing: AllowMissing = False,
     allow_dirty: Annotated[
         bool, typer.Option("--allow-dirty", help="record in spite of uncommitted changes; the record says so")
     ] = False,
@@ -102,21 +106,19 @@ def record(
 
 @app.command()
 def plan(
-    profile: Annotated[str, typer.Option(help="a name in notebooks/profiles")] = "demo",
-    root: Annotated[str, typer.Option(help="the data set's folder, instead of the profile's")] = "",
-    skip_unreadable: Annotated[
-        bool, typer.Option("--skip-unreadable", help="leave out clips that do not open, and name them")
-    ] = False,
-    allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="draw from the clips that have pictures only, as the book then does")
-    ] = False,
+    profile: Profile = "demo",
+    root: Root = "",
+    skip_unreadable: SkipUnreadable = False,
+    allow_missing: AllowMissing = False,
 ) -> None:
     """Say how many frames a profile draws for each detector, and what the data set lacks; no frame is read."""
-    from vadlib.studies.dry_run import plan, read_profile
+    from vadlib.report.notebooks import read_profile_file
+    from vadlib.storage import project_path
+    from vadlib.studies.draws import plan_draws
 
-    parameters = read_profile(profile)
+    parameters = read_profile_file(project_path(f"notebooks/profiles/{profile}.yml"))
     options = {"skip_unreadable": skip_unreadable, "allow_missing": allow_missing}
-    dataset, counts = plan(parameters, root or None, **options)
+    dataset, counts = plan_draws(parameters, root or project_path(parameters["dataset_root"]), **options)
     typer.echo(f"profile {profile} on {dataset.name} in {dataset.root}: frames drawn with seed {parameters['seed']}")
     typer.echo(counts.drop(columns="problem").to_string())
     for detector, problem in counts["problem"].items():
@@ -134,9 +136,9 @@ def plan(
 @app.command()
 def weights() -> None:
     """List the network weights that can be asked for by name, and which are on this machine."""
-    from vadlib.networks import KNOWN
+    from vadlib.networks import PUBLISHED_WEIGHTS
 
-    for known in KNOWN:
+    for known in PUBLISHED_WEIGHTS:
         sha256, problem = known.look()
         typer.echo(f"{known.architecture}, weights={known.name!r}: {problem or 'there'}")
         typer.echo(f"  {known.size_mb:g} MB, {known.licence}, from {known.source}")
@@ -169,12 +171,8 @@ def extract(
     ] = None,
     split: Annotated[str | None, typer.Option(help="train or test, instead of both")] = None,
     image_format: Annotated[str, typer.Option(help="jpg or png")] = "jpg",
-    skip_unreadable: Annotated[
-        bool, typer.Option("--skip-unreadable", help="leave out clips that cannot be read whole, and name them")
-    ] = False,
-    allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="use an incomplete copy of the data set, and say what is missing")
-    ] = False,
+    skip_unreadable: SkipUnreadable = False,
+    allow_missing: AllowMissing = False,
 ) -> None:
     """Write every frame as an image, sorted by label: the paper's Algorithm 1. The report itself needs no such copy."""
     from vadlib.data import extract_frames, open_dataset
@@ -208,10 +206,7 @@ def score(
     overlay: Annotated[bool, typer.Option(help="write videos with the heatmap drawn in")] = True,
     fps: Annotated[float, typer.Option(help="frames a second of folders of frames")] = 25.0,
     batch_size: Annotated[int, typer.Option(min=1)] = 32,
-    skip_unreadable: Annotated[
-        bool,
-        typer.Option("--skip-unreadable", help="leave out pictures or videos that cannot be read, and name them"),
-    ] = False,
+    skip_unreadable: SkipUnreadable = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",
 ) -> None:
     """Score any video with a fitted detector: a table, a timeline and an overlay video. Unlabelled: no AUROC."""
@@ -223,24 +218,58 @@ def score(
     matplotlib.use("Agg")  # pictures go to files, with or without a screen
     from vadlib.apps.score import score_videos, summary_lines
 
-    path = score_videos(
-        videos,
-        detector,
-        out,
-        size=size,
-        weights=weights,
-        scene=scene,
-        score=score,
-        quantile=quantile,
-        overlay=overlay,
-        fps=fps,
-        batch_size=batch_size,
-        skip_unreadable=skip_unreadable,
-        device=device,
-    )
+    options = {"size": size, "weights": weights, "scene": scene, "score": score, "quantile": quantile, "fps": fps}
+    options |= {"overlay": overlay, "batch_size": batch_size, "skip_unreadable": skip_unreadable, "device": device}
+    path = score_videos(videos, detector, out, **options)
     for line in summary_lines(path):
         typer.echo(line, err=True)
     typer.echo(f"the scores are at {path}")
+
+
+@data.command()
+def check(
+    root: Annotated[Path, typer.Argument(help="the data set's folder, or one that holds it as its archive does")],
+    dataset: Annotated[str | None, typer.Option(help="its name, instead of a guess by its layout")] = None,
+    decode: Annotated[
+        bool, typer.Option("--decode", help="read every frame, and the archives beside it: takes its time")
+    ] = False,
+) -> None:
+    """Say what is there, what is missing, and how it differs from what is published. Exit code 1: not complete."""
+    from vadlib.data.published.check import check_datasets, report
+
+    checks = check_datasets(root, dataset, decode=decode)
+    typer.echo("\n\n".join(map(report, checks)))
+    if not all(each.complete for each in checks):
+        raise typer.Exit(1)
+
+
+@data.command()
+def fetch(
+    dataset: Annotated[str, typer.Argument(help="shanghaitech, ucsd or avenue")],
+    to: Annotated[Path, typer.Option(help="folder to write; a run that was interrupted goes on")],
+    url: Annotated[
+        list[str] | None, typer.Option(help="where to get it instead; once for each archive, in order")
+    ] = None,
+    sha256: Annotated[
+        list[str] | None, typer.Option(help="checksum of each --url, instead of the published one; any: none")
+    ] = None,
+    keep: Annotated[bool, typer.Option(help="keep the archives after unpacking")] = True,
+) -> None:
+    """Download a data set from its authors, unpack and check it. Read its terms first. Exit code 1: not complete."""
+    from vadlib.data.published.check import check_datasets, report
+    from vadlib.data.published.fetch import fetch
+    from vadlib.data.published.official import PUBLICATIONS
+
+    publication = PUBLICATIONS.get(dataset)
+    if publication is not None:
+        typer.echo(f"{dataset}: {publication.terms}; the authors' page is {publication.page}", err=True)
+    unpacked = fetch(dataset, to, urls=url or (), sha256=sha256 or (), keep=keep)
+    typer.echo(f"unpacked: {', '.join(map(str, unpacked))}" if unpacked else f"all of it is in {to} already")
+    checks = [each for name in publication.datasets for each in check_datasets(to, name)]
+    for each in checks:
+        typer.echo(report(each))
+    if not all(each.complete for each in checks):
+        raise typer.Exit(1)
 
 
 def main() -> None:

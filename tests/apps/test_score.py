@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 import torch
 
-import vadlib.detectors
 import vadlib.networks
 from vadlib import cli
 from vadlib.apps import overlay as overlays
@@ -19,7 +18,7 @@ from vadlib.apps.saved_run import SavedRun, open_saved_run
 from vadlib.apps.score import score_videos
 from vadlib.data import FrameReader
 from vadlib.data.layouts.folder import open_videos
-from vadlib.detectors import ClipPrototypes, Detector, GradCamSsim, Padim, SpadeKnn
+from vadlib.detectors import ClipPrototypes, Detector, GradCamSsim, Padim, SpadeKnn, catalogue
 from vadlib.errors import LayoutError, ParameterError, ResultsError, UnreadableError, WeightsError
 from vadlib.networks import resnet18
 from vadlib.report import Experiment
@@ -32,12 +31,12 @@ QUIET = {"progress": False, "device": "cpu"}
 class Brightness(Detector):
     """Mean brightness, 0 to 255; nothing to fit."""
 
-    main_score = "brightness"
+    title, colour, main_score = "Brightness", "#000000", "brightness"
 
     def fit(self, reader):
         return self
 
-    def score_batch(self, images):
+    def score_batch(self, images, *, scenes=None):
         values = images.float().mean(dim=(1, 2, 3))
         return {"brightness": values, "darkness": -values}
 
@@ -54,7 +53,9 @@ class Brightness(Detector):
 class BrightnessMap(Brightness):
     """The same with heatmaps."""
 
-    def heatmap(self, images):
+    title, heat_label = "BrightnessMap", "brightness"
+
+    def heatmap(self, images, *, scenes=None):
         return images.float().mean(dim=1).numpy()
 
 
@@ -63,9 +64,12 @@ build_once = cache(resnet18)  # it takes a second
 
 @pytest.fixture(autouse=True)
 def known_detectors(monkeypatch):
-    for kind in (Brightness, BrightnessMap):
-        monkeypatch.setattr(vadlib.detectors, kind.__name__, kind, raising=False)
     monkeypatch.setattr(vadlib.networks, "resnet18", build_once)
+    for kind in (Brightness, BrightnessMap):
+        catalogue.register(catalogue.Entry(kind.title, kind))
+    yield
+    for kind in (Brightness, BrightnessMap):
+        catalogue.unregister(kind.title)
 
 
 @pytest.fixture
@@ -174,7 +178,7 @@ def test_every_frame_gets_its_score_second_and_pictures(make_run, tmp_path):
     assert summary["detector"]["class"] == "BrightnessMap"
     assert summary["detector"]["weights"]["name"] == "random, seed 3"
     assert summary["detector"]["fitted_on"] == {"name": "somewhere", "fingerprint": "f"}
-    assert summary["source_digest"]
+    assert all(summary["depends_on"].values())
 
 
 @pytest.mark.usefixtures("no_timelines")
@@ -255,7 +259,7 @@ def test_frames_of_another_size_are_brought_to_that_of_the_fit(make_run, tmp_pat
     shapes = []
     real = BrightnessMap.score_batch
     monkeypatch.setattr(
-        BrightnessMap, "score_batch", lambda self, x: shapes.append(tuple(x.shape[2:])) or real(self, x)
+        BrightnessMap, "score_batch", lambda self, x, **_: shapes.append(tuple(x.shape[2:])) or real(self, x)
     )
     film = write_film(tmp_path / "film.avi", [30, 60], size=(90, 120))
     folder = write_frames(tmp_path / "tiny", [7], size=(9, 7))  # one frame, smaller than the fit's
@@ -365,7 +369,7 @@ class TestOut:
         before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
         real, calls = BrightnessMap.score_batch, []
 
-        def fail_later(self, images):
+        def fail_later(self, images, **_):
             calls.append(1)
             if len(calls) == 2:
                 raise failure
@@ -405,7 +409,7 @@ class TestOut:
 
     def test_scores_that_are_no_numbers(self, folder, make_run, tmp_path, monkeypatch):
         monkeypatch.setattr(
-            BrightnessMap, "score_batch", lambda self, x: {"brightness": torch.full((len(x),), torch.nan)}
+            BrightnessMap, "score_batch", lambda self, x, **_: {"brightness": torch.full((len(x),), torch.nan)}
         )
         with pytest.raises(ResultsError, match="brightness is not finite for 3 frames of in, first frame 0"):
             score_videos([folder], make_run(), tmp_path / "out", **QUIET)
@@ -520,7 +524,8 @@ def test_a_reference_for_each_scene(network, pictures, tmp_path, make_run):
 def test_padims_scores_and_heatmaps_are_its_own(network, tmp_path):
     images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (8, 3, *SIZE), dtype=np.uint8))
     detector = Padim(network, 12, device="cpu").fit([SimpleNamespace(images=images)])
-    scores, heatmaps = SavedRun(tmp_path, detector, SIZE, {}).scores_and_heatmaps(images)
+    batch = SimpleNamespace(images=images, _replace=lambda **changes: SimpleNamespace(images=images, **changes))
+    scores, heatmaps = SavedRun(tmp_path, detector, SIZE, {}).scores_and_heatmaps(batch)
     np.testing.assert_array_equal(heatmaps, detector.heatmap(images))
     for name, values in detector.score_batch(images).items():
         np.testing.assert_array_equal(scores[name], values.numpy())

@@ -58,10 +58,12 @@ def damage_video(path: Path, n_frames: int) -> int:
     return n_found
 
 
-def write_frames(folder: Path, n_frames: int, clip_number: int = 0, *, name="{:03d}.jpg", start: int = 0) -> Path:
+def write_frames(
+    folder: Path, n_frames: int, clip_number: int = 0, *, name="{:03d}.jpg", start: int = 0, size=(HEIGHT, WIDTH)
+) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for frame in range(n_frames):
-        assert cv2.imwrite(str(folder / name.format(frame + start)), frame_image(frame, clip_number))
+        assert cv2.imwrite(str(folder / name.format(frame + start)), frame_image(frame, clip_number, size))
     return folder
 
 

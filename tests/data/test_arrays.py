@@ -35,7 +35,7 @@ def zipped() -> bytes:
         np.float32(3),
     ],
 )
-@pytest.mark.parametrize("version", [(1, 0), (2, 0)])
+@pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
 def test_the_same_as_numpy(tmp_path, array, version):
     with (tmp_path / "x.npy").open("wb") as file:
         np.lib.format.write_array(file, array, version)
@@ -83,7 +83,6 @@ REFUSED = {
     "a number": npy("3"),
     "a long header": npy("{'descr': '|u1', 'fortran_order': False, 'shape': (12,), }" + " " * 20_000),
     "a header longer than the file": npy("{}")[:8] + b"\xff\xff" + b"{}",
-    "version 3": npy("{'descr': '|u1', 'fortran_order': False, 'shape': (12,), }", (3, 0)),
     "version 9": npy("{'descr': '|u1', 'fortran_order': False, 'shape': (12,), }", (9, 0)),
     "an .npz": zipped(),
     "the beginning of an .npz": b"PK\x03\x04" + bytes(40),
@@ -119,7 +118,7 @@ def test_a_pickle_is_never_run(tmp_path):
             return os.mkdir, (str(tmp_path / "harmed"),)
 
     np.save(tmp_path / "x.npy", np.array([Harmful()], object), allow_pickle=True)
-    with pytest.raises(LabelError, match=r"x\.npy is not a plain array: it holds Python objects\. .*refused"):
+    with pytest.raises(LabelError, match=r"x\.npy is not a plain array: .*Python objects.*refused"):
         open_array(tmp_path / "x.npy")
     assert not (tmp_path / "harmed").exists()
 

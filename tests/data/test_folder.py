@@ -150,6 +150,14 @@ def test_labels_of_some_clips(root):
     assert split.test["label"].value_counts().to_dict() == {0: 6, 1: 3}
 
 
+def test_where_an_event_is_seen(root):
+    (root / "labels.csv").write_text("clip,first,last,event,seen_in\ntop,0,1,swan,motion\ntop,2,2,swan\n")
+    assert open_dataset("folder", root).events["seen_in"].tolist() == ["motion", ""]
+    (root / "labels.csv").write_text("clip,first,last,event,seen_in\ntop,0,1,swan,ear\n")
+    with pytest.raises(LabelError, match=r"labels\.csv, line 2: seen_in is appearance, motion or empty, not 'ear'"):
+        open_dataset("folder", root)
+
+
 def test_drawing_unlabelled_frames(root):
     table = open_dataset("folder", root).frame_table()
     with pytest.raises(ParameterError, match="no frame of the test clips has a label.*test_unlabelled=None"):

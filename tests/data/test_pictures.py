@@ -57,7 +57,9 @@ def test_header_size_of_other_kinds(tmp_path):
     upside_down = bytearray(encode(".bmp", 9, 7))
     upside_down[22:26] = struct.pack("<i", -9)
     assert header_size(bytes(upside_down)) == (9, 7)
-    big_endian = b"MM\0*" + struct.pack(">IHHHIHHHHIHH", 8, 2, 256, 3, 1, 7, 0, 257, 3, 1, 9, 0)
+    tags = {256: 7, 257: 9, 258: 8, 262: 1, 273: 200, 278: 9, 279: 63}
+    entries = [struct.pack(">HHIHH", tag, 3, 1, value, 0) for tag, value in tags.items()]
+    big_endian = b"MM\0*" + struct.pack(">IH", 8, len(tags)) + b"".join(entries) + bytes(4)
     assert header_size(big_endian) == (9, 7)
     for nothing in (b"", b"GIF89a" + bytes(40), b"\xff\xd8\xff\xd9", grey[:2]):
         assert header_size(nothing) is None

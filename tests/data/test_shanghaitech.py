@@ -242,6 +242,15 @@ class TestEvents:
             {"clip": "02_0001", "first": 0, "last": 4, "event": "running"},
         ]
 
+    def test_where_they_are_seen_is_read_and_leaves_the_fingerprint_alone(self, root):
+        (root / "events.csv").write_text("clip,first,last,event\n01_0014,2,3,bicycle\n02_0001,0,4,running\n")
+        before = open_dataset("synthcampus", root)
+        rows = "01_0014,2,3,bicycle,appearance\n02_0001,0,4,running,\n"
+        (root / "events.csv").write_text("clip,first,last,event,seen_in\n" + rows)
+        after = open_dataset("synthcampus", root)
+        assert after.events["seen_in"].tolist() == ["appearance", ""]
+        assert after.fingerprint == before.fingerprint
+
     @pytest.mark.parametrize("row", ["01_0014,2,12,bicycle", "09_0001,0,1,bicycle", "01_0014,3,2,bicycle"])
     def test_events_outside_of_their_clip(self, root, row):
         (root / "events.csv").write_text(f"clip,first,last,event\n{row}\n")
@@ -263,6 +272,7 @@ class TestEvents:
             "clip,first,last,event\n01_0014,2,3,\n",
             "clip,first,last,event\n,2,3,bicycle\n",
             "clip,first,last,event\nx,01_0014,2,3,bicycle\n",
+            "clip,first,last,event,seen_in\n01_0014,2,3,bicycle,hearsay\n",
             'clip,first,last,event\n01_0014,2,3,"bicycle\n',
             "clip,first,last,event\n01_0014,2,3,bi\0cycle\n" + "x" * 200_000,
         ],

@@ -249,7 +249,7 @@ def test_a_codec_without_a_decoder_is_named(tmp_path):
 def test_what_holds_no_pictures(tmp_path):
     with av.open(str(tmp_path / "sound.mp4"), "w") as out:
         stream = out.add_stream("aac", rate=8000)
-        for packet in films._silence(stream, 1.0):
+        for packet in films.sound_packets(stream, np.zeros(films.SOUND_HZ, np.float32)):
             out.mux(packet)
     with pytest.raises(UnreadableError, match=r"sound\.mp4 has sound or data, but no video"):
         scan_video(tmp_path / "sound.mp4")

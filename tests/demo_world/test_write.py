@@ -3,8 +3,10 @@
 import csv
 import hashlib
 import json
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -12,8 +14,8 @@ import numpy as np
 import pytest
 
 import vadlib
-from synthcampus import EVENT_KINDS, workers, write_world
-from synthcampus.clips import _SparseArray
+from synthcampus import EVENT_KINDS, clips, write_world
+from synthcampus.workers import as_done
 from vadlib.errors import LayoutError, ParameterError, UnreadableError
 
 
@@ -23,18 +25,18 @@ def digest(root: Path) -> dict[str, str]:
     }
 
 
-def events_of(root: Path) -> list[tuple[str, int, int, str]]:
+def events_of(root: Path) -> list[tuple[str, int, int, str, str]]:
     with (root / "events.csv").open() as file:
-        return [(r["clip"], int(r["first"]), int(r["last"]), r["event"]) for r in csv.DictReader(file)]
+        return [(r["clip"], int(r["first"]), int(r["last"]), r["event"], r["seen_in"]) for r in csv.DictReader(file)]
 
 
 def test_layout_is_shanghaitechs(tiny_world):
     videos = sorted(p.name for p in (tiny_world / "training" / "videos").iterdir())
-    clips = sorted(p.name for p in (tiny_world / "testing" / "frames").iterdir())
+    test_clips = sorted(p.name for p in (tiny_world / "testing" / "frames").iterdir())
     assert videos == ["01_001.avi"]
-    assert clips == ["01_0001", "01_0002", "02_0001"]
+    assert test_clips == ["01_0001", "01_0002", "02_0001"]
     assert sorted(p.name for p in tiny_world.iterdir()) == ["events.csv", "testing", "training", "world.json"]
-    for clip in clips:
+    for clip in test_clips:
         frames = sorted(p.name for p in (tiny_world / "testing" / "frames" / clip).iterdir())
         assert frames == [f"{t:03d}.jpg" for t in range(len(frames))]
         assert cv2.imread(str(tiny_world / "testing" / "frames" / clip / frames[0])).shape == (64, 114, 3)
@@ -59,12 +61,12 @@ def test_training_video_decodes_whole(tiny_world):
 def test_frame_labels_pixel_masks_and_events_agree(tiny_world):
     events = events_of(tiny_world)
     assert events
-    assert {kind for *_, kind in events} <= set(EVENT_KINDS)
+    assert {kind: seen_in for *_, kind, seen_in in events}.items() <= EVENT_KINDS.items()
     for path in (tiny_world / "testing" / "test_frame_mask").iterdir():
         labels = np.load(path)
         pixels = np.load(tiny_world / "testing" / "test_pixel_mask" / path.name)
         told = np.zeros_like(labels)
-        for clip, first, last, _ in events:
+        for clip, first, last, *_ in events:
             assert 0 <= first <= last
             if clip == path.stem:
                 assert last < len(labels)
@@ -114,23 +116,41 @@ def test_a_failure_leaves_nothing_and_the_next_call_starts_cleanly(tiny, tmp_pat
 
     root = tmp_path / "world"
     with monkeypatch.context() as patch:
-        patch.setattr(workers, "write_clip", fail)
+        patch.setattr(clips, "_write_scene", fail)
         with pytest.raises(UnreadableError, match="disk full"):
             write_world(root, n_workers=1, **tiny | {"n_scenes": 1})
     assert list(tmp_path.iterdir()) == []
-    finished = subprocess.Popen([sys.executable, "-c", ""])
-    finished.wait()  # its number belongs to nobody now
-    left = tmp_path / f".world.{finished.pid}.abc.unfinished"
-    (left / "training").mkdir(parents=True)
+    (tmp_path / ".world.partial" / "training").mkdir(parents=True)  # of a run that was killed
     write_world(root, n_workers=1, **tiny | {"n_test_clips": 1, "n_scenes": 1})
     assert [p.name for p in tmp_path.iterdir()] == ["world"]
 
 
-def test_a_worker_that_dies_is_reported(tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr(workers.sys, "executable", "/bin/true")
-    with pytest.raises(UnreadableError, match="ended with status 0"):
-        write_world(tmp_path / "world", n_workers=2, **tiny)
-    assert list(tmp_path.iterdir()) == []
+def test_a_process_that_dies_is_reported():
+    with pytest.raises(UnreadableError, match="a process writing the world ended before its time"):
+        list(as_done(os._exit, [(3,), (4,)], 2))
+
+
+def test_processes_stop_when_their_caller_is_killed(tiny, tmp_path, background):
+    """Another run may then write in the same place."""
+    arguments = tiny | {"n_train_clips": 0, "n_test_clips": 2, "clip_seconds": (160, 160), "n_workers": 2}
+    writer = background(f"""
+        from synthcampus import write_world
+        print("start", flush=True)
+        write_world({str(tmp_path / "world")!r}, **{arguments})
+    """)
+
+    def n_frames():
+        return len(list(tmp_path.glob(".world.partial/testing/frames/*/*.jpg")))
+
+    while not n_frames():
+        assert writer.poll() is None
+        time.sleep(0.05)
+    writer.kill()
+    writer.wait()
+    time.sleep(1)
+    n_after = n_frames()
+    time.sleep(1)
+    assert n_frames() == n_after < 2 * 160 * 6
 
 
 def test_a_plain_script_without_main_guard(tiny, tmp_path):
@@ -153,19 +173,15 @@ def test_world_json_says_what_made_it(tiny_world, tiny):
     assert record["parameters"]["size"] == list(tiny["size"])
 
 
-def test_sparse_array_equals_a_plain_one_and_takes_less_room(tmp_path):
-    plain = np.zeros((60, 480, 856), np.uint8)
-    plain[7, 100:180, 30:60] = 1
-    plain[59, 479, 855] = 1
-    with _SparseArray(tmp_path / "a.npy", plain.shape) as sparse:
-        for t in np.flatnonzero(plain.any(axis=(1, 2))):
-            sparse.write(t, plain[t])
-    np.testing.assert_array_equal(np.load(tmp_path / "a.npy", mmap_mode="r"), plain)
-    stat = (tmp_path / "a.npy").stat()
-    assert stat.st_size == plain.size + 128
+def test_masks_take_no_room_where_they_are_empty(tmp_path):
+    arguments = {"n_train_clips": 0, "n_test_clips": 1, "n_scenes": 1, "clip_seconds": (2, 2), "size": (240, 428)}
+    write_world(tmp_path / "w", **arguments, n_workers=1, progress=False)
+    (mask,) = (tmp_path / "w/testing/test_pixel_mask").iterdir()
+    stat = mask.stat()
+    assert stat.st_size == 128 + np.load(mask, mmap_mode="r").size
     if stat.st_blocks * 512 > stat.st_size * 0.9:
         pytest.skip("this file system keeps no sparse files")
-    assert stat.st_blocks * 512 < plain.size / 50
+    assert stat.st_blocks * 512 < stat.st_size / 4
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import torchvision
@@ -15,6 +16,7 @@ from vadlib.networks import FeatureNetwork, WeightsRecord
 class ArrayBatch:
     images: torch.Tensor
     rows: np.ndarray
+    scenes: np.ndarray | None = None
 
 
 class ArrayReader:
@@ -22,11 +24,14 @@ class ArrayReader:
 
     def __init__(self, images: torch.Tensor, batch_size: int = 8):
         self.images, self.batch_size, self.n_frames = images, batch_size, len(images)
+        self.table: pd.DataFrame | None = None  # with scenes, where a test knows them
 
     def __iter__(self):
         for start in range(0, self.n_frames, self.batch_size):
             rows = np.arange(start, min(start + self.batch_size, self.n_frames))
-            yield ArrayBatch(self.images[rows], rows)
+            yield ArrayBatch(
+                self.images[rows], rows, None if self.table is None else self.table["scene"].to_numpy(str)[rows]
+            )
 
 
 def reference_padim(fit_taps, test_taps, matrices, *, epsilon):

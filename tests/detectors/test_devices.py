@@ -8,11 +8,12 @@ from pretended_gpu import held, outside, pretended_gpu
 from torch._subclasses.fake_tensor import FakeTensorDeviceMismatchError
 
 from vadlib import networks
+from vadlib.data.reading.frames import Batch
 from vadlib.detectors import ClipPrototypes, GradCamSsim, Padim, SpadeKnn, ZeroShotText, load_detector
 from vadlib.detectors.gaussian import GaussianField, PyramidGaussianField
 from vadlib.detectors.gradcam import grad_cam
 from vadlib.detectors.heatmaps import frame_scores, smoothed_resize
-from vadlib.detectors.spade import nearest_position_distances
+from vadlib.detectors.nearest_positions import nearest_position_distances
 from vadlib.detectors.ssim import SsimReference, ssim, ssim_map
 
 GPU = "cuda:1"  # not the first, which what forgets its device would find by itself
@@ -32,12 +33,8 @@ class Reader:
     def __iter__(self):
         for start in range(0, self.n_frames, self.batch_size):
             rows = np.arange(start, min(start + self.batch_size, self.n_frames))
-            yield Batch(self.images[rows], rows, self.table["label"].to_numpy()[rows])
-
-
-class Batch:
-    def __init__(self, images, rows, labels):
-        self.images, self.rows, self.labels = images, rows, labels
+            part = self.table.iloc[rows]
+            yield Batch(self.images[rows], rows, part["label"].to_numpy(), part["scene"].to_numpy(str))
 
 
 def on_both(work):
@@ -103,7 +100,7 @@ def test_a_detector_fits_scores_and_explains_as_on_the_cpu(name, make_network, m
     def work(device):
         detector = DETECTORS[name](make_network, device).fit(Reader(fit, labels))
         columns = detector.score_columns(Reader(test))
-        if hasattr(detector, "heatmap"):
+        if detector.heat_label:
             columns["heatmap"] = detector.heatmap(test)
         if name.startswith("spade"):
             columns["nearest"], _ = detector.nearest(test, 2)

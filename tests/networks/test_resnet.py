@@ -35,7 +35,7 @@ def test_taps_and_logits_equal_torchvision(model, images, tmp_path):
         x = model.maxpool(model.relu(model.bn1(model.conv1(x))))
         for name in ("layer1", "layer2", "layer3", "layer4"):
             x = expected[name] = getattr(model, name)(x)
-    taps = network.taps(images, ["layer1", "layer2", "layer3", "layer4"])
+    taps = network.features(images, ["layer1", "layer2", "layer3", "layer4"])
     for name, tap in taps.items():
         torch.testing.assert_close(tap, expected[name], rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(network.logits(images), expected["logits"], rtol=1e-4, atol=1e-4)
@@ -44,11 +44,11 @@ def test_taps_and_logits_equal_torchvision(model, images, tmp_path):
 
 def test_taps_come_in_the_order_asked_and_in_eval_mode(model, images, tmp_path):
     network = resnet18("random", precision="float32")
-    assert list(network.taps(images, ["layer3", "layer1"])) == ["layer3", "layer1"]
+    assert list(network.features(images, ["layer3", "layer1"])) == ["layer3", "layer1"]
     assert not network.training
     torch.testing.assert_close(
-        network.taps(images[:1], ["layer3"])["layer3"][0],
-        network.taps(images, ["layer3"])["layer3"][0],
+        network.features(images[:1], ["layer3"])["layer3"][0],
+        network.features(images, ["layer3"])["layer3"][0],
         rtol=1e-4,
         atol=1e-4,
     )
@@ -66,8 +66,8 @@ def test_random_weights_follow_the_seed_and_leave_the_global_generator_alone(ima
 
 
 def test_bfloat16_stays_near_float32(images):
-    exact = resnet18("random", precision="float32").taps(images, ["layer3"])["layer3"]
-    rounded = resnet18("random", precision="bfloat16").taps(images, ["layer3"])["layer3"]
+    exact = resnet18("random", precision="float32").features(images, ["layer3"])["layer3"]
+    rounded = resnet18("random", precision="bfloat16").features(images, ["layer3"])["layer3"]
     assert rounded.dtype == torch.float32
     assert not torch.equal(exact, rounded)
     assert (exact - rounded).norm() / exact.norm() < 0.01
@@ -77,19 +77,19 @@ def test_weights_that_end_early_serve_taps_and_refuse_logits(model, images, tmp_
     state = {k: v for k, v in model.state_dict().items() if not (k.startswith("layer4") and ".conv" in k)}
     torch.save(state, tmp_path / "short.pth")
     network = resnet18(tmp_path / "short.pth")
-    assert network.taps(images, ["layer3"])["layer3"].shape == (3, 256, 4, 6)
+    assert network.features(images, ["layer3"])["layer3"].shape == (3, 256, 4, 6)
     assert not network.has_logits
     with pytest.raises(WeightsError, match=r"logits: .*short.pth lacks layer4.0.conv1.weight.* complete weights"):
         network.logits(images)
     with pytest.raises(WeightsError, match="layer4 needs layer4.0.conv1.weight"):
-        network.taps(images, ["layer1", "layer4"])
+        network.features(images, ["layer1", "layer4"])
 
 
 def test_real_weights_serve_padim_layers(shared_weights, images):
     network = resnet18(shared_weights / "resnet18_imagenet1k_v1_without_layer4_convs.safetensors")
     assert len(network.missing) == 4
     assert network.record.sha256
-    assert torch.isfinite(network.taps(images, ["layer3"])["layer3"]).all()
+    assert torch.isfinite(network.features(images, ["layer3"])["layer3"]).all()
 
 
 def test_bad_weights_say_what_and_why(model, images, tmp_path):
@@ -118,4 +118,4 @@ def test_bad_weights_say_what_and_why(model, images, tmp_path):
     with pytest.raises(ParameterError, match="precision: expected one of"):
         resnet18("random", precision="int8")
     with pytest.raises(ParameterError, match=r"images: expected uint8 \(B, 3, H, W\), RGB, found torch.float32"):
-        resnet18("random").taps(images.float(), ["layer1"])
+        resnet18("random").features(images.float(), ["layer1"])

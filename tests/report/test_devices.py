@@ -8,7 +8,7 @@ from pretended_gpu import pretended_gpu
 from vadlib import networks
 from vadlib.apps.saved_run import SavedRun
 from vadlib.data import FrameReader, draw, open_dataset
-from vadlib.studies.footage import fit_watchers, gallery_rows, score_together
+from vadlib.studies.footage import fit_without_labels, gallery_rows, score_together
 from vadlib.studies.memory import FramesInMemory
 from vadlib.studies.runner import DetectorRunner, DetectorSpec
 
@@ -71,15 +71,14 @@ def test_watchers_watch_on_the_gpu(videos):
         fit = table[table["split"] == "train"].iloc[::20].reset_index(drop=True)
         test = table[table["split"] == "test"].iloc[:60:10].reset_index(drop=True)
         classifier = networks.resnet18("random", precision="float32")
-        used = dict.fromkeys(("PaDiM", "Grad-CAM + SSIM", "SPADE"), classifier)
-        used["One-class prototypes"] = networks.resnet18("random", precision="float32")
+        used = dict.fromkeys(("backbone", "classifier"), classifier)
+        used["embedder"] = networks.resnet18("random", precision="float32")
         frames = FramesInMemory(FrameReader(videos, fit, size, 8, progress=False))
-        watchers = fit_watchers(
-            used, frames.select(frames.table), n_components=12, n_neighbours=3, n_prototypes=3, seed=0, device=device
-        )
+        counts = {"n_components": 12, "n_neighbours": 3, "n_prototypes": 3}
+        watchers = fit_without_labels(used, frames.select(frames.table), counts, seed=0, device=device)
         reader = FrameReader(videos, test, size, 8, progress=False)
         found = score_together(watchers, reader)
-        first = next(iter(reader)).images
+        first = next(iter(reader))
         scores, heat = SavedRun(None, watchers["PaDiM"], size, {}).scores_and_heatmaps(first)
         shown = test.head(2).assign(kind="hit", second=0.0, strangeness=1.0, detectors="none")
         rows = gallery_rows(videos, watchers, fit, shown, size)

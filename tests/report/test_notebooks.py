@@ -8,7 +8,7 @@ import papermill
 import pytest
 
 from vadlib.errors import BusyError, LayoutError, ResultsError, VadError
-from vadlib.report import finish_notebook, run_notebook
+from vadlib.report import finish_notebook, load_results, run_notebook
 from vadlib.report.notebooks import NotebookError, NotebookParameterError, _parse, _writing
 from vadlib.runs.parameters import notebook_parameters
 
@@ -132,6 +132,36 @@ def test_a_failing_notebook_keeps_its_output_and_the_former_page(project):
     assert [path.name for path in page.parent.iterdir()] == ["02_padim.ipynb"]
 
 
+RUN = """\
+# %% tags=["parameters"]
+seed = 0  # of the draw
+results_dir = "_build/manual/03_run"  # results go here
+
+# %%
+from vadlib.runs.experiment import Experiment
+
+run = Experiment.from_notebook("03_run", globals())
+run.metrics({"n": seed})
+if seed != 13:
+    run.save()
+"""
+
+
+def test_runs_of_other_parameters_lie_side_by_side_and_one_that_saves_nothing_is_told_so(project):
+    (project / "notebooks" / "03_run.py").write_text(RUN)
+    page, manual = "pages/03_run.ipynb", project / "_build/manual"
+    run_notebook("notebooks/03_run.py", page)
+    run_notebook("notebooks/03_run.py", page, parameters={"seed": 3})
+    assert load_results(manual / "03_run").metrics == {"n": 0}
+    assert load_results(manual / "03_run-seed=3").metrics == {"n": 3}
+    said = "03_run: results go to _build/manual/03_run-seed=3: other seed than the notebook's own\n"
+    assert said in printed(nbformat.read(page, as_version=4))
+    with pytest.raises(
+        NotebookError, match=r"03_run\.py ran to its end but wrote no results to .*03_run-seed=13; does"
+    ):
+        run_notebook("notebooks/03_run.py", page, parameters={"seed": 13})
+
+
 def test_a_kernel_that_dies_is_said_to_have_died(project):
     (project / "notebooks" / "03_dies.py").write_text(
         "# %%\nprint('so far', flush=True)\n# %%\nimport os\nos._exit(1)\n"
@@ -167,7 +197,7 @@ def test_the_module_as_a_command(project, python):
     assert done.returncode == 0, done.stderr
     page = nbformat.read("pages/02_padim.ipynb", as_version=4)
     assert "ran with 0 1.0 7 None" in printed(page)
-    assert any('results_dir = "_build/demo/results/02_padim"' in cell.source for cell in page.cells)
+    assert any('upstream_dir = "_build/demo/results"' in cell.source for cell in page.cells)
     failed = python(*command, *profile, "seed=13")
     assert failed.returncode == 1
     assert "\n02_padim.py: cell [4] raised ValueError" in f"\n{failed.stderr}"

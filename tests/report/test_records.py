@@ -115,7 +115,7 @@ def make_results(notebook="02_padim", seed=3, *, change=None, figures=(), **para
 def keep(results, notebook="02_padim", **changed):
     facts = {
         "command": ".venv/bin/vadlib record toy 02_padim --root path/to/data",
-        "depends_on": dependencies("toy", notebook),
+        "depends_on": dependencies(notebook, "toy"),
         "upstream": {},
     }
     return write_recorded(results, "toy", notebook, **facts | changed)
@@ -172,7 +172,7 @@ def test_upstream_is_found_by_name_and_through_others(toy):
 def test_a_change_is_seen_where_it_can_change_a_number(toy, path, old, new, part):
     (toy / "vadlib" / "studies" / "runner.py").write_text("x = 2\n")
     (toy / "vadlib" / "report" / "pages.py").write_text("x = 2\n")
-    before = dependencies("toy", "21_claims")
+    before = dependencies("21_claims", "toy")
     assert changed_parts(before) == []
     assert old in (toy / path).read_text()
     (toy / path).write_text((toy / path).read_text().replace(old, new))
@@ -180,7 +180,7 @@ def test_a_change_is_seen_where_it_can_change_a_number(toy, path, old, new, part
 
 
 def test_a_part_that_is_gone_or_new_in_a_folder_is_a_change(toy):
-    before = dependencies("toy", "02_padim")
+    before = dependencies("02_padim", "toy")
     (toy / "vadlib" / "data" / "more.py").write_text("")
     assert changed_parts(before) == ["vadlib/data"]
     (toy / "notebooks" / "02_padim.py").unlink()

@@ -11,7 +11,7 @@ import pytest
 from vadlib.errors import BusyError, ParameterError, ResultsError
 from vadlib.evaluation import Interval
 from vadlib.report import Experiment, load_results
-from vadlib.runs import provenance
+from vadlib.runs.code_state import changed_parts, dependencies
 
 WRITE = """
     import time
@@ -82,8 +82,10 @@ def test_everything_that_was_collected_comes_back(project, experiment, table):
     assert run["weights"] == {"name": "random", "sha256": None}
     assert 0.04 <= run["stages"]["fit"]["seconds"] < 5
     assert run["stages"]["fit"]["peak_host_bytes_so_far"] <= run["peak_host_bytes"]
-    assert run["source_digest"] == provenance.source_digest()
-    assert run["notebook_sha256"] == provenance.file_sha256(project / "notebooks" / "02_padim.py")
+    assert run["depends_on"] == dependencies("02_padim")
+    assert changed_parts(run["depends_on"]) == []
+    (project / "notebooks" / "02_padim.py").write_text("")
+    assert changed_parts(run["depends_on"]) == ["notebooks/02_padim.py"]
     assert run["versions"]["numpy"] == np.__version__
     assert run["started"].endswith("+00:00")
     assert run["figures"] == {"roc": "A curve."}

@@ -1,9 +1,17 @@
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vadlib.errors import LayoutError, ParameterError
-from vadlib.runs.parameters import NotebookParameterError, check_parameters, notebook_parameters, parse_parameters
+from vadlib.runs.parameters import (
+    NotebookParameterError,
+    check_parameters,
+    notebook_parameters,
+    parse_parameters,
+    results_place,
+)
 
 CELL = """
 n = 2_000  # frames (paper: 2,000)
@@ -100,7 +108,7 @@ def test_all_complaints_come_at_once_with_the_list(project):
         "  epsilon = 0.01  # on the diagonal",
         "  label = 'max'  # score column",
         "  n_test: int | None = None  # frames; None: all",
-        "  results_dir = '_build/manual/02_padim'  # results go here",
+        "  upstream_dir = '_build/manual'  # the others' results",
     ]
 
 
@@ -119,3 +127,31 @@ def test_a_missing_notebook_is_named_with_its_nearest_match(project):
 def test_a_notebook_without_the_cell_has_no_parameters(project):
     (project / "notebooks" / "00_plain.py").write_text("# %%\nx = 1\n")
     assert notebook_parameters("notebooks/00_plain.py") == {}
+
+
+OWN = "_build/manual/02_padim"
+DECLARED = f"seed = 0\nrate = 1.0\nroot = 'data'\nresults_dir = {OWN!r}"
+
+
+@pytest.mark.parametrize(
+    ("given", "place", "why"),
+    [
+        ({}, OWN, ""),
+        ({"seed": 0, "rate": 1}, OWN, ""),
+        ({"seed": 3, "results_dir": "elsewhere"}, "elsewhere", ""),
+        ({"seed": 3}, f"{OWN}-seed=3", "other seed than the notebook's own"),
+        ({"seed": 3, "rate": 2}, f"{OWN}-seed=3,rate=2", "other seed, rate than the notebook's own"),
+        ({"seed": 3, "rate": 2.0}, f"{OWN}-seed=3,rate=2", "other seed, rate than the notebook's own"),
+        ({"root": "/a/b"}, f"{OWN}-60a4081c", "other root than the notebook's own"),
+    ],
+)
+def test_a_run_of_other_parameters_goes_beside_the_notebooks_own(project, given, place, why):
+    assert results_place(parse_parameters(DECLARED, "x.py"), given) == (place, why)
+
+
+def test_defaults_that_were_edited_do_not_replace_the_run_before(project):
+    (project / OWN).mkdir(parents=True)
+    edited = parse_parameters(DECLARED.replace("seed = 0", "seed = 4"), "x.py")
+    for found, expected in (({"seed": 0, "gone": 1}, f"{OWN}-seed=4"), ({"seed": 4}, OWN), ([], OWN)):
+        (project / OWN / "run.json").write_text(json.dumps({"parameters": found}))
+        assert results_place(edited, {})[0] == expected

@@ -7,7 +7,7 @@ import torch
 from vadlib.detectors.gradcam import raw_grad_cam
 from vadlib.errors import ParameterError
 from vadlib.networks import resnet18
-from vadlib.studies.cached_network import CachedNetwork
+from vadlib.studies.memory import CachedNetwork
 
 LAYERS = ["layer1", "layer3"]
 
@@ -26,7 +26,7 @@ def images():
 def asked(network, monkeypatch):
     """How many frames the network itself was asked for."""
     counts = []
-    for name in ("taps", "embed", "activations_and_logits"):
+    for name in ("features", "embed", "activations_and_logits"):
         own = getattr(network, name)
         monkeypatch.setattr(network, name, lambda x, *a, own=own: counts.append(len(x)) or own(x, *a))
     return counts
@@ -34,20 +34,20 @@ def asked(network, monkeypatch):
 
 def test_features_are_the_networks_own_and_computed_once(network, images, asked):
     remembering = CachedNetwork(network)
-    expected = network.taps(images, LAYERS)
+    expected = network.features(images, LAYERS)
     embedded = network.embed(images)
     asked.clear()
     for _ in range(2):
-        found = remembering.taps(images, LAYERS)
+        found = remembering.features(images, LAYERS)
         assert list(found) == LAYERS
         for name in LAYERS:
             torch.testing.assert_close(found[name], expected[name], rtol=0, atol=0)
             assert found[name].is_contiguous(memory_format=torch.channels_last)
         torch.testing.assert_close(remembering.embed(images), embedded, rtol=0, atol=0)
     assert asked == [5, 5]
-    assert list(remembering.taps(images[[3, 1]], ["layer3"])) == ["layer3"]
+    assert list(remembering.features(images[[3, 1]], ["layer3"])) == ["layer3"]
     assert asked == [5, 5]
-    remembering.taps(images, ["layer2", "layer3"])  # one that it lacks
+    remembering.features(images, ["layer2", "layer3"])  # one that it lacks
     assert asked == [5, 5, 5]
 
 
@@ -98,6 +98,6 @@ def test_everything_else_is_the_networks(network):
     assert remembering.record is network.record
     assert remembering.channels == network.channels
     with pytest.raises(ParameterError, match="layers: expected some of"):
-        remembering.taps(torch.zeros(1, 3, 32, 32, dtype=torch.uint8), ["layer9"])
+        remembering.features(torch.zeros(1, 3, 32, 32, dtype=torch.uint8), ["layer9"])
     with pytest.raises(AttributeError, match="nothing_like_it"):
         _ = remembering.nothing_like_it

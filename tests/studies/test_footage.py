@@ -18,10 +18,9 @@ from vadlib.report.words.footage import (
     table_of_alarms,
 )
 from vadlib.studies.footage import (
-    WATCHERS,
     alarms_of_all,
     choose_scenes_to_show,
-    fit_watchers,
+    fit_without_labels,
     gallery_rows,
     merge_alarms,
     score_together,
@@ -46,13 +45,14 @@ def fitted(tiny_world):
     normal = spread_over(table[table["split"] == "train"], 20)
     network = resnet18("random")
     reader = FrameReader(videos, normal, (64, 64), 8, progress=False)
-    detectors = fit_watchers(dict.fromkeys(WATCHERS, network), reader, n_components=20)
+    networks = dict.fromkeys(("backbone", "classifier", "embedder"), network)
+    detectors = fit_without_labels(networks, reader, {"n_components": 20})
     return videos, table[table["split"] == "test"].iloc[::40], detectors, normal
 
 
 def test_one_pass_gives_each_detector_its_own_scores(fitted):
     videos, tested, detectors, _ = fitted
-    assert tuple(detectors) == WATCHERS
+    assert list(detectors) == ["PaDiM", "Grad-CAM + SSIM", "SPADE", "One-class prototypes"]
     assert (detectors["SPADE"].k, detectors["One-class prototypes"].k) == (4, 4)  # a fifth of the 20 frames
     found = score_together(detectors, FrameReader(videos, tested, (64, 64), 8, progress=False))
     for name, detector in detectors.items():

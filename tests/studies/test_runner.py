@@ -109,8 +109,8 @@ def test_trials_that_differ_in_their_score_alone_are_run_once(trials, monkeypatc
 
 def test_features_are_shared_by_trials_of_a_network_and_then_forgotten(trials, monkeypatch):
     network = trials.network("resnet18:random").network
-    own, asked = network.taps, []
-    monkeypatch.setattr(network, "taps", lambda images, layers: asked.append(len(images)) or own(images, layers))
+    own, asked = network.features, []
+    monkeypatch.setattr(network, "features", lambda images, layers: asked.append(len(images)) or own(images, layers))
     setting = DetectorSpec("PaDiM", "resnet18:random", 64, options={"n_components": 6})
     trials.run({str(e): replace(setting, options={"n_components": 6, "epsilon": e}) for e in (0.1, 0.2, 0.3)})
     assert sum(asked) == len(trials.normal.fit) + len(trials.tested)

@@ -32,7 +32,7 @@ def test_each_detector_sees_no_label_and_then_all_of_them():
     assert informed[WITHOUT] == {
         "PaDiM": DETECTORS["PaDiM"],
         "SPADE": DETECTORS["SPADE"],
-        "One-class prototypes": replace(DETECTORS["Prototypes"], options={"k": 3, "mode": "one-class"}),
+        "One-class prototypes": replace(DETECTORS["Prototypes"], detector="One-class prototypes"),
     }
     assert informed[WITH] == {
         "PaDiM with a head": replace(DETECTORS["PaDiM"], head=HEAD),

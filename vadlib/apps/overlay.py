@@ -20,7 +20,7 @@ from vadlib.data import FrameReader, VideoDataset
 from vadlib.data.reading import videos
 from vadlib.data.reading.frames import resize
 from vadlib.errors import ParameterError, ResultsError, UnreadableError
-from vadlib.figures import ANOMALOUS, HEAT, NORMAL
+from vadlib.figures import ANOMALOUS, HEAT, NORMAL, heat_opacity
 from vadlib.frame_times import seconds
 
 MIN_WIDTH, MAX_SIDE = 480, 1280  # pixels; narrower frames are enlarged, so that the text can be read
@@ -59,15 +59,16 @@ def overlay_limits(run: SavedRun, dataset: VideoDataset, options: ScoreOptions) 
     if len(run.normal_scores(options.score)):
         everything = run.scores[options.score].to_numpy()
         bar = (float(np.nanmin(everything)), float(np.nanmax(everything)))
+    has_heat = run.detector.heat_label is not None
     means, maxima = run.normal_scores("mean"), run.normal_scores("max")  # of heatmaps, by detectors that score so
-    if run.has_heatmaps and len(means) and len(maxima):
+    if has_heat and len(means) and len(maxima):
         heat = (float(np.median(means)), float(np.quantile(maxima, HEAT_QUANTILE)))
         heat_source = f"median of the means to {HEAT_QUANTILE} quantile of the maxima of the run's normal test frames"
-    if bar is None or (run.has_heatmaps and heat is None):
+    if bar is None or (has_heat and heat is None):
         sampled_bar, sampled_heat = _sampled_limits(run, dataset, options)
         if bar is None:
             bar, bar_source = sampled_bar, f"around the scores of up to {N_SAMPLED} frames of these videos"
-        if run.has_heatmaps and heat is None:
+        if has_heat and heat is None:
             heat, heat_source = sampled_heat, f"median to maximum of up to {N_SAMPLED} frames of these videos"
     threshold = None if options.threshold is None else options.threshold.value
     return OverlayLimits(bar, heat, threshold), f"bar: {bar_source}; heat: {heat_source}"
@@ -86,7 +87,7 @@ def _sampled_limits(run: SavedRun, dataset: VideoDataset, options: ScoreOptions)
         skip_unreadable=options.skip_unreadable,
         description="finding the scale",
     )
-    kept = [run.scores_and_heatmaps(batch.images, scene=options.scene) for batch in reader]
+    kept = [run.scores_and_heatmaps(batch, scene=options.scene) for batch in reader]
     if not kept:
         raise UnreadableError("None of the frames that were to set the scale could be read; nothing is written.")
     if options.score not in kept[0][0]:
@@ -117,7 +118,7 @@ def blend(image: np.ndarray, heatmap: np.ndarray, limits: tuple[float, float]) -
 def _tables() -> tuple[np.ndarray, np.ndarray]:
     """For each of 256 levels what the colour adds, float32 (1, 256, 3), and what of the frame stays, (1, 256)."""
     levels = np.linspace(0, 1, 256)
-    alpha = 0.25 + 0.6 * levels  # low values let the frame through, high ones cover it
+    alpha = heat_opacity(levels)
     colours = 255 * mpl.colormaps[HEAT](levels)[:, :3]
     return (alpha[:, None] * colours).astype(np.float32)[None], (1 - alpha).astype(np.float32)[None]
 

@@ -10,11 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
 
-from vadlib.data.reading.frames import check_size
-from vadlib.detectors import Detector, Padim, load_detector
-from vadlib.detectors.heatmaps import frame_scores
+from vadlib.data.reading.frames import Batch, check_size
+from vadlib.detectors import Detector, load_detector
 from vadlib.errors import ParameterError, ResultsError
 from vadlib.runs.results import read_json
 from vadlib.storage import file_sha256, user_path
@@ -94,28 +92,20 @@ class SavedRun:
         dataset = (self.record.get("dataset") or {}).get("name", "the run")
         return QuantileThreshold(float(np.quantile(normal, quantile)), quantile, len(normal), dataset)
 
-    @property
-    def has_heatmaps(self) -> bool:
-        """Whether the detector explains a frame."""
-        return hasattr(self.detector, "heatmap")
-
     def scores_and_heatmaps(
-        self, images: torch.Tensor, *, scene: str | None = None, heatmaps: bool = True
+        self, batch: Batch, *, scene: str | None = None, heatmaps: bool = True
     ) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
-        """Scores, float32 (B,) each, and, where wanted and had, heatmaps, float32 (B, H, W), of uint8 (B, 3, H, W)."""
-        scenes = {} if scene is None else {"scenes": [scene] * len(images)}
-        maps = self.detector.heatmap(images, **scenes) if heatmaps and self.has_heatmaps else None
-        if isinstance(self.detector, Padim) and maps is not None:  # its scores are read off the heatmap: one pass
-            scores = frame_scores(torch.from_numpy(maps).to(self.detector.device))
+        """Scores, float32 (B,) each, and, where wanted and had, heatmaps, float32 (B, H, W); all of one scene."""
+        batch = batch._replace(scenes=None if scene is None else [scene] * len(batch.images))
+        if heatmaps:
+            scores, maps = self.detector.scores_and_heatmap(batch)
         else:
-            scores = self.detector.score_batch(images, **scenes)
+            scores, maps = self.detector.score_batch(batch.images, scenes=batch.scenes), None
         return {name: values.float().cpu().numpy() for name, values in scores.items()}, maps
 
     def check_scene(self, scene: str | None) -> None:
         """Raise ParameterError unless `scene` is one of those that the detector has a reference for; None if none."""
-        known = []
-        if getattr(self.detector, "reference", None) == "scene":
-            known = sorted(key.removeprefix("scene ") for key in self.detector.references if key.startswith("scene "))
+        known = self.detector.scenes
         if known and scene not in known:
             raise ParameterError(
                 f"scene: this detector compares with a reference for each scene; say which the videos show, with "

@@ -32,8 +32,9 @@ from vadlib.errors import ParameterError, ResultsError, UnreadableError
 from vadlib.figures import make_readable, timeline
 from vadlib.frame_times import seconds
 from vadlib.runs import provenance
+from vadlib.runs.code_state import library_digests
 from vadlib.runs.results import FORMAT, load_results, plain, read_json, write_json
-from vadlib.storage import RunLock, check_replaceable, recover_folder, replace_folder, user_path
+from vadlib.storage import check_replaceable, user_path, write_folder
 
 NAME = "vadlib score"  # of the experiment, in run.json
 BATCH_BYTES = 256 * 2**20  # most that a batch of frames at their own size may take
@@ -145,10 +146,7 @@ def score_videos(
         write_json(folder / "run.json", plain(record | {"files": files}, "run"))
 
     try:
-        with RunLock(out):
-            recover_folder(out)
-            _check_replaceable(out)
-            replace_folder(out, fill)
+        write_folder(out, fill, check=_check_replaceable)
     except OSError as error:
         raise ResultsError(f"The scores could not be written to {out}: {error}.") from error
     return out
@@ -244,7 +242,8 @@ def _scored_batches(
         images = batch.images
         if size != run.size:
             images = torch.from_numpy(np.stack([resize(picture, run.size) for picture in pictures])).permute(0, 3, 1, 2)
-        scores, heat = run.scores_and_heatmaps(images, scene=options.scene, heatmaps=heatmaps)
+        batch = batch._replace(images=images)
+        scores, heat = run.scores_and_heatmaps(batch, scene=options.scene, heatmaps=heatmaps)
         if options.score not in scores:
             raise ParameterError(f"score: one of {', '.join(scores)} is expected, not {options.score!r}.")
         yield _Scored(batch.rows, pictures, scores, heat)
@@ -330,7 +329,7 @@ def _code() -> dict:
     source = Path(vadlib.__file__).resolve().parents[1]
     return {
         "git": provenance.git_revision(source) if (source / "pyproject.toml").is_file() else None,
-        "source_digest": provenance.source_digest(),
+        "depends_on": library_digests(),
         "versions": provenance.package_versions(),
         "device": provenance.device_name(),
     }
@@ -338,7 +337,7 @@ def _code() -> dict:
 
 def _check_replaceable(out: Path) -> None:
     """Make sure that replacing `out` deletes nothing but what an earlier run of this command wrote."""
-    check_replaceable(out)
+    check_replaceable(out, called="--out")
     if (out / "run.json").is_file() and (name := read_json(out / "run.json").get("experiment")) != NAME:
         raise ResultsError(
             f"--out {out} holds the results of {name}, not scores of videos, so it is left alone. Give another folder, "

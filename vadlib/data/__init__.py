@@ -4,6 +4,7 @@ from vadlib.data.dataset import Clip, VideoDataset
 from vadlib.data.extraction import extract_frames
 from vadlib.data.layouts.catalogue import open_dataset
 from vadlib.data.reading.frames import Batch, FrameReader, read_frame, read_frames
+from vadlib.data.reading.inputs import Frames, Inputs, Scores, Sound, Window
 from vadlib.data.sampling import PROTOCOLS, Fold, Split, draw
 
 __all__ = [
@@ -12,8 +13,13 @@ __all__ = [
     "Clip",
     "Fold",
     "FrameReader",
+    "Frames",
+    "Inputs",
+    "Scores",
+    "Sound",
     "Split",
     "VideoDataset",
+    "Window",
     "draw",
     "extract_frames",
     "open_dataset",

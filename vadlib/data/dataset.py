@@ -24,6 +24,7 @@ from vadlib.data.reading.scanning import scan_video
 from vadlib.errors import LabelError, LayoutError, ParameterError, UnreadableError
 
 EVENT_COLUMNS = ("clip", "first", "last", "event")
+SEEN_IN = ("", "appearance", "motion")  # what the optional column seen_in may say of an event
 UNLABELLED = -1  # the label of a test frame that nobody has looked at; only where the data set may lack labels
 
 
@@ -69,8 +70,9 @@ class VideoDataset:
     mask_paths : mapping of str to Path
         Where each clip's pixel masks are; clips without masks are absent.
     mask_reader : callable (dataset, clip, path, frame) -> bool (H, W)
-    events : DataFrame (clip, first, last, event)
-        What happens when, frames inclusive; no rows where the data set does not say.
+    events : DataFrame (clip, first, last, event[, seen_in])
+        What happens when, frames inclusive; no rows where the data set does not say. `seen_in`, where the data set
+        has it: whether how an event looks gives it away (``appearance``), or only how it moves (``motion``).
     missing : tuple of str
         What the layout should have and this copy has not, a sentence each; empty unless opened with
         `allow_missing=True`.
@@ -275,7 +277,7 @@ class VideoDataset:
             facts = (clip.id, clip.split, clip.scene, clip.n_frames, _sizes(clip.path), _sizes(mask_path))
             digest.update(repr(facts).encode())
             digest.update(self.labels[clip.id].tobytes())
-        digest.update(self.events.to_csv(index=False).encode())
+        digest.update(self.events[list(EVENT_COLUMNS)].to_csv(index=False).encode())
         return digest.hexdigest()[:32]
 
 

@@ -30,7 +30,8 @@ import numpy as np
 from vadlib.data.dataset import UNLABELLED, Clip, VideoDataset, check_has_frames, some
 from vadlib.data.progress import progress_bar
 from vadlib.data.reading import videos
-from vadlib.data.reading.frames import available_cores, check_size, resize
+from vadlib.data.reading.batches import available_cores
+from vadlib.data.reading.frames import check_size, resize
 from vadlib.data.reading.prefetch import prefetch
 from vadlib.errors import ParameterError, ResultsError, UnreadableError
 from vadlib.storage import RunLock, user_path, write_atomically

@@ -104,16 +104,6 @@ def blocks_of(table: pd.DataFrame) -> np.ndarray:
 
     Of more than `MAX_BLOCKS` clips, neighbours in their order, which is that of their names, make a block together: the
     segments of a recorder that follow one another are alike.
-
-    Parameters
-    ----------
-    table : DataFrame (n rows)
-        ``clip`` and ``frame``, in (clip, frame) order.
-
-    Returns
-    -------
-    object (n,)
-        Each row's block.
     """
     clips = table["clip"].to_numpy(dtype=object)
     n_clips = table["clip"].nunique()

@@ -222,21 +222,7 @@ def _spread(official: pd.DataFrame, asked: dict, rng: np.random.Generator) -> np
 
 
 def fill_evenly(capacities: np.ndarray, total: int, rng: np.random.Generator) -> np.ndarray:
-    """Share a total out as evenly as capacities allow, as water fills vessels that are joined.
-
-    Parameters
-    ----------
-    capacities : int (n,)
-    total : int
-        At most their sum.
-    rng : numpy Generator
-        Decides who gets one more where it does not come out even.
-
-    Returns
-    -------
-    int (n,)
-        Shares, which sum to `total`.
-    """
+    """Share a total out as evenly as capacities allow, as water fills vessels that are joined."""
     preferred = rng.permutation(len(capacities))
     low, high = 0, int(capacities.max(initial=0))
     while low < high:  # the highest level that the total reaches

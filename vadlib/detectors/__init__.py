@@ -1,9 +1,9 @@
 """Detectors: fit on frames, score frames; higher scores are more anomalous."""
 
-from vadlib.detectors.detector import Detector
-from vadlib.detectors.embeddings import embed_frames
+from vadlib.detectors.catalogue import load_detector
+from vadlib.detectors.detector import Detector, LearnsFrom
+from vadlib.detectors.feature_cache import embed_frames
 from vadlib.detectors.gradcam_ssim import GradCamSsim
-from vadlib.detectors.loading import load_detector
 from vadlib.detectors.padim import Padim
 from vadlib.detectors.prototypes import ClipPrototypes
 from vadlib.detectors.spade import SpadeKnn
@@ -13,6 +13,7 @@ __all__ = [
     "ClipPrototypes",
     "Detector",
     "GradCamSsim",
+    "LearnsFrom",
     "Padim",
     "SpadeKnn",
     "ZeroShotText",

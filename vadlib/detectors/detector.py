@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -13,10 +14,20 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-import vadlib.networks
+from vadlib.data.reading.inputs import Frames, Inputs
+from vadlib.detectors.loading import check_network, incomplete, network_of_the_fit, read_description
 from vadlib.errors import NotFittedError, ParameterError, ResultsError, WeightsError
 from vadlib.networks import FeatureNetwork, resolve_device
 from vadlib.storage import RunLock, recover_folder, replace_folder, user_path
+
+
+class LearnsFrom(StrEnum):
+    """What a detector is fitted on."""
+
+    NORMAL = "normal frames"
+    LABELLED_FRAMES = "labelled frames"
+    LABELLED_CLIPS = "labelled clips"
+    NOTHING = "nothing"
 
 
 class Detector(ABC):
@@ -24,25 +35,75 @@ class Detector(ABC):
 
     Parameters
     ----------
-    network : FeatureNetwork
-        Moved to ``device``.
+    network : FeatureNetwork or None
+        Moved to ``device``; None for a detector that takes none.
     device : str
         ``"auto"`` (a GPU where there is one), ``"cpu"``, ``"cuda"`` …
+
+    Attributes
+    ----------
+    title, colour : str
+        Of the class, in tables, legends and figures.
+    main_score : str
+        The column that it is judged by.
+    reads : Inputs
+        What a reader has to give it.
+    learns_from : LearnsFrom
+    network : str or None
+        Of the class: which of a chapter's networks it takes (backbone, classifier, embedder). An instance has the
+        network itself.
+    heat_label : str or None
+        What its heatmap shows, at the colour bar; None: it has no heatmap.
+    variants : mapping of str to mapping
+        Further entries of the catalogue: by title, what differs (see `catalogue.Entry`).
+    chapter_options : mapping of str to str
+        A chapter's parameters, by the argument of the constructor that each is.
+    varied : mapping of str to sequence
+        What an ablation tries beside the defaults: by an argument, or a field of `studies.runner.DetectorSpec`.
+    paper : str or None
+        Prefix of its entries among the paper's values.
+    scenes : tuple of str
+        Cameras that a fitted instance knows apart, and must be told of; empty where it makes no difference.
     """
 
+    title: ClassVar[str]
+    colour: ClassVar[str]
     main_score: ClassVar[str]
+    reads: ClassVar[Inputs] = Frames()
+    learns_from: ClassVar[LearnsFrom] = LearnsFrom.NORMAL
+    network: ClassVar[str | None] = "backbone"
+    heat_label: ClassVar[str | None] = None
+    variants: ClassVar[Mapping[str, Mapping]] = {}
+    chapter_options: ClassVar[Mapping[str, str]] = {}
+    varied: ClassVar[Mapping[str, Sequence]] = {}
+    paper: ClassVar[str | None] = None
+    scenes: tuple[str, ...] = ()
 
-    def __init__(self, network: FeatureNetwork, *, device: str = "auto"):
+    def __init__(self, network: FeatureNetwork | None = None, *, device: str = "auto"):
         self.device = resolve_device(device)
-        self.network = network.to(self.device)
+        self.network = None if network is None else network.to(self.device)
+
+    @classmethod
+    def possible_options(cls, network, options: Mapping[str, Any], n_fit: int | None = None) -> dict[str, Any]:
+        """The constructor's arguments, brought down to what the network (and, where known, `n_fit` frames) allows."""
+        return dict(options)
 
     @abstractmethod
     def fit(self, reader: Iterable) -> Self:
         """Learn what is normal from a reader's frames; returns the detector."""
 
     @abstractmethod
-    def score_batch(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Every score of a batch of uint8 RGB frames (B, 3, H, W), float32 (B,) each, by name."""
+    def score_batch(self, images: torch.Tensor, *, scenes: Sequence[str] | None = None) -> dict[str, torch.Tensor]:
+        """Every score of a batch of uint8 RGB frames (B, 3, H, W) of these cameras, float32 (B,) each, by name."""
+
+    def heatmap(self, images: torch.Tensor, *, scenes: Sequence[str] | None = None) -> np.ndarray:
+        """Where in each frame it looks anomalous, numpy float32 (B, H, W); only with a `heat_label`."""
+        raise ParameterError(f"heatmap: {self.title} has none")
+
+    def scores_and_heatmap(self, batch: Any) -> tuple[dict[str, torch.Tensor], np.ndarray | None]:
+        """`score_batch` and `heatmap` (None where there is none) of a reader's batch."""
+        scores = self.score_batch(batch.images, scenes=batch.scenes)
+        return scores, None if self.heat_label is None else self.heatmap(batch.images, scenes=batch.scenes)
 
     @abstractmethod
     def parameters(self) -> dict[str, Any]:
@@ -71,7 +132,9 @@ class Detector(ABC):
         """
         columns: dict[str, np.ndarray] = {}
         for batch in reader:
-            for name, values in self._scores_of(batch, reader).items():
+            if self.scenes and batch.scenes is None:
+                raise ParameterError("score: this detector knows cameras apart; give it a reader that names scenes")
+            for name, values in self.score_batch(batch.images, scenes=batch.scenes).items():
                 column = columns.setdefault(name, np.full(reader.n_frames, np.nan, dtype=np.float32))
                 column[batch.rows] = values.float().cpu().numpy()
         if not columns:
@@ -100,8 +163,8 @@ class Detector(ABC):
         description = {
             "detector": type(self).__name__,
             "parameters": self.parameters(),
-            "weights": self.network.record.as_dict(),
-            "precision": self.network.precision,
+            "weights": None if self.network is None else self.network.record.as_dict(),
+            "precision": None if self.network is None else self.network.precision,
         }
 
         def fill(folder: Path) -> None:
@@ -118,8 +181,15 @@ class Detector(ABC):
             raise ResultsError(f"save: {path} cannot be written ({error}); choose a folder with room") from error
 
     @classmethod
-    def load(cls, path: str | Path, *, network: FeatureNetwork | None = None, device: str = "auto") -> Self:
-        """Read a detector that `save` wrote.
+    def load(
+        cls,
+        path: str | Path,
+        *,
+        network: FeatureNetwork | None = None,
+        weights: str | Path | None = None,
+        device: str = "auto",
+    ) -> Self:
+        """Read a detector of this class that `save` wrote.
 
         Parameters
         ----------
@@ -127,6 +197,8 @@ class Detector(ABC):
             The folder.
         network : FeatureNetwork, optional
             The network it was fitted with; without it, it is rebuilt from the recorded weights and precision.
+        weights : str or Path, optional
+            Where the weights of the fit lie now, instead of where they were; others are refused by their digest.
         device : str
             As for the constructor.
 
@@ -137,45 +209,28 @@ class Detector(ABC):
         WeightsError
             If the network's weights or precision are not those of the fit, or the weights cannot be had.
         """
-        path = Path(path)
+        saved = read_description(path)
+        if saved["detector"] != cls.__name__:
+            raise ResultsError(
+                f"load: {path} holds a {saved['detector']}, not a {cls.__name__}; load it with that, or load_detector"
+            )
         try:
-            description = json.loads((path / "detector.json").read_text())
-            recorded, precision = description["weights"], description["precision"]
-            state = load_file(path / "state.safetensors")
-        except Exception as error:
-            raise ResultsError(
-                f"load: {path} holds no complete saved detector ({error}); expected detector.json and "
-                "state.safetensors, as save writes them"
+            state = load_file(Path(path) / "state.safetensors")
+        except (OSError, SafetensorError) as error:
+            raise incomplete(path, error) from error
+        try:
+            if network is None and saved["weights"] is not None:
+                network = network_of_the_fit(path, saved, weights)
+            detector = cls(*(() if network is None else (network,)), device=device, **saved["parameters"])
+            if network is not None:
+                check_network(path, saved, network)
+        except WeightsError as error:
+            raise WeightsError(
+                f"the detector in {path} needs the network of its fit: {error}. If its file has moved, say where: "
+                "load_detector(..., weights=PATH), or `vadlib score --weights PATH`"
             ) from error
-        if description["detector"] != cls.__name__:
-            raise ResultsError(
-                f"load: {path} holds a {description['detector']}, not a {cls.__name__}; load it with that"
-            )
-        if network is None:
-            build = getattr(vadlib.networks, recorded["architecture"])
-            seed = {} if recorded["seed"] is None else {"seed": recorded["seed"]}
-            network = build(recorded["source"], precision=precision, **seed)
-        found = network.record
-        if (found.architecture, found.sha256, found.seed) != tuple(
-            recorded[key] for key in ("architecture", "sha256", "seed")
-        ):
-            raise WeightsError(
-                f"load: {path} was fitted with {recorded['architecture']} weights {recorded['name']} (sha256 "
-                f"{recorded['sha256']}), but the network has {found.architecture} {found.name} ({found.sha256}); "
-                "give the network of the fit"
-            )
-        detector = cls(network, device=device, **description["parameters"])
-        if network.precision != precision:  # known only on the detector's device
-            raise WeightsError(
-                f"load: {path} was fitted in {precision}, but the network computes in {network.precision} on "
-                f"{detector.device}: its scores would not be the fit's; build it with precision={precision!r}"
-            )
         detector.set_state(state)
         return detector
-
-    def _scores_of(self, batch: Any, reader: Iterable) -> dict[str, torch.Tensor]:
-        """Scores of a batch, for detectors that need to know more of its frames than their pixels."""
-        return self.score_batch(batch.images)
 
     def _require_fitted(self, fitted: bool) -> None:
         if not fitted:

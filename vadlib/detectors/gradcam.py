@@ -8,7 +8,7 @@ import torch
 
 from vadlib.errors import ParameterError
 from vadlib.networks import FeatureNetwork
-from vadlib.networks.features import exact_convolutions
+from vadlib.networks.devices import exact_convolutions
 
 
 def raw_grad_cam(
@@ -42,6 +42,8 @@ def raw_grad_cam(
     WeightsError
         If the network has no classifier.
     """
+    if hasattr(network, "raw_grad_cam"):  # it keeps them
+        return network.raw_grad_cam(images, layers, target)
     activations, logits = network.activations_and_logits(images, layers)
     with torch.inference_mode(False), torch.enable_grad(), exact_convolutions(logits.device):
         chosen = _target_classes(logits, target)  # (B,)

@@ -72,7 +72,20 @@ class GradCamSsim(Detector):
         If the network has no classifier.
     """
 
-    main_score: ClassVar[str] = "ssim"
+    title = "Grad-CAM + SSIM"
+    colour = "#E69F00"
+    main_score = "ssim"
+    network = "classifier"
+    heat_label = "1 - SSIM"
+    varied: ClassVar = {
+        "target": ("commonest",),
+        "layers": ("layer2", "layer3", "layer4", "layer3 layer4"),
+        "reference": ("scene",),
+        "map_size": (28, 56, 112),
+        "image_size": (112,),
+        "n_fit": (15, 30),
+    }
+    paper = "gradcam"
 
     def __init__(
         self,
@@ -106,18 +119,7 @@ class GradCamSsim(Detector):
         self._variance: torch.Tensor | None = None  # float32 (L, H, W)
 
     def fit(self, reader: Iterable) -> Self:
-        """Average the maps of normal frames, in one pass and in memory that does not grow with their number.
-
-        Parameters
-        ----------
-        reader : FrameReader
-            Normal frames; with ``reference="scene"`` its table names the scene of each.
-
-        Raises
-        ------
-        ParameterError
-            If the reader gives no frame, frames of several sizes, or no scenes where they are needed.
-        """
+        """Average the maps of normal frames, in one pass and in memory that does not grow with their number."""
         sums: dict[str, torch.Tensor] = {}
         counts: dict[str, int] = {}
         squares = 0.0
@@ -130,7 +132,7 @@ class GradCamSsim(Detector):
             squares = squares + (maps * maps).sum(dim=1)
             groups = {ALL: np.arange(maps.shape[1])}
             if self.reference == "scene":
-                scenes = _scenes(reader, batch)
+                scenes = _scenes_of(batch)
                 groups |= {SCENE + name: np.flatnonzero(scenes == name) for name in np.unique(scenes)}
             for name, rows in groups.items():
                 sums[name] = sums.get(name, 0.0) + maps[:, rows.tolist()].sum(dim=1)
@@ -141,6 +143,11 @@ class GradCamSsim(Detector):
         self._set_references({name: mean.float() for name, mean in means.items()})
         self._variance = (squares / counts[ALL] - means[ALL] ** 2).clamp_(min=0).float()
         return self
+
+    @property
+    def scenes(self) -> tuple[str, ...]:
+        """Cameras that have a reference of their own."""
+        return tuple(sorted(name.removeprefix(SCENE) for name in self._references if name.startswith(SCENE)))
 
     @property
     def references(self) -> dict[str, np.ndarray]:
@@ -181,10 +188,7 @@ class GradCamSsim(Detector):
         }
 
     def heatmap(self, images: torch.Tensor, *, scenes: Sequence[str] | None = None) -> np.ndarray:
-        """One minus local SSIM, mean of the layers: numpy float32 (B, H, W); parameters and errors as `score_batch`.
-
-        With a ``map_size`` the local values are brought from it to the frames' size, bilinear.
-        """
+        """One minus local SSIM, mean of the layers, brought to the frames' size: numpy float32 (B, H, W)."""
         heat = 1 - self.steps(images, scenes=scenes).similarity.mean(axis=0)
         if self.map_size is None:
             return heat
@@ -226,10 +230,6 @@ class GradCamSsim(Detector):
         self._set_references({name: mean.to(self.device) for name, mean in means.items()})
         self._variance = state["variance"].to(self.device)
 
-    def _scores_of(self, batch: Any, reader: Iterable) -> dict[str, torch.Tensor]:
-        scenes = _scenes(reader, batch) if self.reference == "scene" else None
-        return self.score_batch(batch.images, scenes=scenes)
-
     def _set_references(self, references: dict[str, torch.Tensor]) -> None:
         self._references = references
         self._similarities = {name: [SsimReference(mean) for mean in means] for name, means in references.items()}
@@ -270,9 +270,7 @@ class GradCamSsim(Detector):
         return ALL
 
 
-def _scenes(reader: Iterable, batch: Any) -> np.ndarray:
-    """Scene of each frame of a batch, by its row in the reader's table: (B,)."""
-    table = getattr(reader, "table", None)
-    if table is None or "scene" not in table:
-        raise ParameterError("reference='scene' needs a reader whose table has a scene column, such as a FrameReader")
-    return table["scene"].astype(str).to_numpy()[batch.rows]
+def _scenes_of(batch: Any) -> np.ndarray:
+    if batch.scenes is None:
+        raise ParameterError("reference='scene' needs a reader whose batches name scenes, such as a FrameReader")
+    return np.asarray(batch.scenes).astype(str)

@@ -9,22 +9,9 @@ from scipy.ndimage import gaussian_filter1d
 
 
 def smoothed_resize(maps: torch.Tensor, size: tuple[int, int], *, sigma: float) -> torch.Tensor:
-    """Bilinear to ``size``, then a Gaussian blur of ``sigma`` pixels.
+    """Maps float32 (B, h, w), bilinear to ``size``, then blurred by ``sigma`` pixels as `scipy.ndimage` does.
 
     Both steps are linear and separable, so together they are one matrix for rows and one for columns.
-
-    Parameters
-    ----------
-    maps : float32 (B, h, w)
-        Values on a grid of cells.
-    size : (height, width)
-        Pixels.
-    sigma : float
-        Pixels; 0 is no blur. Edges are reflected, and the kernel ends at 4 sigma, as in `scipy.ndimage`.
-
-    Returns
-    -------
-    float32 (B, height, width)
     """
     rows = _resize_and_blur_matrix(maps.shape[1], size[0], sigma, maps.device)
     columns = _resize_and_blur_matrix(maps.shape[2], size[1], sigma, maps.device)
@@ -32,17 +19,7 @@ def smoothed_resize(maps: torch.Tensor, size: tuple[int, int], *, sigma: float) 
 
 
 def frame_scores(heatmaps: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Maximum, mean, and mean of the largest 1 % of each heatmap.
-
-    Parameters
-    ----------
-    heatmaps : float32 (B, H, W)
-
-    Returns
-    -------
-    dict of str to float32 (B,)
-        ``"max"``, ``"mean"``, ``"top1%"``.
-    """
+    """Maximum, mean, and mean of the largest 1 % (``top1%``) of each heatmap (B, H, W), float32 (B,) each."""
     pixels = heatmaps.flatten(1)  # (B, H * W)
     n_top = max(round(pixels.shape[1] / 100), 1)
     return {

@@ -1,65 +1,61 @@
-"""Open a saved detector without knowing which one it is."""
+"""What a saved detector says of itself, and the network of its fit."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-import vadlib.detectors
 import vadlib.networks
-from vadlib.detectors.detector import Detector
 from vadlib.errors import ResultsError, WeightsError
+from vadlib.networks import FeatureNetwork
 
 
-def load_detector(path: str | Path, *, weights: str | Path | None = None, device: str = "auto") -> Detector:
-    """Read a detector that `Detector.save` wrote, of whichever class.
-
-    Parameters
-    ----------
-    path : str or Path
-        The folder.
-    weights : str or Path, optional
-        Where the weights of the fit lie now, instead of where they were; others are refused by their digest.
-    device : str
-        ``"auto"``, ``"cpu"``, ``"cuda"`` …
-
-    Returns
-    -------
-    Detector
-
-    Raises
-    ------
-    ResultsError
-        If there is no saved detector at ``path``, or it is of a class that this vadlib does not have.
-    WeightsError
-        If the weights cannot be had, or are not those of the fit.
-    """
-    path = Path(path)
+def read_description(path: str | Path) -> dict[str, Any]:
+    """What `Detector.save` wrote of a detector beside its state."""
     try:
-        description = json.loads((path / "detector.json").read_text(encoding="utf-8"))
-        kind, recorded, precision = (description[key] for key in ("detector", "weights", "precision"))
-        architecture, seed = recorded["architecture"], recorded["seed"]
+        saved = json.loads((Path(path) / "detector.json").read_text(encoding="utf-8"))
+        if saved["weights"] is not None:
+            saved["weights"]["architecture"], saved["weights"]["seed"]
+        saved["parameters"], saved["precision"], saved["detector"]
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ResultsError(
-            f"load: {path} holds no complete saved detector ({error!r}); expected detector.json and "
-            "state.safetensors, as Detector.save writes them"
-        ) from error
-    found = getattr(vadlib.detectors, str(kind), None)
-    if not (isinstance(found, type) and issubclass(found, Detector) and found is not Detector):
-        raise ResultsError(f"load: {path} holds a {kind!r}, which this vadlib does not have; use the one that saved it")
-    build = getattr(vadlib.networks, str(architecture), None)
+        raise incomplete(path, error) from error
+    return saved
+
+
+def incomplete(path: str | Path, error: Exception) -> ResultsError:
+    """The error for a folder that is no saved detector."""
+    return ResultsError(
+        f"load: {path} holds no complete saved detector ({error!r}); expected detector.json and state.safetensors, as "
+        "Detector.save writes them"
+    )
+
+
+def network_of_the_fit(path: str | Path, saved: Mapping, weights: str | Path | None) -> FeatureNetwork:
+    """Build the network that a saved detector was fitted with, from `weights` where its file has moved."""
+    recorded = saved["weights"]
+    build = getattr(vadlib.networks, str(recorded["architecture"]), None)
     if not callable(build):
         raise ResultsError(
-            f"load: {path} was fitted on {architecture!r}, a network that this vadlib does not have; use the one that "
-            "saved it"
+            f"load: {path} was fitted on {recorded['architecture']!r}, a network that this vadlib does not have; use "
+            "the one that saved it"
         )
-    try:
-        network = None
-        if weights is not None:
-            network = build(str(weights), precision=precision, **({} if seed is None else {"seed": seed}))
-        return found.load(path, network=network, device=device)
-    except WeightsError as error:
+    seed = {} if recorded["seed"] is None else {"seed": recorded["seed"]}
+    return build(recorded["source"] if weights is None else str(weights), precision=saved["precision"], **seed)
+
+
+def check_network(path: str | Path, saved: Mapping, network: FeatureNetwork) -> None:
+    """Refuse a network, already on its device, whose scores would not be the fit's."""
+    recorded, found = saved["weights"], network.record
+    if any(getattr(found, key) != recorded[key] for key in ("architecture", "sha256", "seed")):
         raise WeightsError(
-            f"the detector in {path} needs the network of its fit: {error}. If its file has moved, say where: "
-            "load_detector(..., weights=PATH), or `vadlib score --weights PATH`"
-        ) from error
+            f"load: {path} was fitted with {recorded['architecture']} weights {recorded['name']} (sha256 "
+            f"{recorded['sha256']}), but the network has {found.architecture} {found.name} ({found.sha256}); give the "
+            "network of the fit"
+        )
+    if network.precision != saved["precision"]:  # known only on the detector's device
+        raise WeightsError(
+            f"load: {path} was fitted in {saved['precision']}, but the network computes in {network.precision} on "
+            f"{network.device}: its scores would not be the fit's; build it with precision={saved['precision']!r}"
+        )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from vadlib.detectors.heatmaps import frame_scores, smoothed_resize
 from vadlib.errors import ParameterError
 from vadlib.networks import FeatureNetwork
 
+LAYERS = ("layer1", "layer2", "layer3")
 REDUCTIONS = ("blocks", "select", "dense")
 FRAME_SCORES = ("max", "mean", "top1%")
 
@@ -51,6 +52,24 @@ class Padim(Detector):
         If a parameter is outside its rule; the message says which.
     """
 
+    title = "PaDiM"
+    colour = "#009E73"
+    main_score = "max"  # `frame_score` of an instance
+    heat_label = "Mahalanobis distance (standard deviations)"
+    chapter_options: ClassVar = {"n_components": "n_components"}
+    varied: ClassVar = {
+        "score": FRAME_SCORES,
+        "reduction": REDUCTIONS,
+        "n_components": (20, 50, 200),
+        "layers": ("layer1", "layer2", "layer3", "layer2 layer3"),
+        "image_size": (112, 160),
+        "epsilon": (0.0001, 0.001, 0.1, 1.0),
+        "sigma": (0.0, 8.0),
+        "n_fit": (15, 30),
+        "seed": (1, 2, 3, 4),
+    }
+    paper = "padim"
+
     def __init__(
         self,
         network: FeatureNetwork,
@@ -58,7 +77,7 @@ class Padim(Detector):
         seed: int = 0,
         device: str = "auto",
         *,
-        layers: Sequence[str] = ("layer1", "layer2", "layer3"),
+        layers: Sequence[str] = LAYERS,
         reduction: str = "blocks",
         epsilon: float = 0.01,
         sigma: float = 4.0,
@@ -87,30 +106,19 @@ class Padim(Detector):
         self.layers = tuple(layers)
         self.n_components, self.seed, self.reduction = int(n_components), int(seed), reduction
         self.epsilon, self.sigma, self.frame_score = float(epsilon), float(sigma), frame_score
+        self.main_score = frame_score
         matrices = _reduction_matrices(reduction, channels, self.n_components, self.seed)
         self._matrices = [torch.from_numpy(m).to(self.device) for m in matrices]
         self.field: PyramidGaussianField | None = None
 
-    @property
-    def main_score(self) -> str:
-        """The column that `score` returns."""
-        return self.frame_score
+    @classmethod
+    def possible_options(cls, network, options: Mapping[str, Any], n_fit: int | None = None) -> dict[str, Any]:
+        """At most as many dimensions as the layers have channels."""
+        n_channels = sum(network.channels[layer] for layer in options.get("layers", LAYERS))
+        return {**options, "n_components": min(options.get("n_components", 300), n_channels)}
 
     def fit(self, reader: Iterable) -> Self:
-        """Fit the Gaussians to normal frames, in one pass and in memory that does not grow with their number.
-
-        Parameters
-        ----------
-        reader : FrameReader
-            Normal frames, all of one size.
-
-        Raises
-        ------
-        NotFittedError
-            With fewer than two frames.
-        ParameterError
-            If the frames' size does not fit the layers' strides.
-        """
+        """Fit the Gaussians to normal frames, in one pass and in memory that does not grow with their number."""
         field = None
         for batch in reader:
             features = self._features(batch.images)
@@ -130,24 +138,18 @@ class Padim(Detector):
         grid = max(self.field.grids)
         return self.field.mahalanobis(self._features(images)).unflatten(1, grid)
 
-    def heatmap(self, images: torch.Tensor) -> np.ndarray:
-        """Distances brought to the frames' size, bilinear, then blurred; numpy float32 (B, H, W).
-
-        Parameters
-        ----------
-        images : uint8 (B, 3, H, W)
-            RGB frames of the size that the detector was fitted on.
-
-        Raises
-        ------
-        NotFittedError
-            Before `fit`.
-        """
+    def heatmap(self, images: torch.Tensor, *, scenes: Sequence[str] | None = None) -> np.ndarray:
+        """Distances brought to the frames' size, bilinear, then blurred; numpy float32 (B, H, W)."""
         return self._heatmap(images).cpu().numpy()
 
-    def score_batch(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+    def score_batch(self, images: torch.Tensor, *, scenes: Sequence[str] | None = None) -> dict[str, torch.Tensor]:
         """Maximum, mean and mean of the top 1 % of the heatmap, float32 (B,) each."""
         return frame_scores(self._heatmap(images))
+
+    def scores_and_heatmap(self, batch: Any) -> tuple[dict[str, torch.Tensor], np.ndarray]:
+        """Both from one pass: the scores are read off the heatmap."""
+        heatmap = self._heatmap(batch.images)
+        return frame_scores(heatmap), heatmap.cpu().numpy()
 
     def parameters(self) -> dict[str, Any]:
         """Constructor arguments, but for network and device."""
@@ -173,15 +175,17 @@ class Padim(Detector):
         self.field = PyramidGaussianField.from_state(state, self.device).finalize(self.epsilon)
 
     def _features(self, images: torch.Tensor) -> list[torch.Tensor]:
-        taps = list(self.network.taps(images, self.layers).values())
+        layers = list(self.network.features(images, self.layers).values())
         with torch.inference_mode():
             if self.reduction == "dense":
-                size = taps[0].shape[2:]
-                taps = [torch.cat([torch.nn.functional.interpolate(t, size=size, mode="nearest") for t in taps], dim=1)]
+                size = layers[0].shape[2:]
+                layers = [
+                    torch.cat([torch.nn.functional.interpolate(t, size=size, mode="nearest") for t in layers], dim=1)
+                ]
             # A 1x1 convolution without the convolution: channels are the last axis in memory.
             return [
                 (t.permute(0, 2, 3, 1) @ matrix.T).permute(0, 3, 1, 2)
-                for t, matrix in zip(taps, self._matrices, strict=True)
+                for t, matrix in zip(layers, self._matrices, strict=True)
             ]
 
     def _heatmap(self, images: torch.Tensor) -> torch.Tensor:

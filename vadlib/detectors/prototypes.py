@@ -4,50 +4,26 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
-from threadpoolctl import threadpool_limits
 
-from vadlib.detectors.embeddings import EmbeddingDetector, checked_embeddings, embed_labelled_frames, unit_rows
+from vadlib.detectors.detector import LearnsFrom
+from vadlib.detectors.embedding_detector import EmbeddingDetector, unit_rows
+from vadlib.detectors.feature_cache import checked_embeddings, embed_labelled_frames
+from vadlib.detectors.prototype_clusters import Prototypes, cluster, nearness
 from vadlib.errors import ParameterError, ResultsError
 
 MODES = ("two-class", "one-class")
 SINGLE_SCORES = ("max", "topk", "distance")
 SCORES = (*SINGLE_SCORES, "ensemble")
 CLASS_NAMES = {0: "normal", 1: "anomalous"}
-SAME_SIMILARITY = 1e-5  # frames this close are equally near to a prototype
+FRAMES_A_PROTOTYPE = 5  # fitted frames that each prototype takes at least, where k may be brought down
 SMALLEST_SPREAD = 1e-6  # below it, a score's spread is float32's rounding of a constant
-
-
-@dataclass(frozen=True)
-class Prototypes:
-    """Prototypes of one class, and the frame nearest to each.
-
-    Attributes
-    ----------
-    centres : float32 (P, D)
-        Of length 1, on the detector's device.
-    rows : int64 (P,)
-        Position in the fit table of the frame, of those in the prototype's cluster, that is most similar to it (to
-        1e-5: the first of those).
-    n_frames : int64 (P,)
-        Frames in the cluster, at least 1.
-    similarity : float32 (P,)
-        Cosine of that frame to the prototype.
-    """
-
-    centres: torch.Tensor
-    rows: np.ndarray
-    n_frames: np.ndarray
-    similarity: np.ndarray
 
 
 class ClipPrototypes(EmbeddingDetector):
@@ -95,6 +71,27 @@ class ClipPrototypes(EmbeddingDetector):
     no spread over the fit frames counts 0 in the ensemble, with a warning. Nothing of this is ever NaN.
     """
 
+    title = "Prototypes"
+    colour = "#CC79A7"
+    main_score = "ensemble"  # `score` of an instance
+    learns_from = LearnsFrom.LABELLED_FRAMES
+    variants: ClassVar = {
+        "One-class prototypes": {
+            "options": {"mode": "one-class"}, "learns_from": LearnsFrom.NORMAL, "colour": "#000000"
+        }
+    }  # fmt: skip
+    chapter_options: ClassVar = {"k": "n_prototypes"}
+    varied: ClassVar = {
+        "k": (5, 10, 40),
+        "top_k": (2, 10, 20),
+        "score": SINGLE_SCORES,
+        "weights": ("2 1 1", "1 2 1", "1 1 2"),
+        "view": ("centre",),
+        "mode": ("one-class",),
+        "seed": (1, 2, 3, 4),
+    }
+    paper = "clip"
+
     def __init__(
         self,
         network,
@@ -122,8 +119,20 @@ class ClipPrototypes(EmbeddingDetector):
         super().__init__(network, device=device, cache=cache)
         self.k, self.seed, self.top_k = int(k), int(seed), int(top_k)
         self.mode, self.main_score, self.weights = mode, score, tuple(float(w) for w in weights)
+        if mode == "one-class":
+            self.learns_from = LearnsFrom.NORMAL
         self.prototypes: dict[int, Prototypes] = {}
         self.statistics: np.ndarray | None = None  # float64 (3, 2): a score's mean and spread on fit frames
+
+    @classmethod
+    def possible_options(cls, network, options: Mapping[str, Any], n_fit: int | None = None) -> dict[str, Any]:
+        """At most a fifth of the frames as prototypes, and no more averaged than there are."""
+        options = dict(options)
+        if n_fit is not None:
+            options["k"] = min(options.get("k", 100), max(1, n_fit // FRAMES_A_PROTOTYPE))
+        if "k" in options:
+            options["top_k"] = min(options.get("top_k", 5), options["k"])
+        return options
 
     @property
     def classes(self) -> tuple[int, ...]:
@@ -131,37 +140,17 @@ class ClipPrototypes(EmbeddingDetector):
         return (0, 1) if self.mode == "two-class" else (0,)
 
     def fit(self, reader: Iterable) -> Self:
-        """Embed a reader's frames, and learn prototypes of each class by their labels.
-
-        Raises
-        ------
-        ParameterError
-            As `fit_embeddings`, or if the reader gives no frame.
-        """
+        """Embed a reader's frames, and learn prototypes of each class by their labels."""
         embeddings, labels = embed_labelled_frames(self.network, reader, cache=self.cache)
         return self.fit_embeddings(embeddings, labels)
 
     def fit_embeddings(self, embeddings: np.ndarray, labels: np.ndarray) -> Self:
-        """Learn from embeddings; what differs in k, mode or protocol need not embed again.
-
-        Parameters
-        ----------
-        embeddings : float32 (n, D)
-            As `embed_frames` gives them. A row of NaN, a frame that was skipped, takes no part.
-        labels : (n,)
-            0 normal, 1 anomalous.
-
-        Raises
-        ------
-        ParameterError
-            If a class has fewer frames than k, or none; if there is an anomalous frame in mode one-class; if labels or
-            embeddings are not what they should be.
-        """
+        """Learn from embeddings float32 (n, D) and labels (n,); a row of NaN, a skipped frame, takes no part."""
         embeddings, labels = np.asarray(embeddings), np.asarray(labels)
         readable = self.readable_rows(embeddings)
         rows = self._rows_by_class(labels, readable)
         unit = self.to_unit_rows(embeddings).cpu().numpy()
-        found = {c: _cluster(unit, rows[c], self.k, self.seed, self.device, CLASS_NAMES[c]) for c in self.classes}
+        found = {c: cluster(unit, rows[c], self.k, self.seed, self.device, CLASS_NAMES[c]) for c in self.classes}
         self.prototypes = found
         scores = self._single_scores(torch.from_numpy(unit[readable]).to(self.device))
         values = torch.stack([scores[name] for name in SINGLE_SCORES]).cpu().numpy().astype(np.float64)  # (3, n)
@@ -210,7 +199,7 @@ class ClipPrototypes(EmbeddingDetector):
 
     def _single_scores(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         """``max``, ``topk`` and ``distance``, float32 (B,) each, of x float32 (B, D) of length 1."""
-        near = {c: _nearness(x, prototypes.centres, self.top_k) for c, prototypes in self.prototypes.items()}
+        near = {c: nearness(x, prototypes.centres, self.top_k) for c, prototypes in self.prototypes.items()}
         normal = near[0]
         if self.mode == "one-class":
             return {"max": -normal["max"], "topk": -normal["topk"], "distance": normal["distance"]}
@@ -231,25 +220,7 @@ class ClipPrototypes(EmbeddingDetector):
         return scores | {"ensemble": (total / sum(self.weights)).float()}
 
     def prototype_frames(self, label: int) -> pd.DataFrame:
-        """The frame nearest to each prototype of a class.
-
-        Parameters
-        ----------
-        label : {0, 1}
-
-        Returns
-        -------
-        DataFrame
-            One row a prototype: ``prototype`` (its number), ``row`` (position of the frame in the fit table),
-            ``n_frames`` (in its cluster), ``similarity`` (cosine, of the frame to the prototype).
-
-        Raises
-        ------
-        NotFittedError
-            Before `fit`.
-        ParameterError
-            For a class that has no prototypes.
-        """
+        """The frame nearest to each prototype of a class: ``prototype``, ``row``, ``n_frames``, ``similarity``."""
         self.require_fitted()
         if label not in self.classes:
             raise ParameterError(f"label: mode={self.mode!r} has prototypes of {list(self.classes)}, not of {label!r}")
@@ -260,21 +231,7 @@ class ClipPrototypes(EmbeddingDetector):
         )
 
     def nearest_prototypes(self, images: torch.Tensor, n: int = 1) -> pd.DataFrame:
-        """The prototypes of each class that frames are most similar to, for figures.
-
-        Parameters
-        ----------
-        images : uint8 (B, 3, H, W)
-        n : int
-            How many of each class.
-
-        Returns
-        -------
-        DataFrame
-            For each image and label, by falling similarity: ``image`` (position in the batch), ``label``, ``rank``
-            (from 0), ``prototype``, ``similarity`` (cosine, of the image to the prototype), ``row`` (the prototype's
-            nearest frame, position in the fit table).
-        """
+        """The `n` prototypes of each class most similar to each frame, by rank, and the fit frame nearest to each."""
         self.require_fitted()
         if not 1 <= n <= min(len(of.rows) for of in self.prototypes.values()):
             raise ParameterError(f"n: expected 1 to the number of prototypes of a class (k={self.k}), found {n}")
@@ -328,39 +285,3 @@ class ClipPrototypes(EmbeddingDetector):
 
 def _spreads(spread: float) -> bool:
     return spread > SMALLEST_SPREAD
-
-
-def _nearness(x: torch.Tensor, centres: torch.Tensor, top_k: int) -> dict[str, torch.Tensor]:
-    """Best and mean of the best cosine similarities, and distance to the nearest, of x (B, D) to centres (P, D)."""
-    similarity = x @ centres.T  # (B, P)
-    best = similarity.topk(min(top_k, len(centres)), dim=1).values  # (B, top_k)
-    nearest = (centres.square().sum(dim=1) - 2 * similarity).argmin(dim=1)  # a centre of zeros has another length
-    # Not the root of 2 - 2 z.p: near 0 that turns a rounding of 1e-7 into a distance of 3e-4.
-    distance = torch.linalg.vector_norm(x - centres[nearest], dim=1)
-    return {"max": best[:, 0], "topk": best.mean(dim=1), "distance": distance}
-
-
-def _cluster(unit: np.ndarray, rows: np.ndarray, k: int, seed: int, device: torch.device, name: str) -> Prototypes:
-    """K-Means of the given rows of `unit` (n, D); centres of length 1."""
-    x = unit[rows]  # (n_class, D)
-    with threadpool_limits(1), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct points than k: said below, with numbers
-        fitted = KMeans(k, n_init=1, random_state=seed).fit(x)
-    n_frames = np.bincount(fitted.labels_, minlength=k)
-    used = np.flatnonzero(n_frames)
-    if len(used) < k:
-        warnings.warn(
-            f"fit: the {len(rows)} {name} frames have fewer than {k} distinct embeddings, so there are {len(used)} "
-            f"prototypes of them, not k={k}; draw frames further apart, or give a smaller k",
-            stacklevel=4,
-        )
-    centres = unit_rows(torch.from_numpy(fitted.cluster_centers_))  # (k, D)
-    similarity = np.einsum("nd,nd->n", x, centres.numpy()[fitted.labels_])
-    best = np.full(k, -np.inf, np.float32)
-    np.maximum.at(best, fitted.labels_, similarity)
-    # The two frames of a pair are equally near to their mean: rounding must not choose between them, so the first is.
-    nearest = np.flatnonzero(similarity >= best[fitted.labels_] - SAME_SIMILARITY)
-    first = nearest[np.unique(fitted.labels_[nearest], return_index=True)[1]]
-    return Prototypes(
-        centres[used].to(device), rows[first].astype(np.int64), n_frames[used].astype(np.int64), similarity[first]
-    )

@@ -12,11 +12,10 @@ block once; the distances are exact.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
-import numpy as np
 import torch
 
+from vadlib.detectors.grids import hierarchical_orders
 from vadlib.errors import NotFittedError, ParameterError
 
 # Frames summed in one step: large enough for the sums' memory traffic to be small beside their arithmetic.
@@ -60,7 +59,7 @@ class PyramidGaussianField:
         # Layers from coarse to fine; among equal grids the later layer first, as it is the deeper one.
         self._layers = sorted(range(len(grids)), key=lambda i: (self.grids[i][0], self.grids[i][1], -i))
         level_grids = [self.grids[i] for i in self._layers]
-        self._orders = [torch.from_numpy(o).to(self.device) for o in _hierarchical_orders(level_grids)]
+        self._orders = [torch.from_numpy(o).to(self.device) for o in hierarchical_orders(level_grids)]
         self._positions = torch.argsort(self._orders[-1])  # raster index -> hierarchical index
         self._widths = [self.n_components[i] for i in self._layers]  # components of each level
         cells = [height * width for height, width in level_grids]
@@ -86,18 +85,7 @@ class PyramidGaussianField:
         return self._cells[-1]
 
     def update(self, x: Sequence[torch.Tensor]) -> None:
-        """Add frames to the sums; memory does not grow with the number of frames seen.
-
-        Parameters
-        ----------
-        x : sequence of float32 (B, D_layer, H_layer, W_layer)
-            Each layer's features at its own resolution, in the layers' order.
-
-        Raises
-        ------
-        ParameterError
-            If a shape is not the field's, or the field is finalised already.
-        """
+        """Add frames, (B, D_layer, H_layer, W_layer) a layer, to the sums; memory does not grow with their number."""
         if self._factor is not None:
             raise ParameterError("update: this field is finalised; fit a new one, or merge before finalize")
         self._pending.append(self._arrange(x))
@@ -112,13 +100,7 @@ class PyramidGaussianField:
         self._pending = [pending[:, full:].clone()] if full < n_pending else []
 
     def merge(self, other: PyramidGaussianField) -> None:
-        """Add the frames that another field has seen, as if this one had seen them too.
-
-        Raises
-        ------
-        ParameterError
-            If the fields differ in grids or components, or this one is finalised.
-        """
+        """Add the frames that another field has seen, as if this one had seen them too."""
         if (self.grids, self.n_components) != (other.grids, other.n_components):
             raise ParameterError(
                 f"merge: expected a field with grids {self.grids} and components {self.n_components}, found "
@@ -140,14 +122,7 @@ class PyramidGaussianField:
         """Factor the covariance matrices, unbiased (n - 1), with ``epsilon`` added to their diagonals.
 
         Block by block, coarse to fine: factor a level's own block, solve for the rows below it, and take what they
-        explain off the finer levels. Returns the field itself.
-
-        Raises
-        ------
-        NotFittedError
-            With fewer than two frames.
-        ParameterError
-            If ``epsilon`` is not positive, or so small that a covariance matrix is not positive definite.
+        explain off the finer levels.
         """
         self._flush()
         if self.n_frames < 2:
@@ -182,25 +157,7 @@ class PyramidGaussianField:
         return self
 
     def mahalanobis(self, x: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Distance of every patch to the Gaussian of its position (Defard et al. 2021, Eq. 2).
-
-        Parameters
-        ----------
-        x : sequence of float32 (B, D_layer, H_layer, W_layer)
-            As given to `update`.
-
-        Returns
-        -------
-        float32 (B, P)
-            Distances, >= 0, in standard deviations; positions row by row.
-
-        Raises
-        ------
-        NotFittedError
-            Before `finalize`.
-        ParameterError
-            If a shape is not the field's.
-        """
+        """Distance of every patch to the Gaussian of its position, float32 (B, P) (Defard et al. 2021, Eq. 2)."""
         if self._factor is None:
             raise NotFittedError("mahalanobis: this field has no factor yet; call finalize first")
         rest = self._arrange(x).sub_(self._mean[:, None])  # (cells, B, rows)
@@ -222,10 +179,7 @@ class PyramidGaussianField:
 
     @property
     def covariance(self) -> torch.Tensor:
-        """Covariance of every position, float32 (P, D, D): unbiased, with epsilon on the diagonal once finalised.
-
-        Expands the shared blocks: at 56x56 positions and 300 components this takes 1.1 GB.
-        """
+        """Covariance of every position, float32 (P, D, D), with epsilon; 1.1 GB at 56x56 and 300 components."""
         self._require_frames("covariance")
         n_levels, scale = len(self._cells), 1.0 / max(self.n_frames - 1, 1)
         blocks: list[list[torch.Tensor | None]] = [[None] * n_levels for _ in range(n_levels)]
@@ -343,21 +297,3 @@ class PyramidGaussianField:
             own, rows = rows[:, :width], rows[:, width:]
             parts.append(own.repeat_interleave(self.n_positions // self._cells[level], dim=0))
         return parts
-
-
-def _hierarchical_orders(grids: list[tuple[int, int]]) -> list[np.ndarray]:
-    """Raster indices of each level's cells, sorted so that a cell's children are neighbours; coarse to fine."""
-    for (height, width), (finer_height, finer_width) in pairwise(grids):
-        if finer_height % height or finer_width % width:
-            raise ParameterError(
-                f"grids: expected every grid to divide the finer ones, found {height}x{width} and "
-                f"{finer_height}x{finer_width}; choose an image size that is a multiple of the coarsest layer's stride"
-            )
-    orders = []
-    for level, (height, width) in enumerate(grids):
-        row, column = np.divmod(np.arange(height * width), width)
-        ancestors = [  # the cell's ancestor on each coarser level, and itself
-            (row * h // height) * w + column * w // width for h, w in grids[: level + 1]
-        ]
-        orders.append(np.lexsort(ancestors[::-1]).astype(np.int64))
-    return orders

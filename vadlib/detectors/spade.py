@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -11,11 +10,12 @@ import torch
 
 from vadlib.detectors.detector import Detector
 from vadlib.detectors.heatmaps import smoothed_resize
+from vadlib.detectors.nearest_positions import nearest_position_distances
 from vadlib.errors import ParameterError, WeightsError
 from vadlib.networks import FeatureNetwork
 
 CHUNK_FRAMES = 8  # whose neighbours' features are in memory at a time: with 5 neighbours, 56 MB at 224 pixels
-STRIP_BYTES = 2**26  # of distances at a time on a GPU, where few large products are faster
+FRAMES_A_NEIGHBOUR = 5  # fitted frames that each neighbour asked for takes at least, where k may be brought down
 
 
 class SpadeKnn(Detector):
@@ -60,7 +60,12 @@ class SpadeKnn(Detector):
     distances of coarse positions are then shared, and the search takes a sixth of the multiplications.
     """
 
-    main_score: ClassVar[str] = "knn"
+    title = "SPADE"
+    colour = "#56B4E9"
+    main_score = "knn"
+    heat_label = "distance to the nearest normal position"
+    chapter_options: ClassVar = {"k": "n_neighbours"}
+    varied: ClassVar = {"k": (1, 5, 20), "image_size": (112,), "n_fit": (30,)}
 
     def __init__(
         self,
@@ -94,19 +99,15 @@ class SpadeKnn(Detector):
         self._embeddings: torch.Tensor | None = None  # float32 (n, D)
         self._frames: torch.Tensor | None = None  # uint8 (n, 3, H, W), on the CPU
 
+    @classmethod
+    def possible_options(cls, network, options: Mapping[str, Any], n_fit: int | None = None) -> dict[str, Any]:
+        """At most a fifth of the frames as neighbours."""
+        if n_fit is None:
+            return dict(options)
+        return {**options, "k": min(options.get("k", 50), max(1, n_fit // FRAMES_A_NEIGHBOUR))}
+
     def fit(self, reader: Iterable) -> Self:
-        """Keep normal frames and their embeddings.
-
-        Parameters
-        ----------
-        reader : FrameReader
-            Normal frames, all of one size.
-
-        Raises
-        ------
-        ParameterError
-            With fewer frames than ``k``, or frames of several sizes.
-        """
+        """Keep normal frames and their embeddings."""
         wanted = self._drawn_rows(reader) if self.max_fit_frames is not None else None
         embeddings, frames = [], []
         for batch in reader:
@@ -125,39 +126,12 @@ class SpadeKnn(Detector):
         self._embeddings, self._frames = torch.cat(embeddings), torch.cat(frames)
         return self
 
-    def score_batch(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Mean Euclidean distance to the ``k`` nearest normal frames, ``knn``, float32 (B,).
-
-        Raises
-        ------
-        NotFittedError
-            Before `fit`.
-        ParameterError
-            If the frames' size is not the fit's.
-        """
+    def score_batch(self, images: torch.Tensor, *, scenes: Sequence[str] | None = None) -> dict[str, torch.Tensor]:
+        """Mean Euclidean distance to the ``k`` nearest normal frames, ``knn``, float32 (B,)."""
         return {"knn": self._nearest_frames(images, self.k).values.mean(dim=1)}
 
-    def heatmap(self, images: torch.Tensor) -> np.ndarray:
-        """Distance of each position to the nearest one, wherever, of the nearest normal frames.
-
-        Bilinear to the frames' size, then blurred.
-
-        Parameters
-        ----------
-        images : uint8 (B, 3, H, W)
-            RGB frames of the size that the detector was fitted on.
-
-        Returns
-        -------
-        numpy float32 (B, H, W)
-
-        Raises
-        ------
-        NotFittedError
-            Before `fit`.
-        ParameterError
-            If the frames' size is not the fit's, or does not fit the layers' strides.
-        """
+    def heatmap(self, images: torch.Tensor, *, scenes: Sequence[str] | None = None) -> np.ndarray:
+        """Distance of each position to the nearest one, wherever, of the nearest normal frames: float32 (B, H, W)."""
         nearest = self._nearest_frames(images, min(self.heatmap_k, self._n_fitted())).indices.cpu()  # (B, heatmap_k)
         maps = []
         with torch.inference_mode():
@@ -224,7 +198,7 @@ class SpadeKnn(Detector):
     def _embed(self, images: torch.Tensor) -> torch.Tensor:
         if self.pooled is None:
             return self.network.embed(images)
-        return self.network.taps(images, [self.pooled])[self.pooled].mean(dim=(2, 3))
+        return self.network.features(images, [self.pooled])[self.pooled].mean(dim=(2, 3))
 
     def _nearest_frames(self, images: torch.Tensor, k: int):
         """Distances to the nearest fitted frames and their rows, nearest first, (B, k) each."""
@@ -244,92 +218,8 @@ class SpadeKnn(Detector):
 
     def _pyramid(self, images: torch.Tensor) -> list[torch.Tensor]:
         """Features at the layers' own resolutions, coarse to fine: float32 (B, H_layer, W_layer, C_layer)."""
-        taps = self.network.taps(images, self.layers).values()
-        return sorted((tap.permute(0, 2, 3, 1).contiguous() for tap in taps), key=lambda tap: tap.shape[1])
-
-
-def nearest_position_distances(query: Sequence[torch.Tensor], gallery: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Distance of each position of one frame to the nearest position of another (Cohen and Hoshen 2020, section 3.3).
-
-    Positions are those of the finest layer; their features are all layers', coarser ones repeated, concatenated.
-
-    Parameters
-    ----------
-    query, gallery : sequences of float32 (h, w, C)
-        A layer each, coarse to fine, each grid a multiple of the one before.
-
-    Returns
-    -------
-    float32 (H, W)
-        On the finest grid, Euclidean.
-
-    Raises
-    ------
-    ParameterError
-        If the grids do not divide each other.
-    """
-    _check_grids(query)
-    # Far from the origin, products would lose the small differences between near neighbours.
-    centres = [layer.mean(dim=(0, 1)) for layer in gallery]
-    query, gallery = ([x - centre for x, centre in zip(side, centres, strict=True)] for side in (query, gallery))
-    squares = [(layer * layer).sum(dim=2).flatten() for layer in gallery]  # (h * w,) each
-    nearest = []
-    n_rows = _rows_of_strip(query, gallery)
-    for row in range(0, len(query[0]), n_rows):
-        distances = coarser = None
-        for layer, other, square in zip(query, gallery, squares, strict=True):
-            factor = len(layer) // len(query[0])
-            strip = layer[row * factor : (row + n_rows) * factor]  # (n_rows * factor, w, C)
-            # Squared, less the strip's own squares, which do not move the minimum.
-            own = torch.addmm(square, strip.flatten(0, 1), other.flatten(0, 1).T, alpha=-2)  # (of strip * w, h * w)
-            if distances is not None:
-                _add_repeated(own, distances, (strip, other), coarser)
-            distances, coarser = own, (strip, other)
-        nearest.append(distances.argmin(dim=1))
-    return _distances_to(query, gallery, torch.cat(nearest))
-
-
-def _rows_of_strip(query: Sequence[torch.Tensor], gallery: Sequence[torch.Tensor]) -> int:
-    """Rows of the coarsest layer at a time: one on a CPU, where its distances stay in the cache."""
-    if query[0].device.type == "cpu":
-        return 1
-    (height, width), (h, w) = query[-1].shape[:2], gallery[-1].shape[:2]
-    return max(STRIP_BYTES // (4 * (height // len(query[0])) * width * h * w), 1)
-
-
-Grids = tuple[torch.Tensor, torch.Tensor]  # of a strip of the query, of the gallery
-
-
-def _add_repeated(fine: torch.Tensor, coarse: torch.Tensor, finer: Grids, coarser: Grids) -> None:
-    """Add to distances between fine positions, in place, those between the coarse positions that they lie in."""
-    (rows, columns), (height, width) = coarser[0].shape[:2], coarser[1].shape[:2]
-    down, right = finer[1].shape[0] // height, finer[1].shape[1] // width
-    repeated = coarse.view(-1, height, 1, width, 1).expand(-1, -1, down, -1, right)  # over the gallery's positions
-    fine.view(rows, down, columns, right, -1).add_(repeated.reshape(rows, 1, columns, 1, -1))
-
-
-def _distances_to(
-    query: Sequence[torch.Tensor], gallery: Sequence[torch.Tensor], nearest: torch.Tensor
-) -> torch.Tensor:
-    """Distance of each finest position to a given one, float32 (H, W): by differences, so that near ones stay exact."""
-    height, width = query[-1].shape[:2]
-    here = torch.arange(height * width, device=nearest.device)
-    squared = torch.zeros(height * width, device=nearest.device)
-    for layer, other in zip(query, gallery, strict=True):
-        h, w = layer.shape[:2]
-        cells = ((at // width * h // height) * w + at % width * w // width for at in (here, nearest))
-        at_query, at_gallery = (x.flatten(0, 1)[i] for x, i in zip((layer, other), cells, strict=True))  # (H * W, C)
-        squared += (at_query - at_gallery).square().sum(dim=1)
-    return squared.sqrt_().view(height, width)
-
-
-def _check_grids(layers: Sequence[torch.Tensor]) -> None:
-    for coarse, fine in pairwise(tuple(layer.shape[:2]) for layer in layers):
-        if fine[0] % coarse[0] or fine[1] % coarse[1]:
-            raise ParameterError(
-                f"layers: expected every grid to divide the finer ones, found {coarse[0]}x{coarse[1]} and "
-                f"{fine[0]}x{fine[1]}; choose an image size that is a multiple of the coarsest layer's stride"
-            )
+        layers = self.network.features(images, self.layers).values()
+        return sorted((x.permute(0, 2, 3, 1).contiguous() for x in layers), key=lambda x: x.shape[1])
 
 
 def _require_embedding(network: FeatureNetwork, layers: Sequence[str]) -> None:

@@ -52,13 +52,7 @@ def ssim(a: Maps, b: Maps, data_range: float = 1.0) -> torch.Tensor:
 
 
 def ssim_map(a: Maps, b: Maps, data_range: float = 1.0) -> torch.Tensor:
-    """Local structural similarity (Wang et al. 2004, Eq. 13), edges reflected; parameters and errors as `ssim`.
-
-    Returns
-    -------
-    float32 (B, H, W)
-        -1 to 1.
-    """
+    """Local structural similarity (Wang et al. 2004, Eq. 13), edges reflected; parameters and errors as `ssim`."""
     a, b = torch.as_tensor(a), torch.as_tensor(b)
     if a.ndim == 2:
         a, b = b, a  # the measure is symmetric
@@ -66,20 +60,7 @@ def ssim_map(a: Maps, b: Maps, data_range: float = 1.0) -> torch.Tensor:
 
 
 class SsimReference:
-    """Maps to compare others with, their windows' moments computed once.
-
-    Parameters
-    ----------
-    maps : float (B, H, W) or (H, W)
-        One for each map that is compared, or one for all; tensor or array.
-    data_range : float
-        Difference between the largest and the smallest value that maps can have.
-
-    Raises
-    ------
-    ParameterError
-        As `ssim`.
-    """
+    """Maps (B, H, W), or one for all, to compare others with, their windows' moments computed once."""
 
     def __init__(self, maps: Maps, data_range: float = 1.0):
         if not 0 < data_range < float("inf"):
@@ -125,11 +106,9 @@ class SsimReference:
 
     @staticmethod
     def _compare(x: _Moments, y: _Moments) -> Maps:
-        """Wang et al. 2004, Eq. 13, in terms of d = x - y, which does not cancel where the maps are alike.
-
-        2 ux uy = ux^2 + uy^2 - ud^2, and the same for the variances; so each of the two factors is one minus a
-        quotient, (1 - ud^2 / (ux^2 + uy^2 + C1)) (1 - vd / (vx + vy + C2)). The constants are in y's moments.
-        """
+        """Wang et al. 2004, Eq. 13, in terms of d = x - y, which does not cancel where the maps are alike."""
+        # 2 ux uy = ux^2 + uy^2 - ud^2, and the same for the variances; so each of the two factors is one minus a
+        # quotient, (1 - ud^2 / (ux^2 + uy^2 + C1)) (1 - vd / (vx + vy + C2)). The constants are in y's moments.
         d, ud = x.centred - y.centred, x.u - y.u
         d *= d
         vd = _blur(d)
@@ -145,10 +124,9 @@ class SsimReference:
 
 
 class _Moments(NamedTuple):
-    """Of one map (H, W) as an array, or of a batch as a tensor.
+    """Of one map (H, W) as an array, or of a batch as a tensor."""
 
-    The map's own mean is taken out before squaring, so that variances are not small differences of large numbers.
-    """
+    # The map's own mean is taken out before squaring, so that variances are not small differences of large numbers.
 
     mean: Maps  # (..., 1, 1), the whole map's
     centred: Maps  # map less mean

@@ -15,6 +15,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from vadlib.detectors.detector import LearnsFrom
+from vadlib.detectors.feature_cache import EmbeddedFrames
 from vadlib.detectors.heatmaps import frame_scores
 from vadlib.errors import NotFittedError, ParameterError
 
@@ -56,7 +58,7 @@ def pooled_heatmaps(heatmaps: np.ndarray, grid: int = 4) -> np.ndarray:
 
 
 class SupervisedHead:
-    """Logistic regression on standardised features, for `vadlib.studies.cross_fit.score_split`.
+    """Logistic regression on standardised features, for `vadlib.studies.cross_fit.cross_fit`.
 
     Parameters
     ----------
@@ -82,21 +84,22 @@ class SupervisedHead:
         self.scaler: StandardScaler | None = None
         self.regression: LogisticRegression | None = None
 
+    learns_from = LearnsFrom.LABELLED_FRAMES
+
+    def fit(self, frames: EmbeddedFrames) -> Self:
+        """`fit_embeddings`, without the frames that could not be read."""
+        readable = np.isfinite(frames.embeddings[:, 0])
+        return self.fit_embeddings(frames.embeddings[readable], frames.labels[readable])
+
+    def score_columns(self, frames: EmbeddedFrames) -> dict[str, np.ndarray]:
+        """`score_embeddings`; NaN for frames that could not be read."""
+        readable = np.isfinite(frames.embeddings[:, 0])
+        column = np.full(len(readable), np.nan, np.float32)
+        column[readable] = self.score_embeddings(frames.embeddings[readable])["head"]
+        return {"head": column}
+
     def fit_embeddings(self, embeddings: np.ndarray, labels: np.ndarray) -> Self:
-        """Fit to the features of labelled frames.
-
-        Parameters
-        ----------
-        embeddings : float (n, D)
-            Such as `pooled_heatmaps` gives, or a network's embeddings.
-        labels : (n,)
-            0 normal, 1 anomalous.
-
-        Raises
-        ------
-        ParameterError
-            If there are not frames of both classes, a value is not finite, or the shapes do not fit.
-        """
+        """Fit to the features (n, D) of frames labelled 0 or 1, some of both."""
         x, labels = _checked(embeddings), np.asarray(labels)
         if labels.shape != (len(x),) or not np.isin(labels, (0, 1)).all():
             raise ParameterError(
@@ -118,15 +121,7 @@ class SupervisedHead:
         return self
 
     def score_embeddings(self, embeddings: np.ndarray) -> dict[str, np.ndarray]:
-        """Log-odds of anomalous, ``head``, float32 (n,), of features (n, D).
-
-        Raises
-        ------
-        NotFittedError
-            Before `fit_embeddings`.
-        ParameterError
-            If the features are not as many as fitted on, or not finite.
-        """
+        """Log-odds of anomalous, ``head``, float32 (n,), of features (n, D)."""
         if self.regression is None:
             raise NotFittedError("SupervisedHead: not fitted yet; call fit_embeddings")
         x = _checked(embeddings, self.scaler.n_features_in_)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import torch
 
-from vadlib.detectors.embeddings import EmbeddingDetector, unit_rows
+from vadlib.detectors.detector import LearnsFrom
+from vadlib.detectors.embedding_detector import EmbeddingDetector, unit_rows
 from vadlib.errors import ParameterError, ResultsError, WeightsError
 
 NORMAL_PROMPTS = (
@@ -43,6 +44,8 @@ class ZeroShotText(EmbeddingDetector):
         At least one each. More prompts in a group raise or lower all scores alike.
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"`` …
+    seed : int
+        Nothing is drawn: there for the sake of one signature for all detectors.
     cache : str or Path, optional
         See `EmbeddingDetector`.
 
@@ -56,7 +59,10 @@ class ZeroShotText(EmbeddingDetector):
     An embedding of zeros, which has no direction, scores log(anomalous prompts / normal prompts).
     """
 
-    main_score: ClassVar[str] = "zero_shot"
+    title = "Zero-shot text"
+    colour = "#5E4FA2"  # Okabe and Ito's last, yellow, is too pale for thin lines
+    main_score = "zero_shot"
+    learns_from = LearnsFrom.NOTHING
 
     def __init__(
         self,
@@ -65,6 +71,7 @@ class ZeroShotText(EmbeddingDetector):
         anomalous_prompts: Sequence[str] = ANOMALOUS_PROMPTS,
         device: str = "auto",
         *,
+        seed: int = 0,
         cache: str | Path | None = None,
     ):
         if not getattr(network, "has_text", hasattr(network, "embed_text")):
@@ -81,13 +88,7 @@ class ZeroShotText(EmbeddingDetector):
         self._logit_scale = 1.0
 
     def fit(self, reader: Iterable | None = None) -> Self:
-        """Embed the prompts; no frame of a reader is looked at.
-
-        Raises
-        ------
-        WeightsError
-            If an embedding of a prompt is not finite, or not as long as those of frames.
-        """
+        """Embed the prompts; no frame of a reader is looked at."""
         prompts = self.normal_prompts + self.anomalous_prompts
         with torch.inference_mode():
             texts = self.network.embed_text(prompts).float()

@@ -18,7 +18,6 @@ scored, each stands for the frames from its own to the one before the next; the 
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,33 +27,18 @@ import pandas as pd
 
 from vadlib.errors import ParameterError
 from vadlib.frame_times import TICKS, UnevenRate, seconds, ticks
+from vadlib.spans import runs_of_equal
 
-EVENT_COLUMNS = ("first", "last", "peak_frame", "peak")
 ROUNDING = 1e-9  # of seconds times frames a second: 0.2 s at 25 frames a second is 5 frames
 
 
 @dataclass(frozen=True)
 class AlarmRule:
-    """What makes an alarm of a run of high scores, besides the thresholds.
+    """What makes an alarm of a run of high scores, besides the thresholds."""
 
-    Attributes
-    ----------
-    min_seconds : float
-        Shorter runs are dropped.
-    max_gap_seconds : float
-        Runs this close are one.
-    max_seconds : float
-        An alarm that lasts longer is raised again.
-
-    Raises
-    ------
-    ParameterError
-        If a duration is negative or not finite, or the longest is 0 or below the shortest.
-    """
-
-    min_seconds: float = 0.4
-    max_gap_seconds: float = 1.0
-    max_seconds: float = 10.0
+    min_seconds: float = 0.4  #: Shorter runs are dropped.
+    max_gap_seconds: float = 1.0  #: Runs this close are one.
+    max_seconds: float = 10.0  #: An alarm that lasts longer is raised again.
 
     def __post_init__(self):
         """Check the durations."""
@@ -96,16 +80,11 @@ def find_events(
     ----------
     scores : float (n,)
         In playing order. NaN, a frame without a score, is below every threshold.
-    high : float
-        An event's highest score is at least this.
-    low : float, optional
-        An event lasts as long as scores are at least this; ``high`` by default.
-    min_length : int
-        Frames.
-    max_gap : int
-        Frames between two runs that are one event.
-    max_length : int, optional
-        Frames; longer events are cut. No limit by default.
+    high, low : float
+        An event's highest score is at least ``high``; it lasts as long as scores are at least ``low``, by default the
+        same.
+    min_length, max_gap, max_length : int
+        Of the module's steps, in frames; by default there is no longest.
     first, last : int (n,), optional
         Frames that each score stands for; its own position by default.
 
@@ -132,7 +111,8 @@ def find_events(
         raise ParameterError(f"max_length: expected at least min_length ({min_length}) frames, found {max_length!r}")
     kept = np.flatnonzero(scores >= low)  # NaN compares as False
     if not len(kept):
-        return _no_events()
+        none = np.empty(0, np.int64)
+        return pd.DataFrame({"first": none, "last": none, "peak_frame": none, "peak": none.astype(float)})
     begins = np.append(True, first[kept[1:]] - last[kept[:-1]] - 1 > max_gap)  # (k,)
     run = np.cumsum(begins) - 1
     starts = first[kept[begins]]  # (runs,)
@@ -140,17 +120,13 @@ def find_events(
     long_enough = ends - starts + 1 >= min_length
     # A long run is cut: the piece of a score is where its own first frame falls.
     piece = (first[kept] - starts[run]) // max_length if max_length is not None else np.zeros(len(kept), np.int64)
-    group = np.flatnonzero(np.append(True, (np.diff(run) != 0) | (np.diff(piece) != 0)))  # (pieces,) first members
-    peaks = np.maximum.reduceat(scores[kept], group)
-    member = np.repeat(np.arange(len(group)), np.diff(np.append(group, len(kept))))
-    at_peak = np.flatnonzero(scores[kept] == peaks[member])
-    earliest = at_peak[np.unique(member[at_peak], return_index=True)[1]]
-    table = pd.DataFrame({
-        "first": first[kept[group]],
-        "last": last[kept[np.append(group[1:] - 1, len(kept) - 1)]],
-        "peak_frame": first[kept[earliest]],
-        "peak": peaks,
-    })  # fmt: skip
+    group = np.flatnonzero(np.append(True, begins[1:] | (np.diff(piece) != 0)))  # (pieces,) first members
+    stops = np.append(group[1:], len(kept))
+    at_peak = [kept[a + scores[kept[a:b]].argmax()] for a, b in zip(group, stops, strict=True)]  # the earliest
+    peaks = scores[at_peak]
+    table = pd.DataFrame(
+        {"first": first[kept[group]], "last": last[kept[stops - 1]], "peak_frame": first[at_peak], "peak": peaks}
+    )
     return table[long_enough[run[group]] & (peaks >= high)].reset_index(drop=True)
 
 
@@ -171,22 +147,17 @@ def list_alarms(
         ``clip``, ``frame``, the score's column and, where not every frame is scored, ``last``: the last frame that
         the row stands for.
     score : str
+        The column.
     high, low : float
         As in `find_events`.
     fps : mapping of str to float
         Frames per second, by clip; an `UnevenRate` where they come unevenly, then durations are by the frames' times.
-    rule : AlarmRule, optional
 
     Returns
     -------
     DataFrame
         ``clip``, ``first``, ``last``, ``peak_frame``, ``peak``, ``start_s``, ``end_s`` (seconds from the clip's
         start); in (clip, frame) order.
-
-    Raises
-    ------
-    ParameterError
-        A column or a clip's rate is missing, or as `find_events`; the clip is named.
     """
     _check_table(table, score, fps)
     rule = rule or AlarmRule()
@@ -194,9 +165,8 @@ def list_alarms(
     scores, first = ordered[score].to_numpy(), ordered["frame"].to_numpy()
     last = ordered["last"].to_numpy() if "last" in ordered else first
     clips = ordered["clip"].to_numpy(dtype=object)
-    edges = np.flatnonzero(np.append(True, np.append(clips[1:] != clips[:-1], True)))
     found, names = [], []
-    for start, end in itertools.pairwise(edges):
+    for start, end in runs_of_equal(clips):
         clip, own = clips[start], (scores[start:end], first[start:end], last[start:end])
         try:
             if found and not (own[0] >= high).any():  # most clips of a long recording: no table of nothing
@@ -227,14 +197,7 @@ def _find_in_clip(scores, first, last, high, low, rate: float, rule: AlarmRule) 
 
 
 def footage_hours(table: pd.DataFrame, fps: Mapping[str, float]) -> float:
-    """Hours that the rows of a table stand for.
-
-    Parameters
-    ----------
-    table : DataFrame
-        ``clip``, ``frame`` and, where not every frame is scored, ``last``.
-    fps : mapping of str to float
-    """
+    """Hours that the rows of a table stand for: ``clip``, ``frame`` and, where not every frame is scored, ``last``."""
     last = table["last"] if "last" in table else table["frame"]
     durations = (last - table["frame"] + 1) / table["clip"].map(fps).astype(float)
     for clip in [name for name in table["clip"].unique() if isinstance(fps[name], UnevenRate)]:
@@ -246,25 +209,11 @@ def footage_hours(table: pd.DataFrame, fps: Mapping[str, float]) -> float:
 def match_alarms(alarms: pd.DataFrame, events: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Which alarms overlap a true event, and which events an alarm overlaps, if only by a frame.
 
-    Parameters
-    ----------
-    alarms : DataFrame (n rows)
-        ``clip``, ``first``, ``last``.
-    events : DataFrame (m rows)
-        The same columns.
-
-    Returns
-    -------
-    true : bool (n,)
-        Alarms that overlap an event; the others are false alarms.
-    found : bool (m,)
-        Events that an alarm overlaps; the others are missed.
+    Both tables have ``clip``, ``first``, ``last``. Returned are bool (alarms,), True where the alarm is no false one,
+    and bool (events,), True where the event is found.
     """
     pairs = _overlaps(alarms, events)
-    true, found = np.zeros(len(alarms), bool), np.zeros(len(events), bool)
-    true[pairs["row_a"]] = True
-    found[pairs["row_b"]] = True
-    return true, found
+    return np.isin(np.arange(len(alarms)), pairs["row_a"]), np.isin(np.arange(len(events)), pairs["row_b"])
 
 
 def found_against_alarms(
@@ -285,18 +234,13 @@ def found_against_alarms(
     events : DataFrame
         The true ones: ``clip``, ``first``, ``last``; at least one.
     low : float
-        The low threshold, the same all along the curve, which ends where the high one meets it.
+        The same all along the curve, which ends where the high threshold meets it.
 
     Returns
     -------
     DataFrame
         One row a distinct threshold, falling, and before them one, infinite, of no alarm: ``threshold``,
         ``alarms_an_hour``, ``false_alarms_an_hour`` (both of all the footage), ``share_found`` (of the events).
-
-    Raises
-    ------
-    ParameterError
-        No event, or as `list_alarms`.
     """
     if not len(events):
         raise ParameterError("events: none given, so no share of them can be found; pass at least one")
@@ -343,17 +287,12 @@ def _check_table(table: pd.DataFrame, score: str, fps: Mapping[str, float]) -> N
 
 def _overlaps(alarms: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
     """Each pair of an alarm and an event that share a frame: their positions, ``row_a`` and ``row_b``."""
-    names = ["clip", "first", "last"]
-    kept = [*names, *(["peak"] if "peak" in alarms else [])]
-    left = alarms[kept].assign(row_a=np.arange(len(alarms)))
-    pairs = left.merge(events[names].assign(row_b=np.arange(len(events))), on="clip", suffixes=("_a", "_b"))
+    left = alarms.filter(["clip", "first", "last", "peak"]).assign(row_a=np.arange(len(alarms)))
+    right = events[["clip", "first", "last"]].assign(row_b=np.arange(len(events)))
+    pairs = left.merge(right, on="clip", suffixes=("_a", "_b"))
     return pairs[(pairs["first_a"] <= pairs["last_b"]) & (pairs["first_b"] <= pairs["last_a"])]
 
 
 def _count_at_least(values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     """How many of the values are at least each threshold, int64 (t,)."""
     return len(values) - np.searchsorted(np.sort(values), thresholds, side="left")
-
-
-def _no_events() -> pd.DataFrame:
-    return pd.DataFrame({name: pd.Series(dtype=float if name == "peak" else np.int64) for name in EVENT_COLUMNS})

@@ -99,20 +99,13 @@ def shuffled_scene_rates(table: pd.DataFrame, *, n: int = 50, seed: int = 0) -> 
     ----------
     table : DataFrame
         As in `blind_scores`: every frame of the clips that are tested.
-    n : int
-        How many times.
-    seed : int
-        Of `np.random.default_rng`.
+    n, seed : int
+        How many times, and the seed of `np.random.default_rng`.
 
     Returns
     -------
     list of dict of str to float
         ``scene_rate_oracle`` and ``scene_rate_other_clips`` of each.
-
-    Raises
-    ------
-    ParameterError
-        As `blind_scores` and `auroc`; `n` below 1.
     """
     if n < 1:
         raise ParameterError(f"n: at least one shuffle is expected, not {n!r}.")

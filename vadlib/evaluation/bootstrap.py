@@ -27,54 +27,23 @@ MAX_REDRAWS = 1000  # rounds of drawing again the resamples that held one class 
 
 @dataclass(frozen=True)
 class Resampled:
-    """One contrast of AUROCs (one detector's own, or one minus another's) and its resamples.
+    """One contrast of AUROCs (one detector's own, or one minus another's) and its resamples."""
 
-    Attributes
-    ----------
-    estimate : float
-        On the frames as they are.
-    error : float
-        Its standard error by the jackknife that leaves out one cluster at a time; by the influences where a cluster
-        holds all frames of a class.
-    without : float64 (C,)
-        The contrast without each cluster; NaN where only one class is left.
-    n_scarcer : int
-        Clusters that hold frames of the class which fewer clusters hold.
-    values, errors : float64 (n_resamples,)
-        The contrast on each resample, and its standard error there, by the influences.
-    """
-
-    estimate: float
+    estimate: float  # on the frames as they are
+    # Its standard error by the jackknife that leaves out one cluster at a time; by the influences where a cluster holds
+    # all frames of a class.
     error: float
-    without: np.ndarray
-    n_scarcer: int
-    values: np.ndarray
-    errors: np.ndarray
+    without: np.ndarray  # float64 (C,): the contrast without each cluster; NaN where only one class is left
+    n_scarcer: int  # clusters that hold frames of the class which fewer clusters hold
+    values: np.ndarray  # float64 (n_resamples,): the contrast on each resample
+    errors: np.ndarray  # float64 (n_resamples,): its standard error there, by the influences
 
 
 def resample(labels, columns, contrasts, *, clusters, n_resamples, seed) -> list[Resampled]:
     """Each contrast of the columns' AUROCs on the same resamples of the clusters.
 
-    Parameters
-    ----------
-    labels : (n,)
-    columns : sequence of k arrays (n,)
-        Scores, a column for each detector.
-    contrasts : (m, k)
-        Weights of the AUROCs: ``[[1]]`` for one detector's own, ``[[1, -1]]`` for a difference.
-    clusters : (n,) or None
-        Each frame's clip; None takes each frame alone.
-    n_resamples : int
-    seed : int or np.random.Generator
-
-    Returns
-    -------
-    list of m Resampled
-
-    Raises
-    ------
-    ParameterError
-        As `auroc`; fewer than two clusters; `n_resamples` below 1; hardly a resample with both classes.
+    `contrasts` (m, k) weighs the AUROCs of the k columns of scores (n,): ``[[1]]`` is one detector's own, ``[[1, -1]]``
+    a difference. `clusters` None takes each frame alone.
     """
     checked = [check_labels_scores(labels, scores)[1] for scores in columns]
     labels = check_labels_scores(labels, columns[0])[0]

@@ -28,26 +28,7 @@ def check_level(level) -> float:
 
 
 def bounds(resampled: Resampled, *, level: float, method: str, difference: bool = False) -> tuple[float, float]:
-    """Lower and upper bound by `method`; the estimate always lies between them.
-
-    Parameters
-    ----------
-    resampled : Resampled
-    level : float
-    method : str
-        A key of `METHODS`.
-    difference : bool
-        The contrast is a difference, in [-1, 1], and not an AUROC, in [0, 1].
-
-    Returns
-    -------
-    low, high : float
-
-    Raises
-    ------
-    ParameterError
-        `level` outside (0, 1) or `method` unknown.
-    """
+    """Lower and upper bound by a key of `METHODS`; the estimate always lies between them."""
     check_level(level)
     if method not in METHODS:
         raise ParameterError(f"method must be one of {', '.join(METHODS)}; got {method!r}.")
@@ -58,21 +39,8 @@ def bounds(resampled: Resampled, *, level: float, method: str, difference: bool 
 def p_value(resampled: Resampled) -> float:
     """Two-sided p-value of "the difference is 0", the level at which its `studentized` interval touches 0.
 
-    Parameters
-    ----------
-    resampled : Resampled
-        Of a difference.
-
-    Returns
-    -------
-    float
-        At least 1 / (n_resamples + 1), which it also is where the difference is the same in every clip, and not 0; 1
-        where the two never differ.
-
-    References
-    ----------
-    Davison and Hinkley (1997), "Bootstrap methods and their application", section 4.4: tests by
-    studentized resamples.
+    At least 1 / (n_resamples + 1), which it also is where the difference is the same in every clip, and not 0; 1 where
+    the two never differ. Davison and Hinkley (1997), "Bootstrap methods and their application", section 4.4.
     """
     if resampled.error < NO_SPREAD:
         return 1.0 if abs(resampled.estimate) < NO_SPREAD else 1 / (len(resampled.values) + 1)

@@ -6,48 +6,36 @@ import pandas as pd
 from vadlib.errors import ParameterError
 from vadlib.evaluation.intervals import bootstrap_auroc
 from vadlib.evaluation.metrics import auroc
+from vadlib.spans import runs_of_ones
 
 
-def event_of_frames(table: pd.DataFrame, events: pd.DataFrame) -> np.ndarray:
-    """Name the event that each frame belongs to.
+def event_of_frames(table: pd.DataFrame, events: pd.DataFrame, column: str = "event") -> np.ndarray:
+    """Name the event that each of a table's frames belongs to, object (n,): an empty text where there is none.
 
-    Parameters
-    ----------
-    table : DataFrame (n rows)
-        ``clip`` and ``frame``.
-    events : DataFrame
-        ``clip``, ``first``, ``last`` (0-based, inclusive), ``event``.
-
-    Returns
-    -------
-    object (n,)
-        The event's name; an empty text where there is none. Where two overlap, the one that began first.
+    `events` has ``clip``, ``first``, ``last`` (0-based, inclusive), ``event``, and what else a data set says; `column`
+    is what is asked for, and one that is not there says nothing of any event. Where two overlap, the one that began
+    first.
     """
     names = np.full(len(table), "", dtype=object)
+    if column not in events:
+        return names
     clips, frames = table["clip"].to_numpy(), table["frame"].to_numpy()
-    for event in events.sort_values("first", ascending=False).itertuples():
-        names[(clips == event.clip) & (frames >= event.first) & (frames <= event.last)] = event.event
+    latest_first = events.sort_values("first", ascending=False)
+    for event, name in zip(latest_first.itertuples(), latest_first[column], strict=True):
+        names[(clips == event.clip) & (frames >= event.first) & (frames <= event.last)] = name
     return names
 
 
 def anomalous_stretches(table: pd.DataFrame) -> pd.DataFrame:
     """The unbroken runs of anomalous frames, for data sets that do not name their events.
 
-    Parameters
-    ----------
-    table : DataFrame
-        ``clip``, ``frame`` and ``label``, every frame of its clips.
-
-    Returns
-    -------
-    DataFrame
-        ``clip``, ``first``, ``last`` (0-based, inclusive), ``event``: always "unnamed".
+    From ``clip``, ``frame`` and ``label`` of every frame to ``clip``, ``first``, ``last`` (0-based, inclusive) and
+    ``event``, which is always "unnamed".
     """
     rows = []
     for clip, frames in table.sort_values(["clip", "frame"]).groupby("clip"):
-        edges = np.flatnonzero(np.diff((frames["label"].to_numpy() == 1).astype(int), prepend=0, append=0))
         numbers = frames["frame"].to_numpy()
-        rows += [(clip, numbers[a], numbers[b - 1], "unnamed") for a, b in edges.reshape(-1, 2)]
+        rows += [(clip, numbers[a], numbers[b - 1], "unnamed") for a, b in runs_of_ones(frames["label"])]
     return pd.DataFrame(rows, columns=["clip", "first", "last", "event"])
 
 
@@ -63,8 +51,8 @@ def auroc_by_group(
     score : str
         The column to judge.
     groups : (n,)
-        Group of each frame, such as the kind of its event; an empty text is no group. Groups of normal frames are
-        not looked at.
+        Group of each frame, such as the kind of its event; an empty text is no group. Those of normal frames are not
+        looked at.
     n_resamples, level, seed
         As in `bootstrap_auroc`.
 
@@ -73,11 +61,6 @@ def auroc_by_group(
     DataFrame
         Index: group; columns ``n_frames`` and ``n_clips`` (of its anomalous frames), ``estimate``, ``low``, ``high``;
         the best found first. A group from a single clip has no interval over clips: its bounds are NaN.
-
-    Raises
-    ------
-    ParameterError
-        If no anomalous frame has a group, or there is no normal frame.
     """
     anomalous, groups = table["label"].to_numpy() == 1, np.asarray(groups, dtype=object)
     names = sorted({name for name in groups[anomalous] if name})
@@ -99,24 +82,9 @@ def auroc_by_group(
 
 
 def extreme_frames(table: pd.DataFrame, score: str, *, label: int, highest: bool, n: int) -> pd.DataFrame:
-    """The frames of one class that a score is surest about, at most one a clip.
+    """The `n` frames of one class that a score is surest about, at most one a clip: rows of the table.
 
-    Parameters
-    ----------
-    table : DataFrame
-        ``clip``, ``label`` and the score's column.
-    score : str
-    label : int
-        0 for normal, 1 for anomalous frames.
-    highest : bool
-        The highest scores first; else the lowest.
-    n : int
-        How many, if there are as many clips.
-
-    Returns
-    -------
-    DataFrame
-        Rows of the table.
+    `label` is 0 for normal, 1 for anomalous frames; the highest scores come first, or, unless `highest`, the lowest.
     """
     of_class = table[table["label"] == label].sort_values([score, "clip", "frame"], ascending=[not highest, True, True])
     return of_class.drop_duplicates("clip").head(n)

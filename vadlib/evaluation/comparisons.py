@@ -82,22 +82,10 @@ def compare_all(labels, scores, *, clusters, n_resamples=5000, level=0.95, seed=
 
 
 def holm(p_values) -> np.ndarray:
-    """p-values adjusted for their number: reject where at most alpha, and any false rejection has a chance of alpha.
+    """p-values (m,) adjusted for their number: where at most alpha is rejected, any false rejection has that chance.
 
-    Parameters
-    ----------
-    p_values : (m,)
-        In [0, 1], of hypotheses that may depend on one another in any way.
-
-    Returns
-    -------
-    float64 (m,)
-        In the same order: the largest, over the i-th smallest up to its own, of (m - i + 1) p, at most 1.
-
-    Raises
-    ------
-    ParameterError
-        None given, or one outside [0, 1].
+    The hypotheses may depend on one another in any way. In the same order: the largest, over the i-th smallest up to
+    its own, of (m - i + 1) p, at most 1. ParameterError where none is given, or one is outside [0, 1].
     """
     p_values = np.asarray(p_values, dtype=np.float64)
     if p_values.ndim != 1 or not len(p_values) or not ((p_values >= 0) & (p_values <= 1)).all():
@@ -110,27 +98,14 @@ def holm(p_values) -> np.ndarray:
 
 @dataclass(frozen=True)
 class SeedSpread:
-    """How far an AUROC moves with the seed, beside how far it moves with the clips.
+    """How far an AUROC moves with the seed, beside how far it moves with the clips."""
 
-    Attributes
-    ----------
-    estimates : tuple of float
-        One a seed.
-    mean : float
-    standard_deviation : float
-        Over seeds, with n - 1; None for a single seed.
-    low, high : float
-        The smallest and the largest estimate.
-    clips : Interval
-        Over clips.
-    """
-
-    estimates: tuple[float, ...]
+    estimates: tuple[float, ...]  # one a seed
     mean: float
-    standard_deviation: float | None
-    low: float
-    high: float
-    clips: Interval
+    standard_deviation: float | None  # over seeds, with n - 1; None for a single seed
+    low: float  # the smallest estimate
+    high: float  # the largest
+    clips: Interval  # over clips
 
     @property
     def n_seeds(self) -> int:
@@ -151,23 +126,10 @@ class SeedSpread:
 
 
 def spread_over_seeds(estimates: Sequence[float], clips: Interval) -> SeedSpread:
-    """Estimates of several seeds beside an interval over clips that is already there.
+    """Estimates of several seeds, all on the same frames, beside an interval over clips that is already there.
 
-    Parameters
-    ----------
-    estimates : sequence of float
-        One a seed, all on the same frames.
-    clips : Interval
-        Of one of the seeds, or of their mean (`auroc_over_seeds`).
-
-    Returns
-    -------
-    SeedSpread
-
-    Raises
-    ------
-    ParameterError
-        No estimate, or one that is not a finite number.
+    `clips` is the interval of one of the seeds, or of their mean (`auroc_over_seeds`). ParameterError where there is no
+    estimate, or one is not a finite number.
     """
     values = np.asarray(list(estimates), dtype=np.float64)
     if not len(values) or not np.isfinite(values).all():
@@ -185,18 +147,9 @@ def auroc_over_seeds(labels, scores_by_seed: Mapping, *, clusters, n_resamples=1
     ----------
     labels : (n,)
     scores_by_seed : mapping of seed to (n,), or DataFrame
-        The same frames scored by the method under each seed.
+        The same frames scored by the method under each seed; at least one.
     clusters, n_resamples, level, seed
         As in `bootstrap_auroc`; every seed's AUROC is taken on the same resamples.
-
-    Returns
-    -------
-    SeedSpread
-
-    Raises
-    ------
-    ParameterError
-        As `bootstrap_auroc`; no seed.
     """
     columns = [np.asarray(scores_by_seed[name]) for name in scores_by_seed]
     if not columns:

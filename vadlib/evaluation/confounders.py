@@ -10,21 +10,8 @@ from vadlib.errors import ParameterError
 def share_explained(values, groups) -> float:
     """Share of the values' variance that lies between groups (the correlation ratio, squared), 0 to 1.
 
-    Parameters
-    ----------
-    values : float (n,)
-    groups : (n,)
-        Such as the scene of each frame.
-
-    Returns
-    -------
-    float
-        0 where all groups have one mean, 1 where knowing the group is knowing the value, 0 for constant values.
-
-    Raises
-    ------
-    ParameterError
-        If there is no value.
+    `values` are (n,), and `groups`, such as the scene of each frame, too. 0 where all groups have one mean, 1 where
+    knowing the group is knowing the value, 0 for constant values.
     """
     values, codes = np.asarray(values, dtype=np.float64), pd.factorize(np.asarray(groups))[0]
     if not len(values):
@@ -38,22 +25,8 @@ def share_explained(values, groups) -> float:
 def rank_correlation_within(values, factor, groups) -> float:
     """Spearman correlation of two quantities after each group's mean has been taken from both.
 
-    Parameters
-    ----------
-    values, factor : float (n,)
-        Such as scores, and the frames' brightness.
-    groups : (n,)
-        Such as the scene of each frame.
-
-    Returns
-    -------
-    float
-        -1 to 1; 0 where either is constant within every group.
-
-    Raises
-    ------
-    ParameterError
-        With fewer than three values.
+    `values` and `factor`, such as scores and the frames' brightness, are (n,), n at least three, and `groups`, such as
+    the scene of each frame, too. -1 to 1; 0 where either is constant within every group.
     """
     if len(values) < 3:
         raise ParameterError(f"values: expected at least three for a correlation, found {len(values)}")

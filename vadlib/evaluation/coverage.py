@@ -125,11 +125,6 @@ def coverage_study(
     DataFrame
         One row for each design and method: ``quantity`` ("AUROC" or "difference"), ``unit``, ``n_units``, ``auroc`` (as
         asked for), ``method``, and the columns of `coverage`.
-
-    Raises
-    ------
-    ParameterError
-        As `coverage`.
     """
     shapes = Shapes.of_table(table)
     numbers = list(dict.fromkeys(len(shapes.labels) if n is None else n for n in n_clips))  # each design once

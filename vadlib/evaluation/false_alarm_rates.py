@@ -40,23 +40,15 @@ def choose_threshold(
     table : DataFrame
         ``clip``, ``frame``, ``last`` and the score's column (see `list_alarms`); normal frames only.
     score : str
+        The column.
     rate : float
         Share of frames, or alarms an hour, by ``unit``.
     unit, method : str
         One of `UNITS`, one of `METHODS`.
-    fps : mapping of str to float
-    rule : AlarmRule, optional
+    fps, rule
+        As in `list_alarms`.
     low_rate : float
         Share of frames at or above the low threshold.
-
-    Returns
-    -------
-    Threshold
-
-    Raises
-    ------
-    ParameterError
-        As `frame_threshold` or `alarm_threshold`.
     """
     check_choice("unit", unit, UNITS)
     if unit == "frames":
@@ -74,20 +66,10 @@ def realised_rate(
     fps: Mapping[str, float],
     rule: AlarmRule | None = None,
 ) -> tuple[float, float]:
-    """How often a threshold is reached in normal footage, in the unit of its promise.
+    """How often a threshold is reached in normal footage, in the unit of its promise: the rate is ``count / exposure``.
 
-    Parameters
-    ----------
-    table, score, fps, rule
-        As in `choose_threshold`; other normal footage than the threshold was chosen from.
-    threshold : Threshold
-
-    Returns
-    -------
-    count : float
-        Frames, or alarms.
-    exposure : float
-        Of how many frames, or in how many hours; the rate is ``count / exposure``.
+    The footage is other than what the threshold was chosen from; parameters as in `choose_threshold`. `count` is of
+    frames or of alarms, and `exposure` is of how many frames, or in how many hours.
     """
     if threshold.unit == "frames":
         return float((table[score].to_numpy(np.float64) >= threshold.high).sum()), float(len(table))
@@ -102,12 +84,10 @@ def cross_checked_rate(
 
     Parameters
     ----------
-    table, score, rate, fps
+    table, score, rate, fps, **options
         As in `choose_threshold`.
     blocks : (n,)
         The block of each row, such as its clip; at least two.
-    **options
-        The others of `choose_threshold`.
 
     Returns
     -------
@@ -132,21 +112,9 @@ def cross_checked_rate(
 
 
 def poisson_interval(count: float, exposure: float, *, level: float = 0.95) -> Interval:
-    """A rate of rare, independent occurrences, with its exact interval (Garwood 1936).
+    """A rate of rare, independent occurrences, such as alarms, with its exact interval (Garwood 1936).
 
-    Parameters
-    ----------
-    count : float
-        Occurrences seen, such as alarms.
-    exposure : float
-        Hours in which they were seen.
-    level : float
-        In (0, 1).
-
-    Raises
-    ------
-    ParameterError
-        A negative count, an exposure of 0, or a level out of range.
+    `count` were seen in an `exposure` of so many hours, above 0.
     """
     if not (count >= 0 and exposure > 0 and 0 < level < 1):
         raise ParameterError(

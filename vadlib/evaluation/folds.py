@@ -12,25 +12,10 @@ KEYS = ["clip", "frame"]
 
 
 def fold_pairs(folds, *, columns: Iterable[str] = ()) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
-    """Bring folds into one form, and refuse what would give a wrong number.
+    """Folds as pairs (fit, test) of tables, or the error that says what would give a wrong number.
 
-    Parameters
-    ----------
-    folds : iterable, or an object with `.folds`
-        Pairs (fit, test) of DataFrames, or objects with `.fit` and `.test`; what `vadlib.data.draw` gives will do.
-    columns : iterable of str
-        That the tables need beside ``clip`` and ``frame``.
-
-    Returns
-    -------
-    list of (fit, test)
-        DataFrames, as given.
-
-    Raises
-    ------
-    ParameterError
-        No fold or no test frame; a part that is no table; a column that is missing; frames that are no whole numbers; a
-        frame that is in one table twice, or tested in two folds.
+    Taken are pairs of DataFrames, objects with `.fit` and `.test`, or an object with `.folds`, such as
+    `vadlib.data.draw` gives; `columns` are needed beside ``clip`` and ``frame``.
     """
     if isinstance(folds, pd.DataFrame):
         raise ParameterError("folds: a list of (fit, test) pairs of DataFrames is expected, not one DataFrame.")
@@ -51,21 +36,7 @@ def fold_pairs(folds, *, columns: Iterable[str] = ()) -> list[tuple[pd.DataFrame
 
 
 def check_frames(table: pd.DataFrame, name: str, *, columns: Iterable[str] = ()) -> None:
-    """Refuse a table that is not one row a frame.
-
-    Parameters
-    ----------
-    table : DataFrame
-    name : str
-        What the messages call it.
-    columns : iterable of str
-        Needed beside ``clip`` and ``frame``. Where ``label`` is among them, its values must be 0 or 1.
-
-    Raises
-    ------
-    ParameterError
-        A column is missing, frames are not whole numbers of at least 0, a frame comes twice, or labels are not 0 or 1.
-    """
+    """Refuse a table that is not one row a frame, lacks one of the `columns`, or has labels other than 0 and 1."""
     missing = [column for column in (*KEYS, *columns) if column not in table.columns]
     if missing:
         raise ParameterError(f"{name}: column {missing[0]!r} is missing; pass rows of dataset.frame_table().")
@@ -82,23 +53,10 @@ def check_frames(table: pd.DataFrame, name: str, *, columns: Iterable[str] = ())
 
 
 def fit_neighbours(fit: pd.DataFrame, test: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Nearest fitted frames of each tested frame in its own clip, on either side in time.
+    """Nearest fitted frames of each of n tested frames in its own clip, on either side in time.
 
-    Parameters
-    ----------
-    fit : DataFrame (m rows)
-        ``clip`` and ``frame``.
-    test : DataFrame (n rows)
-        The same columns.
-
-    Returns
-    -------
-    positions : int64 (n, 2)
-        Rows of `fit`: the last one at or before the tested frame, and the first one at or after it; -1 for none.
-    distances : float64 (n, 2)
-        In frames; infinite for none.
-    nearest : float64 (n,)
-        The smaller of the two.
+    `positions`, int64 (n, 2): rows of `fit`, the last one at or before the tested frame and the first one at or after
+    it, -1 for none; `distances`, float64 (n, 2): in frames, infinite for none; `nearest`, float64 (n,): the smaller.
     """
     positions = np.full((len(test), 2), -1, np.int64)
     distances = np.full((len(test), 2), np.inf)

@@ -115,11 +115,6 @@ def bootstrap_difference(
         Above 0 where `a` is the better; an interval that holds 0 says that these clips do not tell them apart.
         Symmetric by the method in use, which in the simulation errs on the wide side: it never held the truth less
         often than it says by more than 2 in 100, and more often where both detectors are strong.
-
-    Raises
-    ------
-    ParameterError
-        As `bootstrap_auroc`.
     """
     check_level(level)
     (resampled,) = resample(
@@ -192,11 +187,6 @@ def bootstrap_roc_band(labels, scores, *, clusters=None, n_resamples=1000, level
     -------
     RocBand
         Pointwise: the whole curve leaves the band more often than one point of it does.
-
-    Raises
-    ------
-    ParameterError
-        As `bootstrap_auroc`.
     """
     tails = (1 - check_level(level)) / 2, (1 + level) / 2
     labels, scores = check_labels_scores(labels, scores)
@@ -220,23 +210,8 @@ def bootstrap_roc_band(labels, scores, *, clusters=None, n_resamples=1000, level
 def delong_auroc(labels, scores, *, level=0.95) -> Interval:
     """AUROC with DeLong's interval, which takes every frame as independent.
 
-    Frames of a clip are not, so for video this is too narrow; it is here to show by how much.
-
-    Parameters
-    ----------
-    labels, scores : (n,)
-    level : float
-        In (0, 1).
-
-    Returns
-    -------
-    Interval
-        Normal approximation, cut to [0, 1].
-
-    Raises
-    ------
-    ParameterError
-        As `auroc`; fewer than two frames of a class; `level` out of range.
+    Frames of a clip are not, so for video this is too narrow; it is here to show by how much. A normal approximation,
+    cut to [0, 1]; ParameterError as `auroc`, and with fewer than two frames of a class.
 
     References
     ----------

@@ -27,11 +27,6 @@ def nearest_fit_distance(folds) -> pd.DataFrame:
         A row a tested frame, fold after fold, with the index of the tables given: ``clip``, ``frame``, ``fold``
         (0-based), and ``distance``, float64 in frames: 0 for a frame that is itself fitted on, NaN where the fold has
         fitted no frame of the clip.
-
-    Raises
-    ------
-    ParameterError
-        As `vadlib.evaluation.folds.fold_pairs`.
     """
     parts = []
     for number, (fit, test) in enumerate(fold_pairs(folds)):
@@ -111,21 +106,8 @@ def leakage_report(
 def nearest_fit_similarity(folds, embeddings: pd.DataFrame) -> pd.Series:
     """Cosine similarity of each tested frame to the most similar frame that its fold was fitted on.
 
-    Parameters
-    ----------
-    folds, embeddings
-        As in `leakage_report`.
-
-    Returns
-    -------
-    Series float32
-        In [-1, 1], a row a tested frame, fold after fold, with the index of the tables given; NaN for frames that could
-        not be read.
-
-    Raises
-    ------
-    ParameterError
-        As `leakage_report`.
+    Parameters as in `leakage_report`. Float32 in [-1, 1], a row a tested frame, fold after fold, with the index of the
+    tables given; NaN for frames that could not be read.
     """
     parts = []
     for number, (fit, test) in enumerate(fold_pairs(folds), start=1):

@@ -44,22 +44,9 @@ def localisation(heatmaps, masks) -> pd.DataFrame:
 
 
 def bootstrap_mean(values, *, clusters, n_resamples=1000, level=0.95, seed=0) -> Interval:
-    """Mean over frames with its percentile bootstrap interval over clusters; NaN values are left out.
+    """Mean over frames of `values` (n,) with its percentile bootstrap interval over clusters, such as clips, (n,).
 
-    Parameters
-    ----------
-    values : float (n,)
-    clusters : (n,)
-        Clip of each frame.
-    n_resamples : int
-    level : float
-        Between 0 and 1.
-    seed : int
-
-    Raises
-    ------
-    ParameterError
-        If fewer than two clusters have a value.
+    NaN values are left out. ParameterError where fewer than two clusters have a value.
     """
     values, clusters = np.asarray(values, dtype=np.float64), np.asarray(clusters)
     kept = np.isfinite(values)

@@ -45,21 +45,12 @@ def auroc(labels, scores) -> float:
 def roc_curve(labels, scores) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Every operating point, from "nothing is anomalous" to "everything is".
 
-    Parameters
-    ----------
-    labels, scores : (n,)
-
     Returns
     -------
     fpr, tpr : float64 (t,)
         Both rise from 0 to 1. One point per distinct score, and (0, 0) before them.
     thresholds : float64 (t,)
         Falling; the first is infinite.
-
-    Raises
-    ------
-    ParameterError
-        As `auroc`.
     """
     tp, fp, thresholds = _counts(*check_labels_scores(labels, scores))
     return (
@@ -70,45 +61,16 @@ def roc_curve(labels, scores) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def average_precision(labels, scores) -> float:
-    """Mean precision over the anomalous frames, without interpolation: sum of (R_k - R_{k-1}) P_k.
+    """Mean precision over the anomalous frames, without interpolation: sum of (R_k - R_{k-1}) P_k, in (0, 1].
 
     Its value at chance is the share of anomalous frames, so it compares only between tables with the same share.
-
-    Parameters
-    ----------
-    labels, scores : (n,)
-
-    Returns
-    -------
-    float
-        In (0, 1].
-
-    Raises
-    ------
-    ParameterError
-        As `auroc`.
     """
     tp, fp, _ = _counts(*check_labels_scores(labels, scores))
     return float(np.sum(np.diff(tp, prepend=0) * (tp / (tp + fp))) / tp[-1])
 
 
 def equal_error_rate(labels, scores) -> float:
-    """The error rate where the ROC curve, its points joined by straight lines, has FPR = 1 - TPR.
-
-    Parameters
-    ----------
-    labels, scores : (n,)
-
-    Returns
-    -------
-    float
-        In [0, 1]; lower is better.
-
-    Raises
-    ------
-    ParameterError
-        As `auroc`.
-    """
+    """The error rate where the ROC curve, its points joined by straight lines, has FPR = 1 - TPR; lower is better."""
     fpr, tpr, _ = roc_curve(labels, scores)
     excess = fpr - (1 - tpr)  # rises from -1 to 1
     after = int(np.argmax(excess >= 0))
@@ -117,24 +79,7 @@ def equal_error_rate(labels, scores) -> float:
 
 
 def fpr_at_tpr(labels, scores, *, tpr: float = 0.95) -> float:
-    """The smallest share of false alarms among the thresholds that find at least `tpr` of the anomalous frames.
-
-    Parameters
-    ----------
-    labels, scores : (n,)
-    tpr : float
-        In (0, 1].
-
-    Returns
-    -------
-    float
-        In [0, 1]; lower is better.
-
-    Raises
-    ------
-    ParameterError
-        As `auroc`; `tpr` outside (0, 1].
-    """
+    """The smallest share of false alarms among the thresholds that find at least `tpr` of the anomalous frames."""
     if not 0 < tpr <= 1:
         raise ParameterError(f"tpr must lie in (0, 1]; got {tpr!r}.")
     tp, fp, _ = _counts(*check_labels_scores(labels, scores))
@@ -147,23 +92,8 @@ def overlap_coefficient(labels, scores, *, n_points: int = 2000) -> float:
 
     The estimates are those that a plot of the densities shows: Gaussian kernels, Scott's bandwidth for each class.
     Chance keeps two samples of one distribution a little apart: they share about 0.9 with 60 frames each, 0.95 with
-    600, 0.98 with 4,000.
-
-    Parameters
-    ----------
-    labels, scores : (n,)
-    n_points : int
-        Points of the grid on which the smaller of the two densities is integrated.
-
-    Returns
-    -------
-    float
-        In [0, 1].
-
-    Raises
-    ------
-    ParameterError
-        As `auroc`; a class with fewer than two different scores, which has no density.
+    600, 0.98 with 4,000. The smaller of the two is integrated over a grid of `n_points`. ParameterError as `auroc`, and
+    for a class with fewer than two different scores, which has no density.
     """
     labels, scores = check_labels_scores(labels, scores)
     classes = scores[~labels], scores[labels]
@@ -206,12 +136,12 @@ def summarize(table: pd.DataFrame, score: str) -> dict:
         raise ParameterError(f"summarize: no column {sorted(missing)} in the table, which has {list(table.columns)}.")
     labels, scores = table["label"].to_numpy(), table[score].to_numpy()
     check_labels_scores(labels, scores, name=score)
-    per_clip = _auroc_by(table["clip"], labels, scores)
+    per_clip = auroc_in_each(table["clip"], labels, scores)
     return {
         "micro_auroc": auroc(labels, scores),
         "macro_auroc": float(np.mean(list(per_clip.values()))) if per_clip else None,
         "n_macro_clips": len(per_clip),
-        "per_scene": _auroc_by(table["scene"], labels, scores) if "scene" in table else {},
+        "per_scene": auroc_in_each(table["scene"], labels, scores) if "scene" in table else {},
         "average_precision": average_precision(labels, scores),
         "eer": equal_error_rate(labels, scores),
         "fpr_at_95_tpr": fpr_at_tpr(labels, scores, tpr=0.95),
@@ -222,24 +152,7 @@ def summarize(table: pd.DataFrame, score: str) -> dict:
 
 
 def check_labels_scores(labels, scores, *, name: str = "scores") -> tuple[np.ndarray, np.ndarray]:
-    """Labels as bool (n,) and scores as float64 (n,), or the error that says what is wrong with them.
-
-    Parameters
-    ----------
-    labels, scores : (n,)
-    name : str
-        What the message calls the scores.
-
-    Returns
-    -------
-    labels : bool (n,)
-    scores : float64 (n,)
-
-    Raises
-    ------
-    ParameterError
-        The cases that the module's docstring calls undefined.
-    """
+    """Labels as bool (n,) and scores (`name` in messages) as float64 (n,), or the error that says what is wrong."""
     labels, scores = np.asarray(labels), np.asarray(scores)
     if labels.ndim != 1 or scores.ndim != 1:
         raise ParameterError(
@@ -283,7 +196,7 @@ def _counts(labels, scores):
     return tp, last_of_tie + 1 - tp, scores[last_of_tie]
 
 
-def _auroc_by(groups, labels, scores) -> dict[str, float]:
+def auroc_in_each(groups, labels, scores) -> dict[str, float]:
     """AUROC inside each group that holds both classes, by the group's name, sorted."""
     found = {}
     for group, rows in pd.Series(np.arange(len(labels))).groupby(np.asarray(groups)):

@@ -6,37 +6,22 @@ import numpy as np
 import pandas as pd
 
 from vadlib.errors import ParameterError
+from vadlib.evaluation.alarms import find_events
 from vadlib.evaluation.metrics import check_labels_scores, roc_curve
 from vadlib.evaluation.postprocessing import check_scores_clips, rows_of_clips
 
 
 @dataclass(frozen=True)
 class Alarms:
-    """How often a camera calls, at the threshold that finds a wanted share of the anomalous frames.
+    """How often a camera calls, at the threshold that finds a wanted share of the anomalous frames."""
 
-    Attributes
-    ----------
-    threshold : float
-        Frames that score at least this raise the alarm.
-    recall : float
-        Share of anomalous frames found: at least what was wanted, more where scores tie.
-    false_positive_rate : float
-        Share of normal frames that raise the alarm.
-    n_alarms, n_false_alarms : int
-        Alarms: runs of alarming frames, joined over gaps. False ones hold no anomalous frame.
-    hours : float
-        Duration of the table's clips.
-    normal_hours : float
-        Duration of its normal frames.
-    """
-
-    threshold: float
-    recall: float
-    false_positive_rate: float
-    n_alarms: int
-    n_false_alarms: int
-    hours: float
-    normal_hours: float
+    threshold: float  # frames that score at least this raise the alarm
+    recall: float  # share of anomalous frames found: at least what was wanted, more where scores tie
+    false_positive_rate: float  # share of normal frames that raise the alarm
+    n_alarms: int  # runs of alarming frames, joined over gaps
+    n_false_alarms: int  # those with no anomalous frame among the alarming ones
+    hours: float  # duration of the table's clips
+    normal_hours: float  # duration of its normal frames
 
     @property
     def alarms_per_hour(self) -> float:
@@ -65,11 +50,6 @@ def average_precision_at(labels, scores, prevalence: float) -> float:
     -------
     float
         In (0, 1].
-
-    Raises
-    ------
-    ParameterError
-        As `auroc`; `prevalence` outside (0, 1).
     """
     if not 0 < prevalence < 1:
         raise ParameterError(f"prevalence must lie in (0, 1), the share of anomalous frames; got {prevalence!r}.")
@@ -114,10 +94,6 @@ def alarms_at_recall(
         Duration of the clips and of their normal frames, where the rows are drawn from them at random: distances
         between drawn frames say little about it, and a draw by class nothing about the share that is normal.
 
-    Returns
-    -------
-    Alarms
-
     Raises
     ------
     ParameterError
@@ -138,18 +114,19 @@ def alarms_at_recall(
     threshold = falling[int(np.ceil(recall * len(falling) - 1e-9)) - 1]  # 0.95 of 100 frames is 95 of them
     alarming = scores >= threshold
     frames = pd.Series(codes).groupby(codes).cumcount().to_numpy() if frames is None else np.asarray(frames)
+    # joined if closer than gap_s: at most one frame less than that between them
+    max_gap = max(0, int(np.ceil(min(gap_s * fps, np.iinfo(np.int32).max))) - 1)
     n_alarms = n_false = 0
     duration = normal_duration = 0.0  # in frames
     for rows in rows_of_clips(codes, frames):
         step = float(np.median(np.diff(frames[rows]))) if len(rows) > 1 else 1.0
         duration += step * len(rows)
         normal_duration += step * (~labels[rows]).sum()
-        found = rows[alarming[rows]]
-        silence = np.diff(frames[found]) - 1  # frames between one alarming frame and the next
-        starts = np.flatnonzero((silence > 0) & (silence >= gap_s * fps)) + 1
-        events = np.split(found, starts) if len(found) else []
+        events = find_events(scores[rows], threshold, max_gap=max_gap, first=frames[rows])
+        hits = np.flatnonzero(labels[rows] & alarming[rows])
+        first, past = np.searchsorted(frames[rows][hits], [events["first"], events["last"] + 1])
         n_alarms += len(events)
-        n_false += sum(not labels[event].any() for event in events)
+        n_false += int((first == past).sum())
     return Alarms(
         float(threshold),
         float(alarming[labels].mean()),

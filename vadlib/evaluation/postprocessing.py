@@ -13,30 +13,20 @@ import pandas as pd
 from scipy.ndimage import gaussian_filter1d
 
 from vadlib.errors import ParameterError
-from vadlib.evaluation.metrics import auroc, check_labels_scores
+from vadlib.evaluation.metrics import auroc, auroc_in_each, check_labels_scores
 
 SIGMAS = (0.0, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 30.0, 50.0, 80.0)  # frames; published code has 3 and 20
 
 
 @dataclass(frozen=True)
 class TunedSmoothing:
-    """What tuning a smoothing on the test labels yields.
+    """What tuning a smoothing on the test labels yields; AUROCs are micro AUROCs."""
 
-    Attributes
-    ----------
-    sigmas, aurocs : tuple of float
-        The widths tried, in frames, and the micro AUROC of each.
-    sigma, auroc : float
-        The best of them, the smallest sigma of equals.
-    unsmoothed : float
-        Micro AUROC of the scores as they came.
-    """
-
-    sigmas: tuple[float, ...]
+    sigmas: tuple[float, ...]  # the widths tried, in frames
     aurocs: tuple[float, ...]
-    sigma: float
+    sigma: float  # the best of them, the smallest of equals
     auroc: float
-    unsmoothed: float
+    unsmoothed: float  # of the scores as they came
 
     @property
     def gain(self) -> float:
@@ -54,10 +44,6 @@ def normalise_per_clip(scores, clips) -> np.ndarray:
     ----------
     scores, clips : (n,)
 
-    Returns
-    -------
-    float64 (n,)
-
     Raises
     ------
     ParameterError
@@ -71,7 +57,7 @@ def normalise_per_clip(scores, clips) -> np.ndarray:
 
 
 def smooth_per_clip(scores, clips, sigma: float, *, frames=None) -> np.ndarray:
-    """Smooth each clip's scores in time with a Gaussian, ends mirrored.
+    """Smooth each clip's scores in time with a Gaussian, ends mirrored: float64 (n,), in the order of the rows.
 
     Parameters
     ----------
@@ -80,16 +66,6 @@ def smooth_per_clip(scores, clips, sigma: float, *, frames=None) -> np.ndarray:
         Standard deviation in rows of the clip: frames, where the table holds every frame. 0 leaves scores as they are.
     frames : (n,), optional
         Frame numbers, for the order within clips; by default the order of the rows.
-
-    Returns
-    -------
-    float64 (n,)
-        In the order of the rows.
-
-    Raises
-    ------
-    ParameterError
-        As `normalise_per_clip`; `sigma` below 0.
     """
     scores, codes = check_scores_clips(scores, clips)
     if not (np.isfinite(sigma) and sigma >= 0):
@@ -112,18 +88,9 @@ def tune_smoothing(labels, scores, clips, *, sigmas: Sequence[float] = SIGMAS, f
     ----------
     labels, scores, clips : (n,)
     sigmas : sequence of float
-        Widths to try, in frames.
+        Widths to try, in frames; at least one.
     frames : (n,), optional
         As in `smooth_per_clip`.
-
-    Returns
-    -------
-    TunedSmoothing
-
-    Raises
-    ------
-    ParameterError
-        As `auroc` and `smooth_per_clip`; no sigma.
     """
     if not len(sigmas):
         raise ParameterError("sigmas is empty; give at least one width to try.")
@@ -135,31 +102,13 @@ def tune_smoothing(labels, scores, clips, *, sigmas: Sequence[float] = SIGMAS, f
 
 
 def macro_auroc(labels, scores, clips) -> tuple[float | None, int]:
-    """Mean over clips of the AUROC within each, over those that hold both classes.
+    """Mean over clips of the AUROC within each, over those that hold both classes, and how many these are.
 
-    Parameters
-    ----------
-    labels, scores, clips : (n,)
-
-    Returns
-    -------
-    float or None
-        None where no clip holds both.
-    int
-        How many clips it is a mean of.
-
-    Raises
-    ------
-    ParameterError
-        As `auroc`; a frame without a clip.
+    The mean is None where no clip holds both.
     """
     labels, scores = check_labels_scores(labels, scores)
     _, codes = check_scores_clips(scores, clips)
-    values = [
-        auroc(labels[rows], scores[rows])
-        for rows in rows_of_clips(codes, None)
-        if labels[rows].any() and not labels[rows].all()
-    ]
+    values = list(auroc_in_each(codes, labels, scores).values())
     return (float(np.mean(values)) if values else None), len(values)
 
 
@@ -174,10 +123,6 @@ def padded_macro_auroc(labels, scores, clips) -> float:
     ----------
     labels, scores, clips : (n,)
         Scores in [0, 1].
-
-    Returns
-    -------
-    float
 
     Raises
     ------
@@ -204,28 +149,10 @@ def padded_macro_auroc(labels, scores, clips) -> float:
 
 
 def balanced_rows(labels, *, n_per_class: int | None = None, seed: int = 0) -> np.ndarray:
-    """Draw as many frames of each class, without replacement: the paper's 4,000 and 4,000.
+    """Draw as many frames of each class, without replacement: the paper's 4,000 and 4,000. Row numbers, rising.
 
-    AUROC is the same on average, since it compares one frame of each class; average precision is not.
-
-    Parameters
-    ----------
-    labels : (n,)
-        0 and 1.
-    n_per_class : int, optional
-        All frames of the rarer class if None.
-    seed : int
-        Of `np.random.default_rng`.
-
-    Returns
-    -------
-    int64 (2 n_per_class,)
-        Row numbers, rising.
-
-    Raises
-    ------
-    ParameterError
-        Labels other than 0 and 1, or one class only; `n_per_class` below 1 or above what a class has.
+    AUROC is the same on average, since it compares one frame of each class; average precision is not. `n_per_class`
+    None takes all frames of the rarer class.
     """
     labels, _ = check_labels_scores(labels, np.zeros(np.shape(labels)))
     available = int(min(labels.sum(), (~labels).sum()))

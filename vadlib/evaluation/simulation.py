@@ -29,23 +29,13 @@ UNITS = ("clips", "scenes")
 
 @dataclass(frozen=True)
 class ScoreModel:
-    """How scores come about; all in standard deviations of the noise.
+    """How scores come about; all in standard deviations of the noise."""
 
-    Attributes
-    ----------
-    shift : float
-        How much higher an anomalous frame scores, on average over clips.
-    shift_sd, clip_sd, scene_sd : float
-        Spread over clips of that shift, over clips of the level, and over scenes of the level.
-    noise_correlation : float
-        In [0, 1): between the noise of a frame and of the next. 0.95 at 25 frames a second lasts about a second.
-    """
-
-    shift: float = 1.0
-    shift_sd: float = 0.5
-    clip_sd: float = 0.9
-    scene_sd: float = 0.5
-    noise_correlation: float = 0.95
+    shift: float = 1.0  # how much higher an anomalous frame scores, on average over clips
+    shift_sd: float = 0.5  # spread over clips of that shift
+    clip_sd: float = 0.9  # spread over clips of the level
+    scene_sd: float = 0.5  # spread over scenes of the level
+    noise_correlation: float = 0.95  # of a frame and the next, in [0, 1): lasts about a second at 25 frames a second
 
     def __post_init__(self) -> None:
         """Refuse what has no meaning."""
@@ -86,13 +76,7 @@ class Shapes:
 
     @classmethod
     def of_table(cls, table: pd.DataFrame) -> "Shapes":
-        """Take them from ``clip`` and ``label``, and ``frame`` and ``scene`` where there are columns so named.
-
-        Raises
-        ------
-        ParameterError
-            A column is missing, labels are not 0 and 1, or a class has no frame.
-        """
+        """Take them from ``clip`` and ``label``, and ``frame`` and ``scene`` where there are columns so named."""
         if missing := {"clip", "label"} - set(table.columns):
             raise ParameterError(f"table: no column {sorted(missing)}; it has {list(table.columns)}.")
         found = table["label"].unique()
@@ -138,30 +122,10 @@ def draw_data_set(
     n_clips: int | None = None,
     shared: float = 0.5,
 ) -> DataSet:
-    """Draw a data set, scored by one or several detectors.
+    """Draw a data set, scored by one or several detectors; again until both classes are in more than one cluster.
 
-    Parameters
-    ----------
-    shapes : Shapes
-    models : sequence of ScoreModel
-        One a detector.
-    rng : np.random.Generator
-    unit : str
-        "clips" or "scenes": see the module's text.
-    n_clips : int, optional
-        Clips to draw under ``unit="clips"``; as many as there are shapes if None.
-    shared : float
-        In [0, 1]: correlation of the detectors' effects and noise. Clips that are hard for one tend to be hard for all.
-
-    Returns
-    -------
-    DataSet
-        Drawn again until both classes are in more than one cluster.
-
-    Raises
-    ------
-    ParameterError
-        `unit`, `n_clips` or `shared` out of range.
+    `n_clips` None draws as many as there are shapes. `shared`, in [0, 1], is the correlation of the detectors' effects
+    and noise: clips that are hard for one tend to be hard for all.
     """
     if unit not in UNITS:
         raise ParameterError(f"unit must be one of {', '.join(UNITS)}; got {unit!r}.")

@@ -38,49 +38,20 @@ SHAPES = (-0.5, 1.0)  # below, maximum likelihood is not regular (Smith 1985); a
 
 @dataclass(frozen=True)
 class Threshold:
-    """A pair of thresholds and what was promised with them.
+    """A pair of thresholds, as in `find_events`, and what was promised with them."""
 
-    Attributes
-    ----------
-    high, low : float
-        As in `find_events`; a frame "reaches" a threshold where its score is at least that.
-    method : str
-        One of `METHODS`.
-    promised : float
-        The rate asked for.
-    unit : str
-        One of `UNITS`.
-    n : int
-        Normal scores, or peaks of candidate alarms, that it was chosen from.
-    shape, scale : float or None
-        Of the generalised Pareto distribution above ``low``, in the score's unit.
-    """
-
-    high: float
+    high: float  # a frame "reaches" a threshold where its score is at least that
     low: float
-    method: str
-    promised: float
-    unit: str
-    n: int
-    shape: float | None = None
-    scale: float | None = None
+    method: str  # one of `METHODS`
+    promised: float  # the rate asked for
+    unit: str  # one of `UNITS`
+    n: int  # normal scores, or peaks of candidate alarms, that it was chosen from
+    shape: float | None = None  # of the generalised Pareto distribution above `low`
+    scale: float | None = None  # likewise, in the score's unit
 
 
 def low_threshold(scores: np.ndarray, *, rate: float = LOW_RATE) -> float:
-    """The score that a share of normal frames reaches: where an alarm begins and ends, and the tail begins.
-
-    Parameters
-    ----------
-    scores : float (n,)
-        Of normal frames.
-    rate : float
-        In (0, 1).
-
-    Raises
-    ------
-    ParameterError
-        As `frame_threshold`.
-    """
+    """The score that a share of normal frames reaches: where an alarm begins and ends, and the tail begins."""
     return frame_threshold(scores, rate, low_rate=rate).high
 
 
@@ -99,10 +70,6 @@ def frame_threshold(
         One of `METHODS`.
     low_rate : float
         Share of frames at or above the low threshold, at least ``rate``; the extreme-value fit is to these.
-
-    Returns
-    -------
-    Threshold
 
     Raises
     ------

@@ -1,12 +1,11 @@
 """Every plot of the report: arrays and tables in, a matplotlib Figure out. Nothing here reads, computes or writes."""
 
+from vadlib.figures.costs import cost_curves
 from vadlib.figures.curves import densities, density_panels, roc, roc_panels, score_by_factor
-from vadlib.figures.effects import effect_rows, grouped_interval_rows, span_rows
 from vadlib.figures.fonts import make_readable
-from vadlib.figures.frames import contact_sheet, heatmap_sheet, map_grid
-from vadlib.figures.intervals import forest, interval_rows
+from vadlib.figures.frames import GalleryRow, contact_sheet, gallery, heat_opacity, heatmap_sheet, map_grid
 from vadlib.figures.labels import class_balance, label_calendar
-from vadlib.figures.protocols import protocol_timelines
+from vadlib.figures.rows import effect_rows, forest, interval_rows, span_rows
 from vadlib.figures.style import (
     ANOMALOUS,
     BLIND,
@@ -18,40 +17,14 @@ from vadlib.figures.style import (
     NORMAL,
     use_house_style,
 )
-from vadlib.figures.timelines import timeline
-from vadlib.figures.watching import ClipTimeline, GalleryRow, clip_timelines, cost_curves, gallery
+from vadlib.figures.timelines import ClipTimeline, clip_timelines, protocol_timelines, timeline
+
+grouped_interval_rows = interval_rows  # rows with a column `group`
 
 __all__ = [
-    "ANOMALOUS",
-    "BLIND",
-    "CHANCE",
-    "CLASS_COLOURS",
-    "CLASS_NAMES",
-    "DETECTOR_COLOURS",
-    "HEAT",
-    "NORMAL",
-    "ClipTimeline",
-    "GalleryRow",
-    "class_balance",
-    "clip_timelines",
-    "contact_sheet",
-    "cost_curves",
-    "densities",
-    "density_panels",
-    "effect_rows",
-    "forest",
-    "gallery",
-    "grouped_interval_rows",
-    "heatmap_sheet",
-    "interval_rows",
-    "label_calendar",
-    "make_readable",
-    "map_grid",
-    "protocol_timelines",
-    "roc",
-    "roc_panels",
-    "score_by_factor",
-    "span_rows",
-    "timeline",
-    "use_house_style",
-]
+    "ANOMALOUS", "BLIND", "CHANCE", "CLASS_COLOURS", "CLASS_NAMES", "DETECTOR_COLOURS", "HEAT", "NORMAL",
+    "ClipTimeline", "GalleryRow", "class_balance", "clip_timelines", "contact_sheet", "cost_curves", "densities",
+    "density_panels", "effect_rows", "forest", "gallery", "grouped_interval_rows", "heat_opacity", "heatmap_sheet",
+    "interval_rows", "label_calendar", "make_readable", "map_grid", "protocol_timelines", "roc", "roc_panels",
+    "score_by_factor", "span_rows", "timeline", "use_house_style",
+]  # fmt: skip

@@ -42,11 +42,7 @@ def roc_panels(curves: Mapping[str, tuple], *, operating_rate: float | None = 0.
 def densities(labels: np.ndarray, scores: np.ndarray, *, xlabel: str) -> Figure:
     """Kernel density estimates of the scores of normal and of anomalous frames, each of area 1.
 
-    Parameters
-    ----------
-    labels, scores : (n,)
-    xlabel : str
-        The score's name and unit.
+    `labels` and `scores` are (n,); `xlabel` is the score's name and unit.
     """
     figure, axis = plt.subplots(figsize=(6.2, 3.3))
     _draw_densities(axis, labels, scores)
@@ -56,14 +52,7 @@ def densities(labels: np.ndarray, scores: np.ndarray, *, xlabel: str) -> Figure:
 
 
 def density_panels(panels: Mapping[str, tuple], *, n_columns: int = 2) -> Figure:
-    """Densities as in `densities`, a panel for each score.
-
-    Parameters
-    ----------
-    panels : mapping of str to (labels (n,), scores (n,), xlabel)
-        By the panel's title.
-    n_columns : int
-    """
+    """Densities as in `densities`, a panel for each score: (labels (n,), scores (n,), xlabel) by the panel's title."""
     n_columns = min(n_columns, len(panels))
     n_rows = -(-len(panels) // n_columns)
     figure, axes = plt.subplots(n_rows, n_columns, figsize=(4.6 * n_columns, 2.7 * n_rows + 0.3), squeeze=False)
@@ -80,10 +69,7 @@ def density_panels(panels: Mapping[str, tuple], *, n_columns: int = 2) -> Figure
 def score_by_factor(panels: Mapping[str, tuple]) -> Figure:
     """Box plots of standardised scores by group, a panel for each detector.
 
-    Parameters
-    ----------
-    panels : mapping of str to (scores (n,), groups (n,), colour)
-        By the panel's title.
+    `panels` maps titles to (scores (n,), groups (n,), colour).
     """
     figure, axes = plt.subplots(1, len(panels), figsize=(2.1 * len(panels) + 0.6, 3.2), sharey=True, squeeze=False)
     for axis, (title, (scores, groups, colour)) in zip(axes[0], panels.items(), strict=True):

@@ -14,14 +14,9 @@ SPACES = {code: " " for code in (*range(32), 127) if chr(code) != "\n"}
 
 
 def make_readable(figure: Figure) -> None:
-    """Have every letter of a figure's texts drawn by a font that has it.
+    """Have every letter of a figure's texts, labels of ticks included, drawn by a font that has it.
 
     A letter that no font of this machine has is written as its code point, ``\\u732b``, so that two names stay two.
-
-    Parameters
-    ----------
-    figure : Figure
-        Its texts and labels of ticks are changed.
     """
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):

@@ -1,7 +1,5 @@
 """Where the anomalies are: labels of clips, counts of classes."""
 
-from itertools import pairwise
-
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,22 +7,16 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from vadlib.figures.style import ANOMALOUS, CLASS_COLOURS, CLASS_NAMES, NORMAL
+from vadlib.spans import runs_of_equal
 
 
 def label_calendar(table: pd.DataFrame) -> Figure:
-    """One row a test clip: where its frames are normal and where anomalous.
-
-    Parameters
-    ----------
-    table : DataFrame
-        ``clip``, ``frame``, ``label``, of the test clips.
-    """
+    """One row a test clip, from ``clip``, ``frame`` and ``label``: where its frames are normal and where anomalous."""
     clips = list(dict.fromkeys(table["clip"]))
     figure, axis = plt.subplots(figsize=(8, max(1.8, min(0.16 * len(clips), 9) + 0.9)))
     for row, clip in enumerate(clips):
         labels = table.loc[table["clip"] == clip].sort_values("frame")["label"].to_numpy()
-        edges = np.flatnonzero(np.diff(labels, prepend=-1, append=-1))
-        for start, end in pairwise(edges):
+        for start, end in runs_of_equal(labels):
             axis.barh(row, end - start, left=start, height=0.8, color=CLASS_COLOURS[int(labels[start])])
     step = max(1, len(clips) // 24)
     axis.set_yticks(range(0, len(clips), step), clips[::step], fontsize=7)
@@ -39,13 +31,7 @@ def label_calendar(table: pd.DataFrame) -> Figure:
 
 
 def class_balance(counts: pd.DataFrame) -> Figure:
-    """Normal and anomalous frames of each group, as bars with their counts.
-
-    Parameters
-    ----------
-    counts : DataFrame
-        Index: the groups; columns ``normal`` and ``anomalous``, numbers of frames.
-    """
+    """Normal and anomalous frames of each group, the index of ``normal`` and ``anomalous``, as bars with counts."""
     figure, axis = plt.subplots(figsize=(7, 0.55 * len(counts) + 1.1))
     height, largest = 0.38, counts.to_numpy().max()
     for offset, (name, colour) in zip(

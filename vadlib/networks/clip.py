@@ -11,14 +11,14 @@ from torch import nn
 
 from vadlib.errors import ParameterError, WeightsError
 from vadlib.networks import hub
-from vadlib.networks.features import PRECISIONS, arithmetic, bfloat16_is_fast
+from vadlib.networks.devices import PRECISIONS, arithmetic, bfloat16_is_fast
 from vadlib.networks.weights import (
     BUNDLED,
     WeightsRecord,
     check_finite,
     checked_sha256,
     read_weights,
-    unavailable,
+    weights_unavailable,
 )
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -85,19 +85,9 @@ class ClipVision(nn.Module):
 
     @torch.inference_mode()
     def embed(self, images: torch.Tensor) -> torch.Tensor:
-        """Projected embeddings of frames, not normalised: float32 (B, D).
-
-        Parameters
-        ----------
-        images : uint8 (B, 3, H, W)
-            RGB frames of any size. The whole frame is brought to the network's square, bicubic: CLIP's own transform
-            would cut off the sides, where things happen too.
-
-        Raises
-        ------
-        ParameterError
-            If images are not uint8 RGB.
-        """
+        """Projected embeddings float32 (B, D), not normalised, of uint8 RGB frames (B, 3, H, W) of any size."""
+        # The whole frame is brought to the network's square: CLIP's own transform would cut off the sides, where things
+        # happen too.
         if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
             raise ParameterError(
                 f"images: expected uint8 (B, 3, H, W), RGB, found {images.dtype} {tuple(images.shape)}; "
@@ -113,13 +103,7 @@ class ClipVision(nn.Module):
 
     @torch.inference_mode()
     def embed_text(self, texts: Sequence[str]) -> torch.Tensor:
-        """Projected embeddings of texts, not normalised: float32 (n, D).
-
-        Raises
-        ------
-        WeightsError
-            If the weights came without a tokenizer.
-        """
+        """Projected embeddings of texts, not normalised: float32 (n, D)."""
         if not self.has_text:
             raise WeightsError(
                 f"embed_text: {self.record.name} has no tokenizer, so texts cannot be read; "
@@ -177,7 +161,7 @@ def clip_vision(weights: str | Path = "openai", *, seed: int = 0, precision: str
         folder = BUNDLED / "clip" if weights == "bundled" else Path(weights)
         name = "bundled, trained on synthetic pictures" if weights == "bundled" else folder.name
         if weights == "bundled" and not (folder / "config.json").is_file():
-            raise unavailable("clip_vision", "bundled", f"no {folder / 'config.json'}")
+            raise weights_unavailable("clip_vision", "bundled", f"no {folder / 'config.json'}")
         files = _files_in(folder)
     sha256 = checked_sha256("clip_vision", str(weights), files.weights)
     # Copied to where torch would put them: how they lie in a file decides the last bits of what is computed with them.
@@ -247,7 +231,7 @@ def _openai_files() -> hub.Files:
         return hub.fetch_files()
     except Exception as error:  # the hub raises many kinds; all mean that the weights are not to be had
         reason = _first_line(error.__cause__ or error)  # the client's own sentence is about its cache
-        raise unavailable("clip_vision", "openai", reason + hub.way()) from error
+        raise weights_unavailable("clip_vision", "openai", reason + hub.way()) from error
 
 
 def _first_line(error: BaseException) -> str:

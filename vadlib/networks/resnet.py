@@ -7,7 +7,6 @@ from pathlib import Path
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
-from torchvision.models import resnet18 as torchvision_resnet18
 
 from vadlib.errors import WeightsError
 from vadlib.networks.features import FeatureNetwork
@@ -18,7 +17,7 @@ from vadlib.networks.weights import (
     checked_sha256,
     fetch_imagenet_resnet18,
     read_weights,
-    unavailable,
+    weights_unavailable,
 )
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -27,7 +26,7 @@ CHANNELS = {"layer1": 64, "layer2": 128, "layer3": 256, "layer4": 512}
 
 
 def resnet18(weights: str | Path = "imagenet", *, seed: int = 0, precision: str = "auto") -> FeatureNetwork:
-    """ResNet-18 with taps at ``layer1`` to ``layer4``, in evaluation mode, on the CPU.
+    """ResNet-18 with the layers ``layer1`` to ``layer4``, in evaluation mode, on the CPU.
 
     Parameters
     ----------
@@ -60,16 +59,18 @@ def resnet18(weights: str | Path = "imagenet", *, seed: int = 0, precision: str 
         if str(weights) == "bundled":
             path, name = BUNDLED / "resnet18.safetensors", "bundled, trained on synthetic pictures"
             if not path.is_file():
-                raise unavailable("resnet18", "bundled", f"no {path}")
+                raise weights_unavailable("resnet18", "bundled", f"no {path}")
         state = read_weights(path)
         classes = state["fc.bias"] if "fc.bias" in state else torch.empty(1000)
         model = _architecture(classes.numel(), seed)
         missing = _load(model, state, source=str(path))
         record = WeightsRecord("resnet18", str(weights), name, checked_sha256("resnet18", str(weights), path))
-    return _tapped(model.eval(), record, missing, precision)
+    return _feature_network(model.eval(), record, missing, precision)
 
 
 def _architecture(n_classes: int, seed: int) -> nn.Module:
+    from torchvision.models import resnet18 as torchvision_resnet18  # seconds that only who builds one pays
+
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return torchvision_resnet18(weights=None, num_classes=n_classes)
@@ -96,7 +97,7 @@ def _load(model: nn.Module, state: dict[str, torch.Tensor], *, source: str) -> l
     return lacking
 
 
-def _tapped(model: nn.Module, record: WeightsRecord, missing: list[str], precision: str) -> FeatureNetwork:
+def _feature_network(model: nn.Module, record: WeightsRecord, missing: list[str], precision: str) -> FeatureNetwork:
     # A batch normalisation in evaluation mode is affine: folded into the convolution before it, one pass less.
     model.conv1 = fuse_conv_bn_eval(model.conv1, model.bn1)
     for stage in (model.layer1, model.layer2, model.layer3, model.layer4):

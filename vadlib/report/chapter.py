@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import SimpleNamespace
 
@@ -15,21 +15,25 @@ from myst_nb import glue
 
 from vadlib import networks
 from vadlib.data import FrameReader, Split, VideoDataset, draw, open_dataset
-from vadlib.detectors import Detector
+from vadlib.detectors import Detector, embed_frames
 from vadlib.errors import ParameterError
 from vadlib.evaluation import Interval
 from vadlib.figures import use_house_style
 from vadlib.networks import FeatureNetwork
-from vadlib.report.contents import read_contents
-from vadlib.report.page import figure_label
+from vadlib.report.contents import figure_label, read_contents
 from vadlib.report.paper import load_paper_values
 from vadlib.report.scored import ScoredFrames
 from vadlib.report.words.common import chapter_line, data_note, network_name
 from vadlib.runs.experiment import Experiment
-from vadlib.runs.results import Results, load_results
+from vadlib.runs.results import Results, join_scores, load_results
 from vadlib.storage import project_path
+from vadlib.studies.cross_fit import frames_of
+from vadlib.studies.draws import ProtocolDraws, draw_protocols
+from vadlib.studies.runner import DetectorRunner, DetectorSpec, main_scores
 
 MAX_NETWORKS_NAMED = 3
+N_TIMED = 96  # frames: some seconds' work
+ROLES = ("backbone", "classifier", "embedder")  # parameters that name networks; the first is the one recorded
 
 
 class Chapter:
@@ -70,8 +74,9 @@ class Chapter:
         self.given = SimpleNamespace(**self.run.parameters)
         self.dataset: VideoDataset | None = None
         self.networks: list[FeatureNetwork] = []
-        self.n_fit = self.n_test = 0
+        self.n_fit = self.n_test = self.n_recalled = 0
         self._read: dict[str, Results] = {}
+        self._runner: DetectorRunner | None = None
         self._said: dict[str, str] | None = {
             key: f"{value:g}" if isinstance(value, float) else in_words(value)
             for key, value in vars(self.given).items()
@@ -136,6 +141,35 @@ class Chapter:
             n_folds=getattr(given, "n_folds", 5),
         )
 
+    def draw_protocols(self, *, fit_official: int, fit_each: int) -> ProtocolDraws:
+        """As `studies.draws.draw_protocols`, by the parameters `protocols`, `n_test_*`, `seed` and `n_folds`."""
+        given = self.given
+        return draw_protocols(
+            self.dataset.frame_table(),
+            given.protocols,
+            fit_official=fit_official,
+            fit_each=fit_each,
+            test_normal=given.n_test_normal,
+            test_abnormal=given.n_test_abnormal,
+            seed=given.seed,
+            n_folds=given.n_folds,
+        )
+
+    def runner(self, normal: Split, labelled: Split, others: Iterable[Split] = ()) -> DetectorRunner:
+        """Many detectors under one reading of the frames; the networks they take are recorded at `close`."""
+        given = self.given
+        self._runner = DetectorRunner(
+            self.dataset,
+            normal,
+            labelled,
+            others=list(others),
+            batch_size=given.batch_size,
+            seed=given.seed,
+            device=given.device,
+            skip_unreadable=given.skip_unreadable,
+        )
+        return self._runner
+
     def open_network(self, name: str) -> FeatureNetwork:
         """A network by architecture and weights, such as `resnet18:imagenet`; recorded, and named under the title.
 
@@ -146,7 +180,8 @@ class Chapter:
         WeightsError
             Its weights cannot be had.
         """
-        network = networks.open_network(name, seed=self.given.seed)
+        device = networks.resolve_device(getattr(self.given, "device", "auto"))
+        network = networks.open_network(name, seed=self.given.seed).to(device)
         self.record_network(network)
         return network
 
@@ -156,8 +191,11 @@ class Chapter:
             self.run.record(weights=network.record.as_dict(), precision=network.precision)
         self.networks.append(network)
 
-    def read(self, table: pd.DataFrame, description: str) -> FrameReader:
-        """A reader of some frames, as the parameters `image_size`, `batch_size` and `skip_unreadable` say."""
+    def read(self, table: pd.DataFrame, description: str, *, fresh: bool = False) -> FrameReader:
+        """A reader of some frames, as the parameters `image_size`, `batch_size` and `skip_unreadable` say.
+
+        What is timed a frame reads `fresh`: decoded, even where another chapter of this build has decoded it before.
+        """
         given = self.given
         return FrameReader(
             self.dataset,
@@ -166,6 +204,7 @@ class Chapter:
             given.batch_size,
             skip_unreadable=given.skip_unreadable,
             description=description,
+            fresh=fresh,
         )
 
     def upstream(self, name: str) -> Results:
@@ -185,6 +224,11 @@ class Chapter:
         names = read_contents(getattr(self.given, "only", None)).detector_chapters(self.run.name)
         return {found.metrics["detector"]: found for found in map(self.upstream, names)}
 
+    def all_results(self) -> dict[str, Results]:
+        """The results of every other chapter of this book, by its name, in the book's order."""
+        names = read_contents(getattr(self.given, "only", None)).upstream(self.run.name)
+        return {name: self.upstream(name) for name in names}
+
     # ---- what it does
 
     def stage(self, name: str) -> AbstractContextManager:
@@ -196,12 +240,28 @@ class Chapter:
         with self.stage("fit"):
             reader = self.read(split.fit, "fitting")
             detector.fit(reader)
-        n_fit = len(split.fit) - len(reader.skipped)
-        self.run.record(skipped_in_fit=len(reader.skipped))
-        reader = self.read(split.test, "scoring")
+        n_fit, self.n_recalled = len(split.fit) - len(reader.skipped), reader.n_recalled
+        self.run.record(skipped_in_fit=len(reader.skipped), recalled_in_fit=reader.n_recalled)
+        reader = self.read(split.test, "scoring", fresh=True)
         with self.stage("score"):
             columns = detector.score_columns(reader)
         return self.scores(split.test, columns, detector=detector, n_fit=n_fit, skipped=reader.skipped)
+
+    def embed(self, network: FeatureNetwork, splits: Sequence[Split]) -> pd.DataFrame:
+        """Embeddings of all frames of some splits, float32 (n, D), indexed as the frame table; kept in `cache_dir`.
+
+        Test frames of the first split are embedded once more without the cache: what that costs is what `run.json`
+        says of embedding.
+        """
+        frames = frames_of(self.dataset.frame_table(), splits)
+        with self.stage("embed"):
+            embedded = embed_frames(network, self.read(frames, "embedding"), cache=project_path(self.given.cache_dir))
+        timed = self.read(splits[0].folds[0].test.head(N_TIMED), "timing", fresh=True)
+        with self.stage("embed without cache"):
+            embed_frames(network, timed)
+        skipped = int(np.isnan(embedded[:, 0]).sum())
+        self.run.record(n_timed=timed.n_frames, n_embedded=len(frames), skipped_in_embedding=skipped)
+        return pd.DataFrame(embedded, index=frames.index)
 
     def scores(
         self,
@@ -236,6 +296,20 @@ class Chapter:
         main = main or (detector.main_score if detector is not None else next(iter(columns)))
         return ScoredFrames(self, kept, tuple(columns), main, detector)
 
+    def detector_scores(self, detectors: Mapping[str, Results]) -> ScoredFrames:
+        """Scores as the detectors' own chapters have them, a column each, of the frames that all of them scored."""
+        table, titles = join_scores(detectors.values())
+        kept = self.run.scores(table, {title: table[title] for title in titles})
+        return ScoredFrames(self, kept, titles, titles[0])
+
+    def run_specs(self, specs: Mapping[str, DetectorSpec]) -> ScoredFrames:
+        """The main score of every detector as specified, by the `runner`; frames that cannot be read are left out."""
+        found = main_scores(specs, self._runner.run(specs))
+        readable = np.logical_and.reduce([np.isfinite(values) for values in found.values()])
+        return self.scores(
+            self._runner.tested, found, n_fit=len(self._runner.normal.fit), skipped=np.flatnonzero(~readable)
+        )
+
     # ---- what it says
 
     def figure(self, name: str, figure: Figure, caption: str, *, alt: str) -> None:
@@ -260,7 +334,11 @@ class Chapter:
             raise ParameterError(f"figure {name!r}: give a caption, and an alternative text of some words")
         svg = self.run.figure(name, figure, caption=caption)
         plt.close(figure)  # or the notebook would show it again
-        about = {"figure": {"name": figure_label(self.run.name, name), "caption": caption}, "image": {"alt": alt}}
+        about = {
+            "figure": {"name": figure_label(self.run.name, name), "caption": caption},
+            "image": {"alt": alt},
+            "of": name,
+        }
         display(SVG(data=svg), metadata={"image/svg+xml": {"vadlib": about}})
 
     def say(self, **values) -> None:
@@ -298,6 +376,10 @@ class Chapter:
             words = scored[0].words(metrics.get("localisation"))
             self._said = {name: in_words(value) for name, value in words.items()} | self._said
         self.run.metrics({**every, **metrics})
+        if self._runner is not None:
+            roles = [getattr(self.given, role, None) for role in ROLES]
+            for name in sorted(self._runner.networks, key=lambda name: roles.index(name) if name in roles else -1):
+                self.record_network(self._runner.networks[name])
         source = next(iter(self._read.values()), None)
         about = {} if self.dataset or source is None else {k: source.run[k] for k in ("dataset", "weights")}
         self.run.record(upstream=sorted(self._read), **about)

@@ -6,17 +6,40 @@ Nothing is listed a second time: a chapter that calls `chapter.upstream("02_padi
 from __future__ import annotations
 
 import ast
+import difflib
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
-import jupytext
 import yaml
 
 from vadlib.errors import LayoutError, ParameterError
 from vadlib.runs.parameters import notebook_parameters
 from vadlib.storage import project_path
+
+
+class Cell(NamedTuple):
+    """A cell of a percent script: its kind and options, the line that its text starts on, and the text."""
+
+    is_markdown: bool
+    options: str
+    line: int
+    text: str
+
+
+def read_cells(path: Path) -> list[Cell]:
+    """The cells of a percent script; the text of markdown without its comment signs."""
+    cells, lines = [], path.read_text(encoding="utf-8").splitlines()
+    starts = [number for number, line in enumerate(lines) if line.startswith("# %%")]
+    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+        options = lines[start].removeprefix("# %%").strip()
+        is_markdown = options.startswith("[markdown]")
+        own = lines[start + 1 : end]
+        text = [line.removeprefix("#").removeprefix(" ") for line in own] if is_markdown else own
+        cells.append(Cell(is_markdown, options, start + 2, "\n".join(text)))
+    return cells
 
 
 @dataclass(frozen=True)
@@ -31,25 +54,35 @@ class NotebookCode:
         return self.path.stem
 
     @cached_property
-    def tree(self) -> ast.Module:
-        """Of all code cells."""
-        cells = jupytext.read(self.path).cells
-        code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
-        try:
-            return ast.parse(code)
-        except SyntaxError as error:
-            raise ParameterError(f"{self.path.name} is not Python: {error.msg}: {(error.text or '').strip()}") from None
+    def cells(self) -> list[Cell]:
+        """Of the script."""
+        return read_cells(self.path)
 
     @cached_property
-    def _calls(self) -> list[ast.Call]:
+    def tree(self) -> ast.Module:
+        """Of all code cells; lines are the script's."""
+        lines: list[str] = []
+        for cell in self.cells:
+            if not cell.is_markdown:
+                lines += [""] * (cell.line - 1 - len(lines)) + cell.text.splitlines()
+        try:
+            return ast.parse("\n".join(lines))
+        except SyntaxError as error:
+            raise ParameterError(
+                f"notebooks/{self.path.name}:{error.lineno}: not Python: {error.msg}: {(error.text or '').strip()}"
+            ) from None
+
+    @cached_property
+    def calls(self) -> list[ast.Call]:
+        """Every call in the code."""
         return [node for node in ast.walk(self.tree) if isinstance(node, ast.Call)]
 
-    def calls(self, method: str) -> bool:
-        """Whether it calls `chapter.METHOD(...)`."""
-        return any(isinstance(call.func, ast.Attribute) and call.func.attr == method for call in self._calls)
+    def calls_of(self, method: str) -> list[ast.Call]:
+        """Calls of a method, such as `chapter.METHOD(...)`."""
+        return [call for call in self.calls if isinstance(call.func, ast.Attribute) and call.func.attr == method]
 
     @property
-    def names(self) -> set[str]:
+    def texts(self) -> set[str]:
         """Texts that its code holds, which names of chapters are among."""
         return {
             node.value for node in ast.walk(self.tree) if isinstance(node, ast.Constant) and type(node.value) is str
@@ -58,20 +91,20 @@ class NotebookCode:
     @property
     def is_detector(self) -> bool:
         """Whether it is about one detector, whose scores others compare."""
-        return self.calls("fit_and_score") or any(
-            keyword.arg == "detector" for call in self._calls for keyword in call.keywords
+        return bool(self.calls_of("fit_and_score")) or any(
+            keyword.arg == "detector" for call in self.calls_of("scores") for keyword in call.keywords
         )
 
     @property
-    def imports(self) -> set[str]:
-        """Names that it imports from the library."""
-        found = (node for node in ast.walk(self.tree) if isinstance(node, ast.ImportFrom))
-        return {alias.name for node in found for alias in node.names}
+    def reads_every_chapter(self) -> bool:
+        """Whether it tells of every run of the book."""
+        return bool(self.calls_of("all_results"))
 
     @property
     def reads_records(self) -> bool:
         """Whether recorded runs are shown."""
-        return any("recorded" in name for name in self.imports)
+        found = (node for node in ast.walk(self.tree) if isinstance(node, ast.ImportFrom))
+        return any("recorded" in alias.name for node in found for alias in node.names)
 
     @property
     def computes(self) -> bool:
@@ -101,16 +134,16 @@ class Contents:
         """Chapters about one detector; for a reader that is one itself, those that do not read others in turn."""
         found = [chapter for chapter in self.chapters if chapter.is_detector and chapter.name != reader]
         if reader in self.names and self[reader].is_detector:
-            found = [chapter for chapter in found if not chapter.calls("detector_results")]
+            found = [chapter for chapter in found if not chapter.calls_of("detector_results")]
         return tuple(chapter.name for chapter in found)
 
     def upstream(self, name: str) -> tuple[str, ...]:
         """Chapters whose results a chapter reads, in the book's order."""
         chapter = self[name]
-        if chapter.calls("all_results"):
+        if chapter.reads_every_chapter:
             return tuple(other for other in self.names if other != name)
-        needed = chapter.names & set(self.names) - {name}
-        if chapter.calls("detector_results"):
+        needed = chapter.texts & set(self.names) - {name}
+        if chapter.calls_of("detector_results"):
             needed |= set(self.detector_chapters(name))
         return tuple(other for other in self.names if other in needed)
 
@@ -152,13 +185,15 @@ def read_contents(only: Collection[str] | None = None) -> Contents:
     paths = [project_path(f"{file}.py") for file in chapter_files(toc) if file.startswith("notebooks/")]
     for path in paths:
         if not path.is_file():
-            raise LayoutError(f"_toc.yml names notebooks/{path.stem}, and there is no {path}")
+            near = difflib.get_close_matches(path.stem, [other.stem for other in path.parent.glob("*.py")], n=1)
+            hint = f" Did you mean notebooks/{near[0]}?" if near else ""
+            raise LayoutError(f"_toc.yml: there is no notebooks/{path.stem}.py.{hint}")
     every = Contents(tuple(map(NotebookCode, paths)))
     if only is None:
         return every
     lacking = {name for name in only if name not in every.names}
     for chapter in every.chapters:
-        if chapter.name in only and not (chapter.calls("all_results") or chapter.calls("detector_results")):
+        if chapter.name in only and not (chapter.reads_every_chapter or chapter.calls_of("detector_results")):
             lacking |= set(every.upstream(chapter.name)) - set(only)
     if lacking:
         raise ParameterError(
@@ -166,3 +201,20 @@ def read_contents(only: Collection[str] | None = None) -> Contents:
             f"itself; there are {', '.join(every.names)}"
         )
     return Contents(tuple(chapter for chapter in every.chapters if chapter.name in only))
+
+
+def figure_label(chapter: str, figure: str) -> str:
+    """What a figure is cited by: `fig-padim-roc` for `roc` of `02_padim`."""
+    return f"fig-{chapter.partition('_')[2] or chapter}-{figure}".replace("_", "-")
+
+
+def captions(code: NotebookCode) -> dict[str, dict]:
+    """By figure of a notebook's code: `caption` and `alt`, those of them that are written there as text."""
+    found = {}
+    for call in code.calls_of("figure"):
+        given = dict(zip(("name", "figure", "caption"), call.args, strict=False))
+        given |= {keyword.arg: keyword.value for keyword in call.keywords}
+        texts = {key: node.value for key, node in given.items() if isinstance(node, ast.Constant)}
+        if "name" in texts:
+            found[texts["name"]] = {key: texts[key] for key in ("caption", "alt") if key in texts}
+    return found

@@ -1,6 +1,6 @@
 """The process that a notebook's cells run in: IPython's kernel, with nobody's configuration.
 
-`python -m vadlib.report.kernel -f CONNECTION_FILE`, as `kernel_manager` starts it.
+`python -m vadlib.report.warm vadlib.report.kernel -f CONNECTION_FILE`, as `kernel_manager` starts it.
 """
 
 import os
@@ -10,6 +10,8 @@ from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
 
 from vadlib.environment import import_matplotlib
+
+BACKEND = "module://matplotlib_inline.backend_inline"
 
 
 class NotebookKernel(IPythonKernel):
@@ -35,7 +37,9 @@ class NotebookApp(IPKernelApp):
         """Read none."""
 
 
-if __name__ == "__main__":
-    os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
+def main() -> None:
+    """Be the kernel."""
+    os.environ["MPLBACKEND"] = BACKEND
     import_matplotlib()
-    NotebookApp.launch_instance()
+    # given, since the class has read it when it was imported: perhaps in another process
+    NotebookApp.launch_instance(parent_handle=int(os.environ.get("JPY_PARENT_PID") or 0))

@@ -38,7 +38,7 @@ class OwnKernelManager(AsyncKernelManager):
     @property
     def kernel_spec(self) -> KernelSpec:
         """That of this Python; none is looked for."""
-        command = [sys.executable, "-m", "vadlib.report.kernel", "-f", "{connection_file}"]
+        command = [sys.executable, "-m", "vadlib.report.warm", "vadlib.report.kernel", "-f", "{connection_file}"]
         return KernelSpec(argv=command, name="python3", display_name="Python 3", language="python")
 
     async def start_kernel(self, **options) -> None:

@@ -4,6 +4,7 @@
 `python -m vadlib.report.notebooks SOURCE OUTPUT --profile PROFILE NAME=VALUE ...`.
 """
 
+import json
 import os
 import re
 import sys
@@ -11,14 +12,13 @@ import time
 from collections.abc import Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated
 
-import click
+import typer
 
 from vadlib.errors import LayoutError, ParameterError, ResultsError, VadError
-from vadlib.report.page import furnish
 from vadlib.report.papermill_handler import MARK, SCHEME, KernelError, handler
-from vadlib.runs.parameters import NotebookParameterError, Parameter, notebook_parameters
-from vadlib.runs.results import read_json
+from vadlib.runs.parameters import NotebookParameterError, Parameter, notebook_parameters, results_place, values_for
 from vadlib.storage import RunLock, project_path, project_root, write_atomically
 
 __all__ = [
@@ -33,15 +33,14 @@ __all__ = [
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 N_ERROR_LINES = 12
+AT_LINE = re.compile(r"^-+> ?(\d+) ", re.MULTILINE)  # in a traceback, first of the cell's own line
 
 
 class NotebookError(VadError):
     """A notebook that stopped with an error; its output up to there is kept."""
 
 
-def finish_notebook(
-    in_path: str | os.PathLike, out_path: str | os.PathLike, *, name: str = "", run: Mapping | None = None
-) -> None:
+def finish_notebook(in_path: str | os.PathLike, out_path: str | os.PathLike) -> None:
     """Make an executed notebook ready for the book, and move it to its place in one step.
 
     Parameters cells get the tag that hides them behind a click; what papermill noted (times, absolute paths) goes.
@@ -51,10 +50,6 @@ def finish_notebook(
     in_path : path-like
         Written by papermill; removed at the end.
     out_path : path-like
-    name : str
-        The chapter's.
-    run : mapping, optional
-        Its `run.json`: the page then gets its furniture (see `page.furnish`).
     """
     import nbformat
 
@@ -72,8 +67,6 @@ def finish_notebook(
         cell.metadata.pop("tags", None)
         if tags:
             cell.metadata["tags"] = tags
-    if run is not None:
-        furnish(notebook, name, run)
     out_path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(out_path, nbformat.writes(notebook) + "\n")
     if in_path != out_path:
@@ -115,7 +108,8 @@ def run_notebook(
     NotebookParameterError
         A parameter is unknown or of the wrong type.
     NotebookError
-        A cell raised, or the kernel died; the message has the cell and the error's last lines.
+        A cell raised, or the kernel died (the message has the cell and the error's last lines), or no results were
+        written.
     KernelError
         The kernel did not start.
     BusyError
@@ -127,8 +121,10 @@ def run_notebook(
     from nbclient.exceptions import DeadKernelError
 
     source, output = Path(source), Path(output)
+    values = values_for(source.stem, read_profile_file(profile)) | dict(parameters or {})
     declared = notebook_parameters(source)
-    values = {**read_profile_file(profile), **(parameters or {})}
+    results = project_path(str(results_place(declared, values)[0])) if "results_dir" in declared else None
+    before = _version_of(results)
     running = output.with_name(f".{output.stem}.running.ipynb")
     failed = output.with_name(f"{output.stem}.failed.ipynb")
     with RunLock(output), _writing(output, running):
@@ -150,13 +146,24 @@ def run_notebook(
                 f"{source.name}: the kernel died ({error}); often the machine was out of memory. "
                 f"The output up to there is in {failed}."
             ) from None
-        run = None
-        if "results_dir" in declared:
-            results = project_path(values.get("results_dir", declared["results_dir"].default))
-            run = read_json(results / "run.json") if (results / "run.json").is_file() else None
-        finish_notebook(running, output, name=source.stem, run=run)
+        if results is not None and _version_of(results) == before:
+            running.replace(failed)
+            raise NotebookError(
+                f"{source.name} ran to its end but wrote no results to {results}; does it call chapter.close()? "
+                f"The output is in {failed}."
+            )
+        finish_notebook(running, output)
         failed.unlink(missing_ok=True)
     return output
+
+
+def _version_of(results: Path | None) -> tuple[int, int] | None:
+    """What tells one run's record in a results folder from the next one's."""
+    try:
+        found = (results / "run.json").stat()
+    except (OSError, TypeError):
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 @contextmanager
@@ -213,13 +220,17 @@ def read_profile_file(path: str | os.PathLike | None) -> dict:
 
 
 def _failure(source: Path, failed: Path, error) -> str:
-    """What a person needs first: which cell, and the error's last lines."""
-    cell = "\n".join(f"    {line}" for line in error.source.splitlines()[:N_ERROR_LINES])
-    trace = ANSI.sub("", "\n".join(error.traceback)).splitlines()[-N_ERROR_LINES:]
-    last = "\n".join(f"    {line}" for line in trace or [f"{error.ename}: {error.evalue}"])
+    """What a person needs first: which cell, its lines around the one that failed, and the error's last lines."""
+    traceback = ANSI.sub("", "\n".join(error.traceback))
+    lines, at = error.source.splitlines(), AT_LINE.search(traceback)
+    first = max(0, int(at[1]) - 1 - N_ERROR_LINES // 2) if at else 0
+    cell = "\n".join(f"    {line}" for line in lines[first : first + N_ERROR_LINES])
+    last = traceback.splitlines()[-N_ERROR_LINES:] or [f"{error.ename}: {error.evalue}"]
+    where = f"The cell, from its line {first + 1}" if first else "The cell"
     return (
         f"{source.name}: cell [{error.exec_count}] raised {error.ename}: {ANSI.sub('', error.evalue)}\n"
-        f"  The cell:\n{cell}\n  The error:\n{last}\n  The whole output is in {failed}."
+        f"  {where}:\n{cell}\n  The error:\n" + "\n".join(f"    {line}" for line in last) + "\n"
+        f"  The whole output is in {failed}."
     )
 
 
@@ -240,29 +251,42 @@ def _parse(pair: str, declared: Mapping[str, Parameter]) -> tuple[str, object]:
     return name, text if as_text else value
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("source", type=click.Path(path_type=Path))
-@click.argument("output", type=click.Path(path_type=Path))
-@click.argument("pairs", nargs=-1, metavar="[NAME=VALUE]...")
-@click.option("-f", "--profile", type=click.Path(path_type=Path), help="YAML file of parameters; NAME=VALUE wins.")
-@click.option("--results-root", type=click.Path(path_type=Path), help="Folder in which results_dir is made.")
-@click.option("--progress-bar", is_flag=True, help="Show one, on stderr.")
-def main(source, output, pairs, profile, results_root, progress_bar):
-    """Run the notebook SOURCE (a percent script) and write the finished page to OUTPUT (.ipynb)."""
+def main(
+    source: Annotated[Path, typer.Argument(help="a percent script")],
+    output: Annotated[Path, typer.Argument(help="ends in .ipynb")],
+    pairs: Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUE")] = None,
+    profile: Annotated[Path | None, typer.Option("-f", "--profile", help="YAML of parameters; NAME=VALUE wins")] = None,
+    results_root: Annotated[Path | None, typer.Option(help="folder in which results_dir is made")] = None,
+    progress_bar: Annotated[bool, typer.Option("--progress-bar", help="show one, on stderr")] = False,
+    done: Annotated[Path | None, typer.Option(help="file that says what the results are", hidden=True)] = None,
+    inputs: Annotated[str, typer.Option(help="list of files, as JSON; the same as before: no run", hidden=True)] = "[]",
+) -> None:
+    """Run the notebook SOURCE and write the executed one to OUTPUT."""
     try:
         declared = notebook_parameters(source)
-        parameters = dict(_parse(pair, declared) for pair in pairs)
+        parameters = dict(_parse(pair, declared) for pair in pairs or ())
         if results_root is not None:
             defaults = {"results_dir": str(results_root / source.stem), "upstream_dir": str(results_root)}
             parameters = {name: value for name, value in defaults.items() if name in declared} | parameters
-        click.echo(f"{source.stem}: running")
-        start = time.perf_counter()
-        run_notebook(source, output, profile=profile, parameters=parameters, progress_bar=progress_bar)
-        click.echo(f"{source.stem}: done in {time.perf_counter() - start:.0f} s")
+
+        def run() -> None:
+            typer.echo(f"{source.stem}: running")
+            start = time.perf_counter()
+            run_notebook(source, output, profile=profile, parameters=parameters, progress_bar=progress_bar)
+            typer.echo(f"{source.stem}: done in {time.perf_counter() - start:.0f} s")
+
+        if done is None:
+            run()
+        else:
+            from vadlib.report.changes import run_if_changed
+
+            run_if_changed(done, project_path(parameters["results_dir"]), json.loads(inputs), run)
     except VadError as error:
-        click.echo(str(error), err=True)
+        typer.echo(str(error), err=True)
         sys.exit(1)
 
 
 if __name__ == "__main__":
-    main()
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command(context_settings={"help_option_names": ["-h", "--help"]})(main)
+    app()

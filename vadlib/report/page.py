@@ -1,55 +1,110 @@
-"""What every page has, put in when its notebook has run, so that no author types it."""
+"""From an executed notebook to a page: its prose as it is now, and what every page has, so that no author types it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
-NOTE = ":::{admonition} What these numbers are\n:class: data-note\n{glue:text}`data_note`\n:::"
+from vadlib.errors import ResultsError
+from vadlib.report.contents import NotebookCode, captions
+from vadlib.runs.results import read_json
+
+FURNITURE = {
+    "chapter_line": "{glue:text}`chapter_line`",
+    "data_note": ":::{admonition} What these numbers are\n:class: data-note\n{glue:text}`data_note`\n:::",
+}
 NAMED = {"scores.parquet": ("scores", "scores.csv"), "metrics.json": ("metrics", "metrics.json")}
-SHOWN = {"show-input", "hide-input", "remove-input", "hide-cell", "remove-cell"}  # an author's own choice
+CHOSEN = {"show-input", "hide-input", "remove-input", "hide-cell", "remove-cell"}  # an author's own choice
 
 
-def figure_label(chapter: str, figure: str) -> str:
-    """What a figure is cited by: `fig-padim-roc` for `roc` of `02_padim`."""
-    return f"fig-{chapter.partition('_')[2] or chapter}-{figure}".replace("_", "-")
-
-
-def furnish(notebook, name: str, run: Mapping) -> None:
-    """Put a run's line and the data note under the title, captions at the figures, downloads at the end; hide code.
+def make_page(executed, script: Path, results: Path):
+    """The page of a chapter: the script's prose, code and captions as they are now, with what its run left.
 
     Parameters
     ----------
-    notebook : NotebookNode
-        Executed.
-    name : str
-        The chapter's, such as `02_padim`.
-    run : mapping
-        Its `run.json`: `files` and `figures`.
+    executed : NotebookNode
+        What a run of the script left, its prose and captions perhaps older ones.
+    script : Path
+    results : Path
+        The chapter's folder of results; without a `run.json` in it the page gets no furniture.
+
+    Returns
+    -------
+    page : NotebookNode
+    captions : dict of str to str
+        By figure, those that are written as text in the script.
+
+    Raises
+    ------
+    ResultsError
+        The script's code is not what was run, or a figure has no caption.
     """
+    import jupytext
+
+    page, about = jupytext.read(script), captions(NotebookCode(script))
+    ran = [cell for cell in executed.cells if cell.cell_type == "code"]
+    injected = [cell for cell in ran if "injected-parameters" in cell.metadata.get("tags", ())]
+    ran = [cell for cell in ran if cell not in injected]
+    code = [cell for cell in page.cells if cell.cell_type == "code"]
+    if len(code) != len(ran):
+        raise ResultsError(f"{script.name} has {len(code)} cells of code, and {len(ran)} were run; run it again")
+    for cell, before in zip(code, ran, strict=True):
+        cell.outputs, cell.execution_count = before.outputs, before.execution_count
+    for cell in injected:
+        after = next(n for n, own in enumerate(page.cells) if "parameters" in own.metadata.get("tags", ()))
+        page.cells.insert(after + 1, cell)
+    page.metadata = executed.metadata
+    for number, cell in enumerate(page.cells):
+        cell["id"] = f"cell-{number:03d}"
+        tags = cell.metadata.get("tags", [])
+        if cell.cell_type == "code" and not CHOSEN & set(tags):
+            cell.metadata["tags"] = [*tags, "hide-input"]
+    _caption(page, script, about)
+    if (results / "run.json").is_file():
+        _furnish(page, script.stem, read_json(results / "run.json"))
+    return page, {name: texts["caption"] for name, texts in about.items() if "caption" in texts}
+
+
+def _caption(page, script: Path, about: Mapping[str, Mapping]) -> None:
+    """Give the cells of figures what Jupyter Book makes a numbered figure of."""
+    for cell in page.cells:
+        shown = [output for output in cell.get("outputs", ()) if _is_figure(output)]
+        for output in shown:
+            given = output.metadata.pop("image/svg+xml", {}).get("vadlib")
+            if given is None and "mystnb" not in cell.metadata:
+                first = cell.source.partition("\n")[0]
+                raise ResultsError(
+                    f"notebooks/{script.name}: the cell that begins with {first!r} shows a figure without caption and "
+                    "alternative text; show it with chapter.figure(name, figure, caption, alt=...)"
+                )
+            if given is not None:
+                name, written = given.pop("of"), about
+                texts = written.get(name, {})
+                given["figure"]["caption"] = texts.get("caption", given["figure"]["caption"])
+                given["image"]["alt"] = texts.get("alt", given["image"]["alt"])
+                cell.metadata["mystnb"] = given
+
+
+def _is_figure(output: Mapping) -> bool:
+    return any(kind.startswith("image/") for kind in output.get("data", ()))
+
+
+def _furnish(page, name: str, run: Mapping) -> None:
+    """Put a run's line and the data note under the title, and downloads at the end."""
     from nbformat.v4 import new_markdown_cell
 
-    glued = set()
-    for cell in notebook.cells:
-        if cell.cell_type != "code":
-            continue
-        tags = cell.metadata.get("tags", [])
-        if not SHOWN & set(tags):
-            cell.metadata["tags"] = [*tags, "hide-input"]
-        for output in cell.get("outputs", ()):
-            glued.add(output.get("metadata", {}).get("scrapbook", {}).get("name"))
-            about = output.get("metadata", {}).pop("image/svg+xml", {}).get("vadlib")
-            if about:
-                cell.metadata["mystnb"] = about
-    first = notebook.cells[0]
+    glued = {
+        output.get("metadata", {}).get("scrapbook", {}).get("name")
+        for cell in page.cells
+        for output in cell.get("outputs", ())
+    }
+    furniture = [text for key, text in FURNITURE.items() if key in glued]
+    if not furniture:  # a chapter that has its own
+        return
+    first = page.cells[0]
     title, _, rest = first.source.partition("\n")
-    furniture = [
-        f"{{glue:text}}`{key}`" if key == "chapter_line" else NOTE
-        for key in ("chapter_line", "data_note")
-        if key in glued
-    ]
     first.source = "\n\n".join([title, *furniture, rest.strip("\n")])
     links = [("this chapter's script", f"{name}.py"), *(NAMED[file] for file in run["files"] if file in NAMED)]
     links += [("run record", "run.json"), *((f"{figure} as SVG", f"figures/{figure}.svg") for figure in run["figures"])]
     text = " · ".join(f"{{download}}`{words} <../results/{name}/{file}>`" for words, file in links)
-    last = new_markdown_cell(f"Downloads: {text}", id=f"cell-{len(notebook.cells):03d}")
-    notebook.cells.append(last)
+    page.cells.append(new_markdown_cell(f"Downloads: {text}", id=f"cell-{len(page.cells):03d}"))

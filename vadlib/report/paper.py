@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 import yaml
 
+from vadlib.detectors import catalogue
 from vadlib.errors import ParameterError, ResultsError
 from vadlib.runs.results import Results
 from vadlib.storage import project_path
@@ -101,6 +102,13 @@ def load_paper_values(path: str | os.PathLike = "book/paper_values.yml") -> dict
             raise ParameterError(f"{path.name}, entry {name}: {problem}")
         values[name] = value
     return values
+
+
+def stated_aurocs() -> dict[str, float]:
+    """The AUROCs that the paper reports, by detector."""
+    values = load_paper_values()
+    named = {entry.title: entry.cls.paper for entry in catalogue.entries(variants=False) if entry.cls.paper}
+    return {title: values[f"{prefix}_auroc"].value for title, prefix in named.items()}
 
 
 def compare_with_paper(values: Mapping[str, PaperValue], results: Mapping[str, Results]) -> pd.DataFrame:

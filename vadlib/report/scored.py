@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from vadlib.data import FrameReader, read_frame
 from vadlib.detectors import Detector
+from vadlib.detectors.catalogue import colours
 from vadlib.evaluation import (
     Interval,
     auroc_by_group,
@@ -21,28 +22,24 @@ from vadlib.evaluation import (
     bootstrap_difference,
     bootstrap_mean,
     bootstrap_roc_band,
+    compare_all,
     event_of_frames,
     extreme_frames,
     localisation,
     overlap_coefficient,
     summarize,
 )
-from vadlib.figures import DETECTOR_COLOURS, NORMAL, densities, density_panels, heatmap_sheet, interval_rows, roc
+from vadlib.figures import NORMAL, densities, density_panels, heatmap_sheet, interval_rows, roc, roc_panels
 from vadlib.report.paper import load_paper_values
 from vadlib.report.tables import table_of_merit
 from vadlib.report.words.common import SCORE_NAMES, against_chance, interval_or_none
+from vadlib.runs.results import Results
 
 if TYPE_CHECKING:
     from vadlib.report.chapter import Chapter
 
+LEAST_RESAMPLES, RESAMPLES_A_PAIR = 1000, 20  # fewer cannot reach a verdict over many pairs
 EXAMPLES = (("hit", 1, True), ("miss", 1, False), ("false alarm", 0, True))
-# Until detectors say it themselves: title, and prefix of its entries in paper_values.yml.
-_SAID = {
-    "Padim": ("PaDiM", "padim"),
-    "GradCamSsim": ("Grad-CAM + SSIM", "gradcam"),
-    "SpadeKnn": ("SPADE", None),
-    "ClipPrototypes": ("Prototypes", "clip"),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,12 +72,12 @@ class ScoredFrames:
     @property
     def title(self) -> str:
         """The detector's."""
-        return _SAID[type(self.detector).__name__][0] if self.detector else self.main
+        return self.detector.title if self.detector else self.main
 
     @property
     def colour(self) -> str:
         """The detector's."""
-        return DETECTOR_COLOURS.get(self.title, NORMAL)
+        return self.detector.colour if self.detector else NORMAL
 
     @property
     def resampling(self) -> dict:
@@ -117,9 +114,31 @@ class ScoredFrames:
         given = self.chapter.given
         return auroc_by_group(self.table, self.main, kinds, n_resamples=given.n_resamples, seed=given.seed)
 
+    def extremes(self, *, label: int, highest: bool, n: int) -> pd.DataFrame:
+        """Frames of one class that score highest or lowest, at most one a clip."""
+        return extreme_frames(self.table, self.main, label=label, highest=highest, n=n)
+
     def difference(self, a: str, b: str) -> Interval:
         """AUROC of one column minus that of another, on the same resamples."""
         return bootstrap_difference(self.table["label"], self.table[a], self.table[b], **self.resampling)
+
+    def compare(self, columns: Collection[str] | None = None) -> pd.DataFrame:
+        """Every pair of some columns, or of all, on the same resamples (see `compare_all`)."""
+        columns = list(columns or self.columns)
+        n_pairs = len(columns) * (len(columns) - 1) // 2
+        enough = max(self.chapter.given.n_resamples, LEAST_RESAMPLES, RESAMPLES_A_PAIR * n_pairs)
+        scores = {name: self.table[name] for name in columns}
+        return compare_all(self.table["label"], scores, **{**self.resampling, "n_resamples": enough})
+
+    def difference_to(self, other: Results) -> Interval:
+        """AUROC of the main column minus that of another chapter's, on the frames that both scored."""
+        theirs = other.scores[["clip", "frame", other.metrics["main_score"]]].set_axis(
+            ["clip", "frame", "other"], axis=1
+        )
+        both = self.table.merge(theirs, on=["clip", "frame"], validate="one_to_one")
+        return bootstrap_difference(
+            both["label"], both[self.main], both["other"], **self.resampling | {"clusters": both["clip"]}
+        )
 
     def localise(self, n: int) -> dict[str, Interval] | None:
         """How often the heatmap points at the anomaly, in `n` anomalous frames; see `localise`."""
@@ -148,6 +167,7 @@ class ScoredFrames:
         kinds = self.by_kind[["n_frames", "n_clips", "estimate", "low", "high"]].to_dict("index")
         return found | {
             "detector": self.title,
+            "detectors": {self.title: self.main},
             "overlap": self.overlap,
             "n_parameters": self.detector.network.n_parameters,
             "by_kind": {
@@ -168,7 +188,6 @@ class ScoredFrames:
         if self.detector is None:
             return words
         best, worst = self.by_kind.iloc[0], self.by_kind.iloc[-1]
-        paper = _SAID[type(self.detector).__name__][1]
         words |= {
             "overlap": f"{self.overlap:.0%}",
             "best_kind": f"{best.name} ({best['estimate']:.3f})",
@@ -177,45 +196,50 @@ class ScoredFrames:
             "pointing": interval_or_none(located and located["pointing"]),
             "pointing_chance": interval_or_none(located and located["mask_share"]),
         }
-        if paper is not None:
-            words["paper_auroc"] = load_paper_values()[f"{paper}_auroc"].value
+        if self.detector.paper is not None:
+            words["paper_auroc"] = load_paper_values()[f"{self.detector.paper}_auroc"].value
         if {"fit", "score"} <= set(stages):
-            words["fit_seconds"] = f"{stages['fit']['seconds']:.0f}"
+            before = " (of frames that another chapter had decoded before)" if self.chapter.n_recalled else ""
+            words["fit_time"] = f"{stages['fit']['seconds']:.0f} s{before}"
             words["milliseconds"] = f"{1000 * stages['score']['seconds'] / len(self):.0f}"
         return words
 
     # ---- figures
 
-    def draw_heatmaps(self, *, label: str, n: int = 3) -> Figure:
+    def draw_heatmaps(self, *, n: int = 3) -> Figure:
         """The surest hits, worst misses and loudest false alarms under their heatmaps, on one colour scale."""
         chosen = [
-            extreme_frames(self.table, self.main, label=value, highest=highest, n=n).assign(what=what)
-            for what, value, highest in EXAMPLES
+            self.extremes(label=value, highest=highest, n=n).assign(what=what) for what, value, highest in EXAMPLES
         ]
         frames = pd.concat(chosen).drop_duplicates(["clip", "frame"], ignore_index=True)
         dataset, side = self.chapter.dataset, self.chapter.given.image_size
         batch = next(iter(FrameReader(dataset, frames, (side, side), len(frames), progress=False)))
         return heatmap_sheet(
             [read_frame(dataset, row.clip, row.frame) for row in frames.itertuples()],
-            _heatmaps(self.detector, batch, frames)[np.argsort(batch.rows)],
+            self.detector.heatmap(batch.images, scenes=batch.scenes)[np.argsort(batch.rows)],
             [f"{row.what}: {row.clip}, frame {row.frame}" for row in frames.itertuples()],
             masks=[dataset.pixel_mask(row.clip, row.frame) for row in frames.itertuples()],
-            label=label,
+            label=self.detector.heat_label,
         )
 
     def draw_roc(self, curves: Mapping[str, str] | None = None) -> Figure:
         """ROC curves with their bands: of the main column, or of `curves`, title to column."""
+        return roc(self._roc_curves(curves or {self.title: self.main}))
+
+    def draw_roc_panels(self) -> Figure:
+        """The ROC curves of all columns, which are detectors' titles: all on one axis, then each alone."""
+        return roc_panels(self._roc_curves({title: title for title in self.columns}))
+
+    def _roc_curves(self, curves: Mapping[str, str]) -> dict[str, tuple]:
         labels = self.table["label"]
-        return roc(
-            {
-                title: (
-                    bootstrap_roc_band(labels, self.table[name], **self.resampling),
-                    self.intervals[name],
-                    DETECTOR_COLOURS[title],
-                )
-                for title, name in (curves or {self.title: self.main}).items()
-            }
-        )
+        return {
+            title: (
+                bootstrap_roc_band(labels, self.table[name], **self.resampling),
+                self.intervals[name],
+                colours()[title],
+            )
+            for title, name in curves.items()
+        }
 
     def draw_densities(self, xlabel: str | None = None, columns: tuple[str, ...] = ()) -> Figure:
         """The densities of the two classes' scores: of the main column, or a panel for each of `columns`."""
@@ -234,6 +258,16 @@ class ScoredFrames:
             seen = events.drop_duplicates("event").set_index("event")["seen_in"]
             rows.index = [f"{kind} ({seen[kind]})" if kind in seen else kind for kind in rows.index]
         return interval_rows(rows)
+
+    def show_kinds(self) -> None:
+        """Show `draw_kinds` as the chapter's figure `kinds`."""
+        self.chapter.figure(
+            "kinds",
+            self.draw_kinds(),
+            f"AUROC of {self.title} for the anomalous frames of each kind of event, or of each clip, against all "
+            "normal frames. Lines: 95 % intervals over clips; a dot alone comes from a single clip, which has none.",
+            alt="Dots with intervals: AUROC by kind of event",
+        )
 
 
 def localise(detector: Detector, chapter: Chapter, scores: pd.DataFrame, *, n: int) -> dict[str, Interval] | None:
@@ -258,7 +292,7 @@ def localise(detector: Detector, chapter: Chapter, scores: pd.DataFrame, *, n: i
     rows = []
     for batch in chapter.read(drawn, "locating"):
         truth = np.stack([_to_size(masks[row], size) for row in batch.rows.tolist()])  # (B, H, W)
-        found = localisation(_heatmaps(detector, batch, drawn), truth)
+        found = localisation(detector.heatmap(batch.images, scenes=batch.scenes), truth)
         rows.append(found.assign(clip=drawn["clip"].to_numpy()[batch.rows]))
     table = pd.concat(rows, ignore_index=True).dropna()
     if table["clip"].nunique() < 2:
@@ -267,12 +301,6 @@ def localise(detector: Detector, chapter: Chapter, scores: pd.DataFrame, *, n: i
         name: bootstrap_mean(table[name], clusters=table["clip"], seed=seed)
         for name in ("pixel_auroc", "pointing", "mask_share")
     }
-
-
-def _heatmaps(detector: Detector, batch, frames: pd.DataFrame) -> np.ndarray:
-    if getattr(detector, "reference", None) == "scene":
-        return detector.heatmap(batch.images, scenes=frames["scene"].to_numpy()[batch.rows])
-    return detector.heatmap(batch.images)
 
 
 def _to_size(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 TRACE = re.compile(r'^Traceback .*$|^ *File ".*$(\n {4,}.*$)*', re.MULTILINE)  # says where, not what
@@ -17,37 +17,24 @@ FOLLOWS = ("At least one job did not complete", "Exiting because a job execution
 EXIT_STATUS = re.compile(r"returned non-zero exit status (\d+)|died with <Signals\.(\w+)")
 
 
-def snakemake_command(
-    project: Path, overrides: Mapping[str, str], cores: str, targets: Sequence[str] = (), again: Sequence[str] = ()
-) -> list[str]:
+def snakemake_command(project: Path, settings: Path, cores: str, targets: Sequence[str] = ()) -> list[str]:
     """The command that has Snakemake make what is out of date.
 
     Parameters
     ----------
     project : Path
-    overrides : mapping of str to str
-        Values of the Snakefile's `config`.
+    settings : Path
+        JSON file of the Snakefile's `config`.
     cores : str
-    targets, again : sequence of str
-        As for `bring_up_to_date`.
+    targets : sequence of str
+        Files to make, relative to the project; none: the whole book.
     """
     # Snakemake's own lock would survive a kill; ours does not, and is held around all of this.
     return [
         *(sys.executable, "-m", "vadlib.report.workflow", *targets),
-        *(("--forcerun", *again) if again else ()),
         *("--snakefile", str(project / "Snakefile"), "--cores", cores, "--profile", "none"),
-        *("--nolock", "--rerun-incomplete", "--quiet", "all", "--config"),
-        *(f"{name}={_yaml_text(value)}" for name, value in overrides.items()),
+        *("--nolock", "--rerun-incomplete", "--quiet", "all", "--configfile", str(settings)),
     ]
-
-
-def _yaml_text(value: str) -> str:
-    """Text quoted for Snakemake, which reads values of ``--config`` as YAML: a colon or " #" in a name stays in it.
-
-    The spaces around keep the quotes: Snakemake would strip outer ones first.
-    """
-    plain = (char if " " <= char <= "~" and char not in '"\\' else f"\\U{ord(char):08X}" for char in value)
-    return f' "{"".join(plain)}" '
 
 
 def own_error(kind: str, text: str) -> str | None:

@@ -6,6 +6,7 @@ column a score), `metrics.json`, `run.json` (how it came about), `figures/NAME.s
 
 import io
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
@@ -17,20 +18,13 @@ import pandas as pd
 
 from vadlib.errors import ParameterError, ResultsError
 from vadlib.runs import provenance
-from vadlib.runs.parameters import notebook_parameters
+from vadlib.runs.code_state import dependencies
+from vadlib.runs.parameters import notebook_parameters, results_place
 from vadlib.runs.results import FORMAT, plain, write_json
-from vadlib.storage import (
-    RunLock,
-    check_replaceable,
-    project_path,
-    project_root,
-    recover_folder,
-    replace_folder,
-)
+from vadlib.runs.scores import scores_table
+from vadlib.storage import RunLock, check_replaceable, project_path, project_root, recover_folder, write_folder
 
 OWN_NAMES = ("scores.parquet", "metrics.json", "run.json", "figures")
-KEY_COLUMNS = ("clip", "frame", "label")
-EXTRA_COLUMNS = ("scene", "split")
 MAX_SKIPPED_NAMES = 100
 
 
@@ -90,7 +84,8 @@ class Experiment:
         Returns
         -------
         Experiment
-            With every declared parameter; `results_dir` says where it writes.
+            With every declared parameter. It writes to `results_dir`; where that is the notebook's own, a run of other
+            parameters gets a folder beside it, and says so.
 
         Raises
         ------
@@ -98,7 +93,11 @@ class Experiment:
             There is no such notebook.
         """
         declared = notebook_parameters(project_path(f"notebooks/{name}.py"))
-        return cls(name, namespace["results_dir"], {key: namespace[key] for key in declared})
+        given = {key: namespace[key] for key in declared}
+        place, why = results_place(declared, given)
+        if why:
+            print(f"{name}: results go to {place}: {why}", file=sys.stderr)
+        return cls(name, place, given | {"results_dir": place})
 
     @property
     def parameters(self) -> dict:
@@ -122,17 +121,7 @@ class Experiment:
 
     @contextmanager
     def stage(self, name: str):
-        """Time a stage; one that is entered again adds up.
-
-        Parameters
-        ----------
-        name : str
-            Such as `fit` or `score`.
-
-        Yields
-        ------
-        None
-        """
+        """Time a stage, such as `fit` or `score`; one that is entered again adds up."""
         provenance.synchronize()
         start = time.perf_counter()
         try:
@@ -168,51 +157,20 @@ class Experiment:
         ParameterError
             A column is missing or of the wrong length, no score is given, or one that was not skipped is not finite.
         """
-        missing = [name for name in KEY_COLUMNS if name not in table.columns]
-        if missing:
-            raise ParameterError(f"scores: the table has no column {missing}; it has {list(table.columns)}.")
-        if not columns:
-            raise ParameterError("scores: no score column given; pass at least one, such as {'max': scores}.")
-        kept = [*KEY_COLUMNS, *(name for name in EXTRA_COLUMNS if name in table.columns)]
-        keep = np.ones(len(table), dtype=bool)
-        keep[_positions(skipped, len(table))] = False
-        result = table.loc[keep, kept].reset_index(drop=True)
-        for name, values in columns.items():
-            result[name] = _score_column(name, values, table, keep, kept)
-        left_out = table.loc[~keep]
+        self._table, left_out = scores_table(table, columns, skipped)
         names = [[str(clip), int(frame)] for clip, frame in zip(left_out["clip"], left_out["frame"], strict=True)]
         self._skipped = {"count": len(names), "frames": names[:MAX_SKIPPED_NAMES]}
-        self._table = result
-        return result.copy()
+        return self._table.copy()
 
     def metrics(self, values: Mapping) -> None:
-        """Take results for `metrics.json`; called again, it adds to them.
-
-        Parameters
-        ----------
-        values : mapping
-            Names to numbers, text, None, `Interval` objects, and lists or mappings of these.
-
-        Raises
-        ------
-        ParameterError
-            A value is not finite or has no place in JSON; the message names its key.
-        """
+        """Take results for `metrics.json`, in what `plain` puts into JSON; called again, it adds to them."""
         self._metrics |= plain(dict(values), "metrics")
 
     def record(self, **facts) -> None:
         """Take facts about the run for `run.json`: `dataset=dataset`, `weights=network.provenance` and the like.
 
-        Parameters
-        ----------
-        **facts
-            As in `metrics`. A `VideoDataset` becomes its name, fingerprint, number of clips and facts, and
-            what it lacks and what was left out of it, if anything.
-
-        Raises
-        ------
-        ParameterError
-            As `metrics`; a fact that `run.json` writes itself.
+        A `VideoDataset` becomes its name, fingerprint, number of clips and facts, and what it lacks and what was left
+        out of it, if anything. What `run.json` writes itself is refused (ParameterError), and what `metrics` refuses.
         """
         taken = sorted(set(facts) & {"experiment", "format", "files", "parameters", "stages", "skipped", "figures"})
         if taken:
@@ -265,31 +223,13 @@ class Experiment:
         return files["svg"]
 
     def attach(self, name: str, write: Callable[[Path], object]) -> None:
-        """Add a file or folder of the experiment's own: `run.attach("detector", detector.save)`.
-
-        Parameters
-        ----------
-        name : str
-            A plain name, none of the folder's standard ones.
-        write : callable
-            Called by `save` with the path to write.
-
-        Raises
-        ------
-        ParameterError
-            The name will not do.
-        """
+        """Have `save` write a file or folder of a plain name of its own: `run.attach("detector", detector.save)`."""
         if not _is_plain(name) or name in OWN_NAMES:
             raise ParameterError(f"attach: the name must be a plain file name other than {OWN_NAMES}; got {name!r}.")
         self._attached[name] = write
 
     def save(self) -> Path:
-        """Write the folder, in one step, and let go of the lock.
-
-        Returns
-        -------
-        Path
-            The results folder.
+        """Write the results folder, in one step, let go of the lock, and say where it is.
 
         Raises
         ------
@@ -307,13 +247,10 @@ class Experiment:
             raise ResultsError(
                 f"A later Experiment in this process took {self.path} over; save that one, or make this one again."
             )
-        with self._lock:
-            recover_folder(self.path)
-            check_replaceable(self.path)
-            try:
-                replace_folder(self.path, self._fill)
-            except OSError as error:
-                raise ResultsError(f"The results could not be written to {self.path}: {error}.") from error
+        try:
+            write_folder(self.path, self._fill, check=check_replaceable, lock=self._lock)
+        except OSError as error:
+            raise ResultsError(f"The results could not be written to {self.path}: {error}.") from error
         return self.path
 
     def _fill(self, folder: Path) -> None:
@@ -330,17 +267,14 @@ class Experiment:
         write_json(folder / "run.json", self._run() | {"files": files})
 
     def _run(self) -> dict:
-        root = project_root()
-        notebook = None if root is None else root / "notebooks" / f"{self.name}.py"
         return {
             "experiment": self.name,
             "format": FORMAT,
             "started": self.started,
             "seconds": self.seconds,
             "parameters": self._parameters,
-            "git": provenance.git_revision(root or Path.cwd()),
-            "source_digest": provenance.source_digest(),
-            "notebook_sha256": provenance.file_sha256(notebook) if notebook and notebook.is_file() else None,
+            "git": provenance.git_revision(project_root() or Path.cwd()),
+            "depends_on": dependencies(self.name),
             "versions": provenance.package_versions(),
             "device": provenance.device_name(),
             "hardware": provenance.hardware(),
@@ -355,30 +289,3 @@ class Experiment:
 
 def _is_plain(name: str) -> bool:
     return bool(name) and name == Path(name).name and not name.startswith(".")
-
-
-def _positions(skipped: Iterable[int], n_rows: int) -> np.ndarray:
-    positions = np.asarray(list(skipped), dtype=np.int64)
-    if len(positions) and not ((positions >= 0) & (positions < n_rows)).all():
-        raise ParameterError(
-            f"skipped must hold positions in the table of {n_rows} rows; got {positions.tolist()[:5]}."
-        )
-    return positions
-
-
-def _score_column(name, values, table, keep, taken) -> np.ndarray:
-    values = np.asarray(values)
-    if not isinstance(name, str) or name in taken:
-        raise ParameterError(f"scores: {name!r} cannot name a score; the table itself has {taken}.")
-    if values.shape != (len(table),):
-        raise ParameterError(f"scores: {name} must have one value a row, ({len(table)},); got {values.shape}.")
-    with np.errstate(over="ignore"):  # what float32 cannot hold is not finite, and said below
-        narrow = values.astype(np.float32)
-    wrong = np.flatnonzero(keep & ~np.isfinite(narrow))
-    if len(wrong):
-        row = table.iloc[wrong[0]]
-        raise ParameterError(
-            f"scores: {name} is not finite for {len(wrong)} frames, first clip {row['clip']} frame {row['frame']} "
-            f"({values[wrong[0]]}). Frames that could not be read belong in skipped=reader.skipped."
-        )
-    return narrow[keep]

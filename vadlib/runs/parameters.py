@@ -2,18 +2,25 @@
 
 A notebook declares them in its cell tagged `parameters`, one assignment a line: `name = literal  # unit and meaning`,
 with an annotation where the default alone does not say the type (`n_test: int | None = None  # frames; None: all`).
+
+A profile holds values for all notebooks of a book, and under `chapters` those of one: `chapters: {25_choices:
+{n_fit_frames: 60}}`. Under `only` it may name the notebooks of a smaller book.
 """
 
 import ast
 import difflib
+import hashlib
 import io
+import json
 import math
+import re
 import tokenize
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from vadlib.errors import LayoutError, ParameterError
+from vadlib.storage import project_path
 
 TYPES = {"int": int, "float": float, "str": str, "bool": bool, "list": list, "dict": dict, "None": type(None)}
 WORDS = {
@@ -25,6 +32,7 @@ WORDS = {
     dict: "a mapping",
     type(None): "None",
 }
+SECTIONS, ONLY = "chapters", "only"  # what a profile may hold besides parameters
 
 
 @dataclass(frozen=True)
@@ -54,17 +62,7 @@ class NotebookParameterError(ParameterError):
 
 
 def notebook_parameters(path: str | Path) -> dict[str, Parameter]:
-    """The parameters that a percent script declares.
-
-    Parameters
-    ----------
-    path : path-like
-        The notebook's `.py` file.
-
-    Returns
-    -------
-    dict of str to Parameter
-        In the cell's order; empty where there is no cell tagged `parameters`.
+    """The parameters that a percent script declares, in its cell's order; none where no cell is tagged `parameters`.
 
     Raises
     ------
@@ -86,23 +84,7 @@ def notebook_parameters(path: str | Path) -> dict[str, Parameter]:
 
 
 def parse_parameters(source: str, where: str) -> dict[str, Parameter]:
-    """The parameters of a cell's source.
-
-    Parameters
-    ----------
-    source : str
-    where : str
-        The notebook, for messages.
-
-    Returns
-    -------
-    dict of str to Parameter
-
-    Raises
-    ------
-    ParameterError
-        As `notebook_parameters`.
-    """
+    """The parameters of a cell's source, as `notebook_parameters` gives them; `where` is the notebook, for messages."""
     try:
         statements = ast.parse(source).body
     except SyntaxError as error:
@@ -116,23 +98,41 @@ def parse_parameters(source: str, where: str) -> dict[str, Parameter]:
     return found
 
 
+def values_for(notebook: str, profile: Mapping, known: Iterable[str] | None = None) -> dict:
+    """A profile's values for one notebook: its own section's before those of all.
+
+    Parameters
+    ----------
+    notebook : str
+        Its name, such as `02_padim`.
+    profile : mapping
+        As read from its file.
+    known : iterable of str, optional
+        Names that a section may have; any by default.
+
+    Raises
+    ------
+    NotebookParameterError
+        `chapters` is no mapping of mappings, or names a notebook that there is not.
+    """
+    values = {name: value for name, value in profile.items() if name != SECTIONS}
+    sections = profile.get(SECTIONS) or {}
+    if not isinstance(sections, Mapping) or not all(isinstance(own, Mapping) for own in sections.values()):
+        raise NotebookParameterError(f"{SECTIONS}: expected a mapping of notebooks to their parameters")
+    for name in sections if known is not None else ():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise NotebookParameterError(f"{SECTIONS}: there is no notebook {name!r}.{hint}")
+    return values | dict(sections.get(notebook, {}))
+
+
 def check_parameters(path: str | Path, given: Mapping) -> dict:
     """Those of the parameters `given` that the notebook declares, each of its declared type.
 
     One profile serves every notebook of a book, so names that another notebook beside this one declares are passed
-    over in silence. `PAPERMILL_...` names, which papermill itself passes on request, go through.
-
-    Parameters
-    ----------
-    path : path-like
-        The notebook's `.py` file.
-    given : mapping
-        Name to value.
-
-    Returns
-    -------
-    dict
-        What to inject. A whole number for a float parameter becomes a float.
+    over in silence; not so in the notebook's own section (see `values_for`). `PAPERMILL_...` names, which papermill
+    itself passes on request, go through. A whole number for a float parameter becomes a float.
 
     Raises
     ------
@@ -142,8 +142,12 @@ def check_parameters(path: str | Path, given: Mapping) -> dict:
     """
     path = Path(path)
     own = notebook_parameters(path)
+    section = (given.get(SECTIONS) or {}).get(path.stem, {})
+    given = values_for(path.stem, given, [other.stem for other in path.parent.glob("*.py")])
     complaints = []
     checked = {}
+    if ONLY not in own:
+        given.pop(ONLY, None)
     foreign = [name for name in given if name not in own and not name.startswith("PAPERMILL_")]
     known, unread = _declared_beside(path) if foreign else (set(), [])
     for name, value in given.items():
@@ -156,7 +160,7 @@ def check_parameters(path: str | Path, given: Mapping) -> dict:
                 complaints.append(_type_complaint(parameter, value))
         elif name not in foreign:
             checked[name] = value
-        elif name not in known:
+        elif name not in known or name in section:
             near = difflib.get_close_matches(name, [*own, *sorted(known - set(own))], n=1)
             complaints.append(f"unknown parameter {name!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
     if complaints:
@@ -165,6 +169,50 @@ def check_parameters(path: str | Path, given: Mapping) -> dict:
         lines += [f"(Not searched, since its parameters cannot be read: {problem})" for problem in unread]
         raise NotebookParameterError("\n".join(lines))
     return checked
+
+
+def results_place(declared: Mapping[str, Parameter], given: Mapping) -> tuple[str, str]:
+    """Where a run writes its results, and, where that is not the notebook's own `results_dir`, why.
+
+    A run that was given no other `results_dir` must not replace one of other parameters: one that differs from the
+    notebook's defaults, or, at the defaults, from the run that lies there, goes beside it.
+
+    Parameters
+    ----------
+    declared : mapping of str to Parameter
+        The notebook's.
+    given : mapping
+        The run's parameters; those not given have their defaults.
+
+    Returns
+    -------
+    place, why : str
+        Such as `_build/manual/02_padim-seed=3`; why is empty where the place is as asked for.
+    """
+    own = declared["results_dir"].default
+    place = given.get("results_dir", own)
+    if place != own:
+        return place, ""
+    defaults = {name: parameter.default for name, parameter in declared.items() if name != "results_dir"}
+    values = {name: given.get(name, default) for name, default in defaults.items()}
+    try:
+        earlier = dict(json.loads((project_path(own) / "run.json").read_text(encoding="utf-8"))["parameters"])
+    except (OSError, ValueError, TypeError, KeyError):
+        earlier = {}
+    for reference, whose in ((defaults, "the notebook's own"), (earlier, f"the run in {own}")):
+        changed = {name: value for name, value in values.items() if value != reference.get(name, value)}
+        if changed:
+            return f"{own}-{_label(changed)}", f"other {', '.join(changed)} than {whose}"
+    return own, ""
+
+
+def _label(values: Mapping) -> str:
+    """Names and values where they are short, else a digest; 1 and 1.0, which papermill turns into each other, alike."""
+    texts = {name: f"{value:.12g}" if type(value) in (int, float) else str(value) for name, value in values.items()}
+    label = ",".join(f"{name}={text}" for name, text in texts.items())
+    if not re.fullmatch(r"[\w=,.+-]{1,60}", label, re.ASCII):
+        label = hashlib.sha256(label.encode()).hexdigest()[:8]
+    return label
 
 
 def _parameter(statement: ast.stmt, source: str, where: str, comment: str) -> Parameter:

@@ -1,6 +1,5 @@
 """Where a result comes from: code, versions, machine, time and memory."""
 
-import hashlib
 import os
 import platform
 import subprocess
@@ -9,44 +8,20 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-import vadlib
-from vadlib.storage import file_sha256  # noqa: F401  (part of what this module offers)
-
 RECORDED_DIR = "book/recorded"  # results, not code: writing one there leaves the code as it was
 
 KEY_PACKAGES = (
-    "vadlib",
-    "numpy",
-    "scipy",
-    "pandas",
-    "pyarrow",
-    "scikit-learn",
-    "av",
-    "opencv-python-headless",
-    "opencv-python",
-    "torch",
-    "torchvision",
-    "transformers",
-    "timm",
-    "matplotlib",
-    "seaborn",
-    "papermill",
-    "jupytext",
+    *("vadlib", "numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "av"),
+    *("opencv-python-headless", "opencv-python", "torch", "torchvision", "transformers", "timm"),
+    *("matplotlib", "seaborn", "papermill", "jupytext"),
 )
 
 
 def git_revision(folder: str | os.PathLike) -> dict | None:
-    """The revision that `folder` is at.
+    """The revision that `folder` is at; None where there is no git or no repository.
 
-    Parameters
-    ----------
-    folder : path-like
-
-    Returns
-    -------
-    dict or None
-        `revision` (full hash; None before the first commit) and `dirty` (files changed or new since then, recorded
-        results aside). None where there is no git or no repository.
+    It has `revision` (full hash; None before the first commit) and `dirty` (files changed or new since then, recorded
+    results aside).
     """
 
     def git(*arguments):
@@ -65,13 +40,7 @@ def git_revision(folder: str | os.PathLike) -> dict | None:
 
 
 def package_versions() -> dict[str, str]:
-    """Versions of Python and of those key packages that are installed.
-
-    Returns
-    -------
-    dict
-        Name to version.
-    """
+    """Versions of Python and of those key packages that are installed."""
     found = {"python": platform.python_version()}
     for name in KEY_PACKAGES:
         try:
@@ -83,12 +52,7 @@ def package_versions() -> dict[str, str]:
 
 @cache
 def hardware() -> dict:
-    """The machine: `cpu` (model), `cores` that this process may use, `memory_bytes`, `system`.
-
-    Returns
-    -------
-    dict
-    """
+    """The machine: `cpu` (model), `cores` that this process may use, `memory_bytes`, `system`."""
     try:
         cores = len(os.sched_getaffinity(0))
     except AttributeError:  # macOS
@@ -102,13 +66,7 @@ def hardware() -> dict:
 
 
 def device_name() -> str:
-    """The device that did the work, in words: the CUDA device once this process has used one, else the processor.
-
-    Returns
-    -------
-    str
-        Such as `NVIDIA H200` or `AMD EPYC 9B14 (2 cores)`.
-    """
+    """The device that did the work, in words: the CUDA device once this process has used one, else the processor."""
     names = [torch.cuda.get_device_name(gpu) for torch, gpu in _gpus_in_use()]
     if names:
         return ", ".join(names)
@@ -117,12 +75,9 @@ def device_name() -> str:
 
 
 def peak_host_bytes() -> int:
-    """The most memory that this process has held so far.
+    """The most memory that this process has held so far, in bytes.
 
-    Returns
-    -------
-    int
-        Bytes. On Linux the kernel's high-water mark of this program alone (`getrusage` would count what started it).
+    On Linux it is the kernel's high-water mark of this program alone (`getrusage` would count what started it).
     """
     try:
         for line in Path("/proc/self/status").read_text().splitlines():
@@ -137,12 +92,9 @@ def peak_host_bytes() -> int:
 
 
 def peak_device_bytes() -> int | None:
-    """The most CUDA memory that tensors of this process have held so far.
+    """The most CUDA memory that tensors of this process have held so far, in bytes, of the device that held most.
 
-    Returns
-    -------
-    int or None
-        Bytes, of the device that held most; None where no CUDA device was used.
+    None where no CUDA device was used.
     """
     return max((int(torch.cuda.max_memory_allocated(gpu)) for torch, gpu in _gpus_in_use()), default=None)
 
@@ -151,24 +103,6 @@ def synchronize() -> None:
     """Wait until the CUDA device, if one is in use, has done what it was given: a clock read now tells the truth."""
     for torch, gpu in _gpus_in_use():
         torch.cuda.synchronize(gpu)
-
-
-@cache
-def source_digest() -> str:
-    """Digest of vadlib's own Python files, by relative name and content: equal where the code is equal.
-
-    Returns
-    -------
-    str
-        64 hex digits.
-    """
-    package = Path(vadlib.__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted(package.rglob("*.py"), key=lambda path: path.relative_to(package).as_posix()):
-        content = path.read_bytes()
-        digest.update(f"{path.relative_to(package).as_posix()}\0{len(content)}\0".encode())
-        digest.update(content)
-    return digest.hexdigest()
 
 
 def _gpus_in_use() -> list:

@@ -5,7 +5,7 @@ import json
 import math
 import numbers
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,16 +21,7 @@ FORMAT = 1  # of the folder; grows when a reader of old folders would go wrong
 
 @dataclass(frozen=True)
 class Results:
-    """One experiment's results, as read from its folder.
-
-    Attributes
-    ----------
-    path : Path
-    metrics : dict
-        `metrics.json`.
-    run : dict
-        `run.json`.
-    """
+    """One experiment's results, as read from its folder: its `metrics.json`, and `run.json`, how they came about."""
 
     path: Path
     metrics: dict
@@ -48,22 +39,7 @@ class Results:
             raise ResultsError(f"{path} cannot be read ({error}). Run the experiment again.") from error
 
     def figure(self, name: str, ending: str = "svg") -> Path:
-        """Where a figure lies.
-
-        Parameters
-        ----------
-        name : str
-        ending : {"svg", "png"}
-
-        Returns
-        -------
-        Path
-
-        Raises
-        ------
-        ResultsError
-            There is no such figure.
-        """
+        """Where a figure lies, as ``svg`` or ``png``; ResultsError where there is none."""
         path = self.path / "figures" / f"{name}.{ending}"
         if not path.is_file():
             raise ResultsError(f"{self.path}: no figure {name}.{ending}; there are {sorted(self.run['figures'])}.")
@@ -101,18 +77,50 @@ def load_results(results_dir: str | os.PathLike) -> Results:
     return Results(path, metrics, run)
 
 
+def join_scores(results: Iterable[Results]) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """One table of detectors' scores, of the frames that all of them scored.
+
+    Parameters
+    ----------
+    results : iterable of Results
+        Each with ``detectors`` in its metrics: by a detector's title, the column that it is judged by.
+
+    Returns
+    -------
+    scores : DataFrame
+        ``clip``, ``frame``, ``label``, ``scene`` and a column a detector, named by its title.
+    titles : tuple of str
+
+    Raises
+    ------
+    ResultsError
+        There are no results, or no frame that all of them scored.
+    """
+    results, titles = list(results), []
+    if not results:
+        raise ResultsError("There are no results of detectors to put together; run a detector's chapter first.")
+    scores = results[0].scores[["clip", "frame", "label", "scene"]]
+    for found in results:
+        for title, column in found.metrics["detectors"].items():
+            own = found.scores[["clip", "frame", column]].rename(columns={column: title})
+            scores = scores.merge(own, on=["clip", "frame"], how="inner", validate="one_to_one")
+            titles.append(title)
+    if scores.empty:
+        raise ResultsError(
+            f"{results[0].path.parent}: the detectors' experiments have no test frame in common; run them with the "
+            "same data set, seed and numbers of test frames"
+        )
+    return scores, tuple(titles)
+
+
 def plain(value, where: str):
-    """`value` in JSON's own types: numbers are Python's, paths text, Intervals mappings.
+    """`value` in JSON's own types: numbers are Python's, paths text, Intervals and DataFrames mappings.
 
     Parameters
     ----------
     value : object
     where : str
         Its name in messages; keys and positions are added to it.
-
-    Returns
-    -------
-    dict, list, str, int, float, bool or None
 
     Raises
     ------
@@ -123,6 +131,8 @@ def plain(value, where: str):
         value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, np.ndarray):
         value = value.tolist()
+    if hasattr(value, "itertuples"):  # a DataFrame: its rows by their index, NaN where there is no number
+        value = value.astype(object).where(value.notna(), None).to_dict("index")
     if isinstance(value, Mapping):
         wrong = [key for key in value if not isinstance(key, str)]
         if wrong:
@@ -146,32 +156,12 @@ def plain(value, where: str):
 
 
 def write_json(path: Path, value: dict) -> None:
-    """Write `value`, already plain, as readable JSON.
-
-    Parameters
-    ----------
-    path : Path
-    value : dict
-    """
+    """Write `value`, already plain, as readable JSON."""
     path.write_text(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def read_json(path: Path) -> dict:
-    """Read an object from a file of a results folder.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    dict
-
-    Raises
-    ------
-    ResultsError
-        It is missing, unreadable or no object.
-    """
+    """Read an object from a file of a results folder; ResultsError where it is missing, unreadable or no object."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -11,9 +11,10 @@ from typing import Any
 
 import pandas as pd
 
+from vadlib.detectors import catalogue
 from vadlib.errors import ParameterError
 from vadlib.evaluation import bootstrap_difference
-from vadlib.studies.runner import KINDS, DetectorSpec, main_score
+from vadlib.studies.runner import DetectorSpec, main_score
 
 # What a reader calls a field of `DetectorSpec` or an argument of a detector.
 CHOICES = {
@@ -88,18 +89,44 @@ def ablation_settings(
     for detector, default in defaults.items():
         settings[detector] = Setting(detector, "", "default", detector, default)
         for key, values in varied.get(detector, {}).items():
-            if key not in CHOICES:
-                raise ParameterError(f"varied: expected one of {', '.join(CHOICES)}, found {key!r}")
-            usual = default_value(default, key)
+            usual, choice = default_value(default, key), choice_title(key)
             for value in dict.fromkeys(_parsed(key, value) for value in values):
                 if value != usual:
                     text = _text(key, value)
-                    name = f"{detector}, {CHOICES[key]}: {text}"
-                    settings[name] = Setting(detector, CHOICES[key], text, detector, _changed(default, key, value))
+                    name = f"{detector}, {choice}: {text}"
+                    settings[name] = Setting(detector, choice, text, detector, _changed(default, key, value))
     strange = sorted(set(varied) - set(defaults))
     if strange:
         raise ParameterError(f"varied: no default of {strange[0]!r}; there are {', '.join(defaults)}")
     return settings
+
+
+def variations(
+    defaults: Mapping[str, DetectorSpec], overrides: Mapping[str, Mapping[str, Sequence[Any]]], commonest: int
+) -> dict[str, dict[str, list[Any]]]:
+    """What to vary of each detector: what its class says, with a profile's own values instead where it has any.
+
+    Parameters
+    ----------
+    defaults : mapping of str to DetectorSpec
+        By title.
+    overrides : mapping of str to mapping
+        By title, then by what is varied; no values at all leave a choice out.
+    commonest : int
+        What the value ``commonest`` stands for: the class that the classifier most often sees in normal frames.
+    """
+    return {
+        title: {
+            key: [commonest if value == "commonest" else value for value in values]
+            for key, values in {**catalogue.entry(title).cls.varied, **overrides.get(title, {})}.items()
+        }
+        for title in defaults
+    }
+
+
+def choice_title(key: str) -> str:
+    """What a reader calls a field of `DetectorSpec` or an argument of a detector."""
+    return CHOICES.get(key, key.replace("_", " "))
 
 
 def default_value(trial: DetectorSpec, key: str) -> Any:
@@ -114,7 +141,7 @@ def default_value(trial: DetectorSpec, key: str) -> Any:
         return main_score(trial)
     if key in _trial_fields():
         return getattr(trial, key)
-    arguments = inspect.signature(KINDS[trial.detector]).parameters
+    arguments = inspect.signature(catalogue.entry(trial.detector).cls).parameters
     if key not in arguments:
         raise ParameterError(f"varied: {trial.detector} has no {key!r}; it has {', '.join(arguments)}")
     return _parsed(key, trial.options.get(key, arguments[key].default))

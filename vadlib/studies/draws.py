@@ -1,14 +1,15 @@
-"""The protocols side by side on one data set: draws brought down to what there is, and what they are compared on."""
+"""Draws: by every protocol, brought down to what there is; and what a profile would draw, without reading a frame."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from vadlib.data import PROTOCOLS, Split, draw
+from vadlib.data import PROTOCOLS, Split, VideoDataset, draw, open_dataset
+from vadlib.detectors import LearnsFrom, catalogue
 from vadlib.errors import ParameterError
-from vadlib.evaluation import Interval
 
 CLASSES = {"normal": ("normal", 0), "abnormal": ("anomalous", 1)}  # in parameters: in words, label
 
@@ -39,12 +40,9 @@ class ProtocolDraws:
         return common.sort_values(["clip", "frame"], kind="stable")
 
     @property
-    def in_words(self) -> str:
-        """What had to be changed and what was left out, or that nothing was, as sentences."""
-        if not self.changes and not self.left_out:
-            return "Here each has the frames that the profile asks for."
-        found = [f"Brought down to what there is here: {'; '.join(self.changes)}."] if self.changes else []
-        return " ".join([*found, *(f"Left out, {name}: {why}." for name, why in self.left_out.items())])
+    def changed(self) -> dict:
+        """What had to be changed and what was left out, for `metrics.json`."""
+        return {"changes": list(self.changes), "left_out": self.left_out}
 
 
 def draw_protocols(
@@ -140,26 +138,6 @@ def frames_of_clip(split: Split, clip: str) -> tuple[pd.DataFrame, pd.DataFrame]
     return fold.fit[fold.fit["clip"] == clip], fold.test[fold.test["clip"] == clip]
 
 
-def against_stated(blind: Interval, value: float, whose: str = "it") -> str:
-    """Where a blind baseline stands to an AUROC that is stated without an interval.
-
-    Parameters
-    ----------
-    blind : Interval
-    value : float
-    whose : str
-        What to call the value.
-
-    Returns
-    -------
-    str
-        ``above it`` or ``below it`` where its whole interval is, else ``not told apart from it``.
-    """
-    if blind.low > value:
-        return f"above {whose}"
-    return f"below {whose}" if blind.high < value else f"not told apart from {whose}"
-
-
 def _why_not(table: pd.DataFrame, protocol: str) -> str:
     """Why a protocol cannot be drawn from this table; empty where it can."""
     if protocol == "official-split" and not (table["split"] == "train").any():
@@ -203,3 +181,75 @@ def _changes(asked: dict, possible: dict, n_folds: int, folds: int) -> list[str]
         if test is not None and possible[f"test_{name}"] is None:
             words.append(f"all {adjective} test frames, which are no more than the {test:,} asked for")
     return words + ([f"{folds} folds instead of {n_folds}"] if folds != n_folds else [])
+
+
+def plan_draws(
+    profile: Mapping, root: str | Path, *, skip_unreadable: bool = False, allow_missing: bool = False
+) -> tuple[VideoDataset, pd.DataFrame]:
+    """Draw for each detector as its chapter would, and count; no frame is read.
+
+    Parameters
+    ----------
+    profile : mapping
+        With its sections; a detector's chapter is the one that is named as its module.
+    root : path-like
+        The data set's folder. It may lack videos, as long as it has the labels.
+    skip_unreadable : bool
+        Leave out clips that do not open.
+    allow_missing : bool
+        Draw from clips that have pictures only, as a book of an incomplete copy does.
+
+    Returns
+    -------
+    dataset : VideoDataset
+        Its `missing` names what it lacks.
+    counts : DataFrame
+        One row a detector: ``protocol``; ``fit normal``, ``fit anomalous`` (in each fold), ``test normal``, ``test
+        anomalous`` (in all folds together), and ``problem``, empty where the draw succeeds.
+
+    Raises
+    ------
+    LayoutError
+        If the folder is not the data set's, or has no labels of test clips.
+    ParameterError
+        If the test frames themselves cannot be drawn, or the profile has no chapter that draws frames by class.
+    """
+    lacking = [name for name in ("n_test_normal", "n_test_abnormal", "n_fit_frames") if name not in profile]
+    if lacking:
+        raise ParameterError(
+            f"profile: {profile.get('profile')} says nothing of {', '.join(lacking)}; its chapters draw no frames by "
+            "class, so there is nothing to plan"
+        )
+    skip_unreadable = skip_unreadable or profile.get("skip_unreadable", False)
+    dataset = open_dataset(profile["dataset"], root, allow_missing=True, skip_unreadable=skip_unreadable)
+    if allow_missing or profile.get("allow_missing", False):
+        dataset = dataset.with_pictures()
+    table, rows = dataset.frame_table(), {}
+    for entry in catalogue.entries(learns_from=set(LearnsFrom) - {LearnsFrom.NOTHING}, variants=False):
+        given = dict(profile)
+        for chapter, section in (profile.get("chapters") or {}).items():
+            if chapter.endswith("_" + entry.cls.__module__.rpartition(".")[2]):
+                given |= section
+        protocol, fit = "official-split", {"fit_normal": given["n_fit_frames"], "fit_abnormal": 0}
+        if entry.learns_from != LearnsFrom.NORMAL:
+            protocol = given.get("protocol", "disjoint-clips")
+            fit = dict.fromkeys(fit, given.get("n_fit_labelled", given["n_fit_frames"]))
+        tested = {"test_normal": given["n_test_normal"], "test_abnormal": given["n_test_abnormal"]}
+        rows[entry.title] = {"protocol": protocol} | _counted_draw(table, protocol, fit, tested, given["seed"])
+    return dataset, pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _counted_draw(table: pd.DataFrame, protocol: str, fit: dict, tested: dict, seed: int) -> dict[str, int | str]:
+    """A row of `plan_draws`; where there are too few to fit on, of the test frames alone."""
+    problem = ""
+    try:
+        split = draw(table, protocol, **fit, **tested, seed=seed)
+    except ParameterError as error:
+        problem, split = str(error), draw(table, "same-clips", 0, 0, **tested, seed=seed)
+    parts = {"fit": split.folds[0].fit["label"], "test": pd.concat([fold.test["label"] for fold in split.folds])}
+    counts = {
+        f"{part} {word}": int((labels == label).sum())
+        for part, labels in parts.items()
+        for word, label in CLASSES.values()
+    }
+    return counts | {"problem": problem}

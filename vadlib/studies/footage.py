@@ -8,23 +8,19 @@ import numpy as np
 import pandas as pd
 
 from vadlib.data import FrameReader, VideoDataset, read_frame
-from vadlib.detectors import ClipPrototypes, Detector, GradCamSsim, Padim, SpadeKnn
+from vadlib.detectors import Detector, LearnsFrom, catalogue
 from vadlib.evaluation import AlarmRule, Threshold, list_alarms, match_alarms
 from vadlib.figures import ClipTimeline, GalleryRow
 from vadlib.frame_times import seconds
 from vadlib.networks import FeatureNetwork
-
-WATCHERS = ("PaDiM", "Grad-CAM + SSIM", "SPADE", "One-class prototypes")  # what needs no label of an anomaly
-FRAMES_A_NEIGHBOUR = 5  # fitted frames that each neighbour, or prototype, asked for takes at least
+from vadlib.spans import runs_of_ones
 
 
-def fit_watchers(
+def fit_without_labels(
     networks: Mapping[str, FeatureNetwork],
     frames: Iterable,
+    parameters: Mapping,
     *,
-    n_components: int = 300,
-    n_neighbours: int = 50,
-    n_prototypes: int = 100,
     seed: int = 0,
     device: str = "auto",
 ) -> dict[str, Detector]:
@@ -33,35 +29,32 @@ def fit_watchers(
     Parameters
     ----------
     networks : mapping of str to network
-        By detector: a key for each of `WATCHERS`.
+        By the title of a detector, or else by the role that it takes.
     frames : reader
         Normal frames; read once for each detector, so best held in memory (`FramesInMemory`).
-    n_components, n_neighbours, n_prototypes : int
-        Of PaDiM, SPADE and the prototypes, at most: fewer where the network's channels, or a fifth of the frames, are.
+    parameters : mapping
+        A chapter's (see `Detector.chapter_options`), at most: fewer components, neighbours or prototypes where the
+        network's channels, or the frames, are.
     seed : int
     device : str
 
     Returns
     -------
     dict of str to Detector
+        By title.
 
     Raises
     ------
     ParameterError, WeightsError
         From a detector; the message is its own.
     """
-    channels = sum(networks["PaDiM"].channels[layer] for layer in ("layer1", "layer2", "layer3"))
-    most = max(1, frames.n_frames // FRAMES_A_NEIGHBOUR)
-    k = min(n_prototypes, most)
-    detectors = {
-        "PaDiM": Padim(networks["PaDiM"], min(n_components, channels), seed, device),
-        "Grad-CAM + SSIM": GradCamSsim(networks["Grad-CAM + SSIM"], seed, device),
-        "SPADE": SpadeKnn(networks["SPADE"], min(n_neighbours, most), seed, device),
-        "One-class prototypes": ClipPrototypes(
-            networks["One-class prototypes"], k, seed, device, mode="one-class", top_k=min(5, k)
-        ),
-    }
-    return {name: detector.fit(frames) for name, detector in detectors.items()}
+    fitted = {}
+    for entry in catalogue.entries(learns_from=LearnsFrom.NORMAL):
+        role = entry.cls.network
+        of_entry = {**networks, role: networks.get(entry.title, networks.get(role))}
+        options = catalogue.chapter_options(entry, parameters) | {"n_fit": frames.n_frames}
+        fitted[entry.title] = catalogue.make(entry, of_entry, seed, device, **options).fit(frames)
+    return fitted
 
 
 def score_together(detectors: Mapping[str, Detector], reader: Iterable) -> dict[str, np.ndarray]:
@@ -81,7 +74,7 @@ def score_together(detectors: Mapping[str, Detector], reader: Iterable) -> dict[
     columns = {name: np.full(reader.n_frames, np.nan, np.float32) for name in detectors}
     for batch in reader:
         for name, detector in detectors.items():
-            scores = detector.score_batch(batch.images)[detector.main_score]
+            scores = detector.score_batch(batch.images, scenes=batch.scenes)[detector.main_score]
             columns[name][batch.rows] = scores.float().cpu().numpy()
     return columns
 
@@ -247,8 +240,7 @@ def timelines_of(
         rows = (scores["clip"] == clip).to_numpy()
         truth = None
         if (labels[clip] >= 0).all():
-            edges = np.flatnonzero(np.diff(labels[clip] == 1, prepend=False, append=False)).reshape(-1, 2)
-            truth = [tuple(seconds(fps[clip], edge).tolist()) for edge in edges]
+            truth = [tuple(seconds(fps[clip], run).tolist()) for run in runs_of_ones(labels[clip])]
         spans = {name: own[own["clip"] == clip][["start_s", "end_s"]].to_numpy() for name, own in alarms.items()}
         lines = {name: strange.loc[rows, name].to_numpy() for name in alarms}
         shown_at = seconds(fps[clip], scores.loc[rows, "frame"].to_numpy())
@@ -266,13 +258,13 @@ def gallery_rows(
     *,
     n_neighbours: int = 2,
 ) -> list[GalleryRow]:
-    """What `vadlib.figures.gallery` draws: frames with PaDiM's heatmap, and the normal frames that SPADE finds nearest.
+    """What `vadlib.figures.gallery` draws: frames with a heatmap, and the normal frames nearest to them.
 
     Parameters
     ----------
     videos : VideoDataset
     detectors : mapping of str to Detector
-        From `fit_watchers`.
+        From `fit_without_labels`.
     fitted_on : DataFrame
         ``clip``, ``frame`` of the frames that they were fitted on, in the order read.
     shown : DataFrame
@@ -285,8 +277,10 @@ def gallery_rows(
     reader = FrameReader(videos, shown.assign(label=0), size, len(shown), progress=False)
     batch = next(iter(reader))
     order = np.argsort(batch.rows)
-    heatmaps = detectors["PaDiM"].heatmap(batch.images)[order]
-    _, nearest = detectors["SPADE"].nearest(batch.images, min(n_neighbours, len(fitted_on)))
+    with_heat = next(detector for detector in detectors.values() if detector.heat_label)
+    with_neighbours = next(detector for detector in detectors.values() if hasattr(detector, "nearest"))
+    heatmaps = with_heat.heatmap(batch.images, scenes=batch.scenes)[order]
+    _, nearest = with_neighbours.nearest(batch.images, min(n_neighbours, len(fitted_on)))
     return [
         GalleryRow(
             f"{row.kind}: {row.clip}, {row.second:.1f} s\nstrangeness {row.strangeness:.1f}, raised by {row.detectors}",

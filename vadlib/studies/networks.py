@@ -3,40 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from synthcampus import EVENT_KINDS
 from vadlib.data import VideoDataset
+from vadlib.detectors import catalogue
 from vadlib.errors import WeightsError
 from vadlib.evaluation import Interval, auroc_by_group, event_of_frames
-from vadlib.networks.weights import at_hand
+from vadlib.networks.weights import is_available_offline
 from vadlib.studies.runner import DetectorRunner, DetectorSpec, compare_trials
-
-OWN_NETWORK = ("PaDiM", "Grad-CAM + SSIM", "SPADE")  # detectors that read layers; the prototypes read embeddings
 
 
 def network_trials(
-    trials: DetectorRunner,
-    networks: Iterable[str],
-    embedders: Iterable[str],
-    image_size: int,
-    options: Mapping[str, Mapping[str, Any]],
+    runner: DetectorRunner, networks: Mapping[str, Iterable[str]], image_size: int, parameters: Mapping[str, Any]
 ) -> tuple[dict[str, DetectorSpec], dict[str, str]]:
     """Every detector with every network that is on this machine and has what the detector needs; nothing is downloaded.
 
     Parameters
     ----------
-    trials : DetectorRunner
-    networks : iterable of str
-        ``ARCHITECTURE:WEIGHTS``, for PaDiM, Grad-CAM + SSIM and SPADE.
-    embedders : iterable of str
-        Likewise, for the prototypes.
+    runner : DetectorRunner
+    networks : mapping of str to iterable of str
+        ``ARCHITECTURE:WEIGHTS`` by role: ``embedder``, and ``backbone`` for every other.
     image_size : int
-    options : mapping of str to mapping
-        Of the detectors, by name.
+    parameters : mapping
+        The chapter's, which detectors take their options from.
 
     Returns
     -------
@@ -47,20 +40,34 @@ def network_trials(
     """
     wanted: dict[str, DetectorSpec] = {}
     left_out: dict[str, str] = {}
-    pairs = [(detector, network) for detector in OWN_NETWORK for network in networks]
-    pairs += [("Prototypes", network) for network in embedders]
-    for detector, network in dict.fromkeys(pairs):
-        if not at_hand(*network.split(":", 1)):
-            left_out[network] = "not on this machine; the command vadlib weights says how to get it"
-            continue
-        trial = DetectorSpec(detector, network, image_size, options=options.get(detector, {}))
-        try:
-            trials.detector(trial)
-        except WeightsError as error:
-            left_out[f"{detector}, {network}"] = str(error)
-            continue
-        wanted[f"{detector}, {network}"] = trial
+    for entry in catalogue.entries(learns_from=catalogue.FITTED, variants=False):
+        taken = networks.get(entry.cls.network, networks["backbone"]) if entry.cls.network else ()
+        for network in dict.fromkeys(taken):
+            if not is_available_offline(*network.split(":", 1)):
+                left_out[network] = "not on this machine; the command vadlib weights says how to get it"
+                continue
+            options = catalogue.chapter_options(entry, parameters)
+            spec = DetectorSpec(entry.title, network, image_size, options=options)
+            try:
+                runner.detector(spec)
+            except WeightsError as error:
+                left_out[f"{entry.title}, {network}"] = str(error)
+                continue
+            wanted[f"{entry.title}, {network}"] = spec
     return wanted, left_out
+
+
+def layer_trials(own: DetectorSpec, layers: Iterable[str]) -> dict[str, DetectorSpec]:
+    """A detector reading other layers, each a text such as "layer1 layer2", by ``DETECTOR, LAYERS``."""
+    return {
+        f"{own.detector}, {text}": replace(own, options={**own.options, "layers": tuple(text.split())})
+        for text in layers
+    }
+
+
+def size_trials(own: DetectorSpec, sizes: Iterable[int]) -> dict[str, DetectorSpec]:
+    """A detector on frames of other sizes, in pixels a side, by ``DETECTOR, SIZE px``."""
+    return {f"{own.detector}, {size} px": replace(own, image_size=size) for size in sizes}
 
 
 def random_bases(wanted: Mapping[str, DetectorSpec]) -> dict[str, str | None]:
@@ -73,7 +80,7 @@ def random_bases(wanted: Mapping[str, DetectorSpec]) -> dict[str, str | None]:
 
 
 def kinds_of_anomaly(scores: pd.DataFrame, videos: VideoDataset) -> np.ndarray:
-    """For each frame ``appearance`` or ``motion``, by its event; empty where it is normal or its event has no name.
+    """For each frame ``appearance`` or ``motion``, by its event; empty where it is normal or that is not said.
 
     Parameters
     ----------
@@ -81,9 +88,7 @@ def kinds_of_anomaly(scores: pd.DataFrame, videos: VideoDataset) -> np.ndarray:
         ``clip``, ``frame``, ``label``.
     videos : VideoDataset
     """
-    if not len(videos.events):
-        return np.full(len(scores), "", dtype=object)
-    return pd.Series(event_of_frames(scores, videos.events)).map(EVENT_KINDS).fillna("").to_numpy(dtype=object)
+    return event_of_frames(scores, videos.events, column="seen_in")
 
 
 def table_of_trials(
@@ -153,49 +158,3 @@ def gains_by_kind(
             merit = compare_trials(kept, bases, n_resamples=n_resamples, seed=seed)
             found[kind] = merit.loc[list(paired), "gain"]
     return pd.DataFrame(found, index=list(paired), dtype=object)
-
-
-def undecided_gains(merit: pd.DataFrame, by_kind: pd.DataFrame, wanted: Mapping[str, DetectorSpec]) -> str:
-    """Which pairings trained weights do not raise for certain, and what their gain is for each kind of anomaly.
-
-    Parameters
-    ----------
-    merit : DataFrame
-        From `compare_trials` with `random_bases`.
-    by_kind : DataFrame
-        From `gains_by_kind` with the same.
-    wanted : mapping of str to DetectorSpec
-    """
-    parts = []
-    for name, entry in merit.iterrows():
-        if entry["gain"] is None or entry["gain"].low > 0:
-            continue
-        gains = [f"{entry['gain']:+.3f} in all"]
-        gains += [f"{gain:+.3f} for anomalies of {kind}" for kind, gain in by_kind.loc[name].items()]
-        parts.append(f"{wanted[name].detector} ({'; '.join(gains)})")
-    if not parts:
-        return "Every pairing is raised by more than its interval allows for chance."
-    return f"Not raised for certain: {', and '.join(parts)}."
-
-
-def trained_against_random(merit: pd.DataFrame, wanted: Mapping[str, DetectorSpec]) -> str:
-    """For which detectors trained weights beat random ones of the same architecture, in words that follow from `merit`.
-
-    Parameters
-    ----------
-    merit : DataFrame
-        From `compare_trials` with `random_bases`.
-    wanted : mapping of str to DetectorSpec
-    """
-    gains = {name: entry["gain"] for name, entry in merit.iterrows() if entry["gain"] is not None}
-    if not gains:
-        return "No network was tried with and without training."
-    better = [name for name, gain in gains.items() if gain.low > 0]
-    worse = [name for name, gain in gains.items() if gain.high < 0]
-    largest = max(gains, key=lambda name: gains[name].estimate)
-    words = (
-        f"Of {len(gains)} pairings of a detector with a network tried trained and untrained, training raises the AUROC "
-        f"in {len(better)} by more than its interval allows for chance"
-    )
-    words += f" and lowers it in {len(worse)}" if worse else ""
-    return f"{words}; the largest gain is {wanted[largest].detector}'s, {gains[largest]:+.3f}."

@@ -1,8 +1,9 @@
-"""What the audit chapter puts side by side: detectors under every protocol, and what is done to a score afterwards."""
+"""What a protocol lets through: scores that look at no picture, detectors under each, scores after smoothing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,28 +12,56 @@ from vadlib.data import Split
 from vadlib.data.progress import progress_bar
 from vadlib.errors import ParameterError
 from vadlib.evaluation import (
-    Interval,
+    BLIND_BASELINES,
+    SeedSpread,
     auroc,
-    average_precision,
-    average_precision_at,
+    auroc_over_seeds,
     balanced_rows,
+    blind_scores,
     macro_auroc,
+    nearest_fit_label,
     normalise_per_clip,
     padded_macro_auroc,
     tune_smoothing,
 )
-from vadlib.studies.draws import ProtocolDraws, against_stated
-from vadlib.studies.runner import DetectorRunner, DetectorSpec, main_score
+from vadlib.studies.draws import ProtocolDraws
+from vadlib.studies.runner import LABELLED, DetectorRunner, DetectorSpec, main_score
 
-SHARE_CLIPS = ("reused-frames", "same-clips")
-NEEDS_LABELS = "two-class"  # mode of the prototypes that cannot be fitted on normal frames alone
-BLIND_ROW = "no picture: the fit frames' labels"
+
+def blind_columns(table: pd.DataFrame, draws: ProtocolDraws) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Scores of the frames tested that look at no picture, and what each is.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `dataset.frame_table()`.
+    draws : ProtocolDraws
+        Of it. Each protocol gives the label of the nearest fit frame (see `nearest_label_column`).
+
+    Returns
+    -------
+    columns : dict of str to (n,)
+        In the order of `draws.tested`.
+    titles : dict of str to str
+    """
+    columns = blind_scores(table, draws.tested)
+    titles = {name: BLIND_BASELINES[name] for name in columns}
+    for protocol, split in draws.splits.items():
+        name = nearest_label_column(protocol)
+        columns[name] = nearest_fit_label(split, draws.tested)
+        titles[name] = f"nearest fit frame's label, {protocol}"
+    return columns, titles
+
+
+def nearest_label_column(protocol: str) -> str:
+    """What the score is called that is the label of the nearest fit frame under a protocol."""
+    return f"nearest_fit_label_{protocol.replace('-', '_')}"
 
 
 def scores_by_protocol(
     trials: DetectorRunner, wanted: Mapping[str, DetectorSpec], splits: Mapping[str, Split]
 ) -> dict[str, dict[str, pd.Series]]:
-    """The main score of every detector under every protocol; prototypes of two classes only where there are labels.
+    """The main score of every detector under every protocol; what learns from labels only where there are any.
 
     Parameters
     ----------
@@ -51,16 +80,52 @@ def scores_by_protocol(
     found: dict[str, dict[str, pd.Series]] = {protocol: {} for protocol in splits}
     with progress_bar(len(splits) * len(wanted), "Protocols", "fits", shown=True) as bar:
         for name, trial in sorted(wanted.items(), key=lambda item: item[1].network):  # network by network
-            two_class = trial.detector == "Prototypes" and trial.options.get("mode", NEEDS_LABELS) == NEEDS_LABELS
+            needs_labels = trials.detector(trial).learns_from in LABELLED
             for protocol, split in splits.items():
                 bar.update()
-                if two_class and not all(fold.fit["label"].any() for fold in split.folds):
+                if needs_labels and not all(fold.fit["label"].any() for fold in split.folds):
                     continue
                 found[protocol][name] = trials.run_under(trial, split)[main_score(trial)]
     return {protocol: {name: group[name] for name in wanted if name in group} for protocol, group in found.items()}
 
 
-def processed(scores: pd.DataFrame, name: str) -> dict[str, float | None]:
+def scores_by_seed(
+    runner: DetectorRunner, specs: Mapping[str, DetectorSpec], split: Split, seeds: Sequence[int]
+) -> dict[str, dict[int, pd.Series]]:
+    """The main score of every detector with each of some seeds of its own, as in `scores_by_protocol`."""
+    found: dict[str, dict[int, pd.Series]] = {}
+    with progress_bar(len(specs) * len(seeds), "Seeds", "fits", shown=True) as bar:
+        for name, spec in specs.items():
+            found[name] = {}
+            for seed in seeds:
+                seeded = replace(spec, options={**spec.options, "seed": seed})
+                found[name][seed] = runner.run_under(seeded, split)[main_score(spec)]
+                bar.update()
+    return found
+
+
+def score_columns(
+    by_protocol: Mapping[str, Mapping[str, pd.Series]], tested: pd.DataFrame
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """`scores_by_protocol` as columns of one table, and the rows of it that some detector could not read.
+
+    Returns
+    -------
+    columns : dict of str to float32 (n,)
+        Named ``DETECTOR, PROTOCOL``, in the order of `tested`.
+    skipped : int (m,)
+        Positions in `tested`.
+    """
+    columns = {
+        f"{name}, {protocol}": values.loc[tested.index].to_numpy()
+        for protocol, group in by_protocol.items()
+        for name, values in group.items()
+    }
+    readable = np.logical_and.reduce([np.isfinite(values) for values in columns.values()])
+    return columns, np.flatnonzero(~readable)
+
+
+def auroc_after_postprocessing(scores: pd.DataFrame, name: str) -> dict[str, float | None]:
     """One score by each of the ways in which published code turns frame scores into a number.
 
     Parameters
@@ -94,27 +159,6 @@ def processed(scores: pd.DataFrame, name: str) -> dict[str, float | None]:
     }
 
 
-def precisions(labels, values, prevalence: float) -> dict[str, float]:
-    """Average precision with the table's share of anomalous frames, and at a share that a real camera might have.
-
-    Parameters
-    ----------
-    labels, values : (n,)
-    prevalence : float
-        In (0, 1).
-
-    Returns
-    -------
-    dict of str to float
-        ``share`` of anomalous frames here, ``here`` and ``rare``: the two average precisions.
-    """
-    return {
-        "share": float(np.mean(labels)),
-        "here": average_precision(labels, values),
-        "rare": average_precision_at(labels, values, prevalence),
-    }
-
-
 def require_protocols(draws: ProtocolDraws, names: Iterable[str]) -> dict[str, Split]:
     """The splits drawn, if those are among them that the chapter compares with.
 
@@ -125,101 +169,54 @@ def require_protocols(draws: ProtocolDraws, names: Iterable[str]) -> dict[str, S
     """
     for name in names:
         if name not in draws.splits:
-            why = draws.left_out.get(name, "it is not among audited_protocols")
+            why = draws.left_out.get(name, "it is not among protocols")
             raise ParameterError(
-                f"audited_protocols: {name} is needed here, but {why}; add it, or leave the audit out of this book "
-                "(chapters, in the profile)"
+                f"protocols: {name} is needed here, but {why}; add it, or leave this chapter out of the book "
+                "(only, in the profile)"
             )
     return dict(draws.splits)
 
 
-def beside(blind: Mapping, value: float, whose: str) -> str:
-    """A blind score's AUROC with its interval, and where it stands to a value that the paper states, in words."""
-    interval = interval_of(blind["micro_auroc_interval"])
-    standing = against_stated(interval, value, f"{whose}'s {value:.3f}")
-    return f"{interval:.3f} ({standing})"
+def spread_over_seeds(
+    by_seed: Mapping[str, Mapping[int, pd.Series]], tested: pd.DataFrame, *, n_resamples: int, seed: int
+) -> dict[str, SeedSpread]:
+    """How far each detector's AUROC of the tested frames moves with its seed, from `scores_by_seed`."""
+    resampling = {"clusters": tested["clip"], "n_resamples": n_resamples, "seed": seed}
+    return {
+        name: auroc_over_seeds(
+            tested["label"],
+            {value: column.loc[tested.index].to_numpy() for value, column in group.items()},
+            **resampling,
+        )
+        for name, group in by_seed.items()
+    }
 
 
-def interval_of(entry: Mapping | Interval) -> Interval:
-    """An interval as `metrics.json` has it, or as it was before."""
-    return entry if isinstance(entry, Interval) else Interval(**entry)
-
-
-def quality_sentence(metrics: Mapping, *, trained: str = "Prototypes") -> str:
-    """What prototypes get by protocol, and what the labels alone would have got, in words from an audit's metrics.
-
-    Parameters
-    ----------
-    metrics : mapping
-        Of ``23_protocols``.
-    trained : str
-        The detector that sees labels.
-
-    Raises
-    ------
-    ParameterError
-        If these are no metrics of an audit.
-    """
-    if "by_protocol" not in metrics:
-        raise ParameterError(f"metrics: expected those of an audit, with by_protocol, found {', '.join(metrics)}")
-    parts = [
-        f"{interval_of(found[trained]):.3f} under {protocol}, where the fit frames' labels alone get "
-        f"{interval_of(metrics['blind_by_protocol'][protocol]):.3f}"
-        for protocol, found in metrics["by_protocol"].items()
-        if trained in found
-    ]
-    return f"Prototypes: {'; '.join(parts)}."
-
-
-def comparison_sentence(metrics: Mapping, first: str = "PaDiM", second: str = "Grad-CAM + SSIM") -> str:
-    """Whether one detector is above another, by Holm's correction over all pairs, in words from an audit's metrics."""
-    for row in metrics["comparisons"]:
-        if {row["a"], row["b"]} == {first, second}:
-            sign = 1 if row["a"] == first else -1
-            low, high = sorted((sign * row["low"], sign * row["high"]))
-            difference = Interval(sign * row["estimate"], low, high)
-            verdict = f"{row['better']} is the better" if row["better"] else "these clips do not tell them apart"
-            return f"{first} minus {second}: {difference:+.3f}, p = {row['p_adjusted']:.3f} after Holm: {verdict}."
-    return f"{first} and {second} were not compared."
-
-
-def within_folds(scores: pd.DataFrame, name: str, folds) -> float:
-    """AUROC over the pairs of frames that one and the same fit has scored, all folds' pairs together.
+def aurocs_within_folds(scores: pd.DataFrame, detectors: Iterable[str], protocol: str, folds) -> dict[str, float]:
+    """AUROC of each detector over the pairs of frames that one and the same fit has scored, all folds' pairs together.
 
     Scores of several fits are not on one scale, so pooling them costs some AUROC by itself.
 
     Parameters
     ----------
     scores : DataFrame
-        ``clip``, ``frame``, ``label`` and the score's column.
-    name : str
+        ``clip``, ``frame``, ``label`` and the columns of `score_columns`.
+    detectors : iterable of str
+    protocol : str
     folds : sequence of Fold
-        Whose test frames they are.
+        Of that protocol.
     """
-    pairs = wins = 0.0
-    for fold in folds:
-        part = scores.merge(fold.test[["clip", "frame"]], on=["clip", "frame"])
-        anomalous = int(part["label"].sum())
-        weight = anomalous * (len(part) - anomalous)
-        if weight:
-            pairs, wins = pairs + weight, wins + weight * auroc(part["label"], part[name])
-    if not pairs:
+    parts = [scores.merge(fold.test[["clip", "frame"]], on=["clip", "frame"]) for fold in folds]
+    anomalous = [int(part["label"].sum()) for part in parts]
+    weights = [n * (len(part) - n) for n, part in zip(anomalous, parts, strict=True)]
+    if not sum(weights):
         raise ParameterError("folds: none of them tests frames of both classes, so there is no pair to compare")
-    return wins / pairs
-
-
-def lost_without_leakage(against: Mapping[str, Mapping[str, Interval]], detector: str) -> str:
-    """How much higher a detector is where fit and test share clips than where they do not, in words.
-
-    Parameters
-    ----------
-    against : mapping of str to mapping of str to Interval
-        By protocol, by detector: AUROC there minus AUROC under ``disjoint-clips``.
-    detector : str
-    """
-    parts = [
-        f"{interval_of(found[detector]):+.3f} under {protocol}"
-        for protocol, found in against.items()
-        if detector in found and protocol in SHARE_CLIPS
-    ]
-    return "; ".join(parts) if parts else "not measured here"
+    return {
+        name: sum(
+            weight * auroc(part["label"], part[f"{name}, {protocol}"])
+            for weight, part in zip(weights, parts, strict=True)
+            if weight
+        )
+        / sum(weights)
+        for name in detectors
+    }

@@ -12,22 +12,15 @@ import pandas as pd
 from vadlib import networks
 from vadlib.data import FrameReader, Split, VideoDataset, read_frame
 from vadlib.data.progress import progress_bar
-from vadlib.detectors import (
-    ClipPrototypes,
-    Detector,
-    Padim,
-    SpadeKnn,
-    embed_frames,
-)
+from vadlib.detectors import Detector, LearnsFrom, catalogue, embed_frames
+from vadlib.detectors.embedding_detector import EmbeddingDetector
 from vadlib.detectors.supervised_head import SupervisedHead, pooled_heatmaps
 from vadlib.errors import ParameterError
 from vadlib.evaluation import bootstrap_auroc, bootstrap_difference
-from vadlib.studies.cached_network import CachedGradCamSsim, CachedNetwork
-from vadlib.studies.cross_fit import frames_of, score_split
-from vadlib.studies.memory import FramesInMemory, MemoryReader
+from vadlib.studies.cross_fit import cross_fit, embedded_frames, frames_of
+from vadlib.studies.memory import CachedNetwork, FramesInMemory, MemoryReader
 
-KINDS = {"PaDiM": Padim, "Grad-CAM + SSIM": CachedGradCamSsim, "SPADE": SpadeKnn, "Prototypes": ClipPrototypes}
-MAIN_SCORES = {"PaDiM": "max", "Grad-CAM + SSIM": "ssim", "SPADE": "knn", "Prototypes": "ensemble"}
+LABELLED = (LearnsFrom.LABELLED_FRAMES, LearnsFrom.LABELLED_CLIPS)
 VIEWS = ("whole", "centre")
 
 
@@ -38,21 +31,21 @@ class DetectorSpec:
     Attributes
     ----------
     detector : str
-        A key of `KINDS`.
+        A title of `vadlib.detectors.catalogue`.
     network : str
         ``ARCHITECTURE:WEIGHTS``, such as ``resnet18:bundled``: a constructor in `vadlib.networks` and its argument.
+        Empty for a detector that takes none.
     image_size : int
         Pixels, height and width of the frames as read.
     n_fit : int, optional
-        Normal frames to fit on, spread over those held; all of them by default. Not for prototypes of two classes.
+        Normal frames to fit on, spread over those held; all of them by default. Not for what learns from labels.
     options : mapping
-        Further arguments of the detector, a ``seed`` too; a ``n_components`` above the layers' channels is brought down
-        to them, a ``top_k`` above ``k`` to that.
+        Further arguments of the detector, a ``seed`` too, brought down to what its network allows.
     view : {"whole", "centre"}
         The whole frame, or the largest square in its middle, which CLIP's own transform keeps.
     head : mapping, optional
-        Gives the detector the prototypes' labels: a logistic regression, cross-fitted on its pooled heatmaps (of the
-        prototypes' network: on the embeddings). ``grid`` of `pooled_heatmaps`, ``inverse_regularisation`` of
+        Gives the detector the labels that prototypes see: a logistic regression, cross-fitted on its pooled heatmaps
+        (where it has none: on its embeddings). ``grid`` of `pooled_heatmaps`, ``inverse_regularisation`` of
         `SupervisedHead`. Its score is ``head``.
     score : str, optional
         The one that the trial is judged by (see `main_scores`). Trials that differ in nothing else are run once.
@@ -68,6 +61,32 @@ class DetectorSpec:
     score: str | None = field(default=None, compare=False)
 
 
+def default_specs(
+    networks: Mapping[str, str], image_size: int, parameters: Mapping[str, Any], **which: Any
+) -> dict[str, DetectorSpec]:
+    """Every detector of the catalogue as a chapter's parameters make it, by title.
+
+    Parameters
+    ----------
+    networks : mapping of str to str
+        ``ARCHITECTURE:WEIGHTS`` by role: ``backbone``, ``classifier``, ``embedder``.
+    image_size : int
+    parameters : mapping
+        The chapter's; see `Detector.chapter_options`.
+    **which
+        As `catalogue.entries` takes it.
+    """
+    return {
+        entry.title: DetectorSpec(
+            entry.title,
+            networks[entry.cls.network] if entry.cls.network else "",
+            image_size,
+            options=catalogue.chapter_options(entry, parameters),
+        )
+        for entry in catalogue.entries(**which)
+    }
+
+
 class DetectorRunner:
     """The frames that trials are fitted and scored on, held in memory at the size in use.
 
@@ -77,7 +96,7 @@ class DetectorRunner:
     normal : Split
         Of the protocol ``official-split``: the detectors that see normal frames only.
     labelled : Split
-        The prototypes'; its test frames must be those of ``normal``.
+        Of the detectors that see labels; its test frames must be those of ``normal``.
     others : sequence of Split
         Whose frames are to be held too, for `run_under`.
     batch_size : int
@@ -117,20 +136,9 @@ class DetectorRunner:
         self._networks: dict[str, CachedNetwork] = {}
 
     def run(self, trials: Mapping[str, DetectorSpec]) -> dict[str, dict[str, np.ndarray]]:
-        """Every score of every trial, float32 (n_tested,) each, by trial and by the detector's own name of it.
-
-        Trials of one frame size, view and network follow each other, whatever their order here: frames are read once a
-        size, a network's features of a frame computed once. Equal trials are run once.
-
-        Parameters
-        ----------
-        trials : mapping of str to DetectorSpec
-
-        Raises
-        ------
-        ParameterError, WeightsError
-            From a trial's network or detector; the message is theirs.
-        """
+        """Every score of every trial, float32 (n_tested,) each, by trial and by the detector's own name of it."""
+        # Trials of one frame size, view and network follow each other, whatever their order here: frames are read once
+        # a size, a network's features of a frame computed once. Equal trials are run once.
         found = {}
         with progress_bar(len(trials), "DetectorRunner", "trials", shown=True) as bar:
             held = self._frames[0] if self._frames else None
@@ -144,39 +152,12 @@ class DetectorRunner:
         return {name: found[name] for name in trials}
 
     def run_under(self, trial: DetectorSpec, split: Split) -> pd.DataFrame:
-        """Every score of one trial under another protocol: each fold's detector fitted on its frames, and on no other.
-
-        Prototypes of two classes see all fit frames with their labels; every other detector sees the normal ones.
-
-        Parameters
-        ----------
-        trial : DetectorSpec
-            Without ``head`` and ``n_fit``.
-        split : Split
-            One of those that the frames are held of.
-
-        Returns
-        -------
-        DataFrame float32
-            A row a test frame, in the frame table's order and with its index; a column a score; NaN where the frame
-            could not be read.
-
-        Raises
-        ------
-        ParameterError
-            A trial that has its frames chosen elsewhere; a split whose frames are not held; else as `run`.
-        """
+        """Scores of a trial under another protocol; each fold's detector is fitted on its frames, and on no others."""
         if trial.head is not None or trial.n_fit is not None:
             raise ParameterError("trial: under a protocol of its own, a trial has no head and no n_fit")
         self._forget(besides=trial.network)
         frames = self._held(trial.image_size, trial.view)
-        sees_labels = trial.detector == "Prototypes" and trial.options.get("mode", "two-class") == "two-class"
-        parts = []
-        for fold in split.folds:
-            fit = fold.fit if sees_labels else fold.fit[fold.fit["label"] == 0]
-            detector = self.detector(trial).fit(frames.select(fit))
-            parts.append(pd.DataFrame(detector.score_columns(frames.select(fold.test)), index=fold.test.index))
-        return pd.concat(parts).sort_index()
+        return cross_fit(split, lambda: self.detector(trial), frames.select)[0].sort_index()
 
     def embeddings(self, network: str, image_size: int) -> pd.DataFrame:
         """Embeddings of all frames held, float32 (n, D), with the frame table's index."""
@@ -187,6 +168,11 @@ class DetectorRunner:
         for name, network in self._networks.items():
             if name != besides:
                 network.forget()
+
+    @property
+    def networks(self) -> dict[str, CachedNetwork]:
+        """Those in use so far, by name."""
+        return dict(self._networks)
 
     def network(self, name: str):
         """The network called ``ARCHITECTURE:WEIGHTS``, built once, on the device."""
@@ -201,33 +187,16 @@ class DetectorRunner:
         return int(np.bincount(np.concatenate([part.argmax(dim=1).numpy() for part in logits])).argmax())
 
     def detector(self, trial: DetectorSpec) -> Detector:
-        """The unfitted detector of a trial.
-
-        Raises
-        ------
-        ParameterError, WeightsError
-            If it cannot be made with these options, or its network lacks what it needs.
-        """
-        if trial.detector not in KINDS:
-            raise ParameterError(f"detector: expected one of {', '.join(KINDS)}, found {trial.detector!r}")
-        network, options = self.network(trial.network), dict(trial.options)
-        if trial.detector == "PaDiM":
-            layers = options.get("layers", ("layer1", "layer2", "layer3"))
-            n_channels = sum(network.channels[layer] for layer in layers)
-            options["n_components"] = min(options.get("n_components", 300), n_channels)
-        if trial.detector == "Prototypes" and "k" in options:
-            options["top_k"] = min(options.get("top_k", 5), options["k"])
-        return KINDS[trial.detector](network, **{"seed": self.seed, "device": self.device} | options)
+        """The unfitted detector of a trial."""
+        entry = catalogue.entry(trial.detector)
+        networks_by_role = {entry.cls.network: self.network(trial.network)} if entry.cls.network else {}
+        return catalogue.make(entry, networks_by_role, **{"seed": self.seed, "device": self.device} | trial.options)
 
     def _run(self, trial: DetectorSpec) -> dict[str, np.ndarray]:
-        frames = self._held(trial.image_size, trial.view)
-        sees_labels = trial.options.get("mode", "two-class") == "two-class"
-        if trial.detector == "Prototypes" and (sees_labels or trial.head is not None):
-            return self._run_labelled(trial, frames)
-        detector = self.detector(trial).fit(self._normal_reader(trial, frames))
-        if trial.head is not None:
+        frames, detector = self._held(trial.image_size, trial.view), self.detector(trial)
+        if trial.head is not None or detector.learns_from in LABELLED:
             return self._run_labelled(trial, frames, detector)
-        return detector.score_columns(frames.select(self.tested))
+        return detector.fit(self._normal_reader(trial, frames)).score_columns(frames.select(self.tested))
 
     def _normal_reader(self, trial: DetectorSpec, frames: FramesInMemory) -> MemoryReader:
         fitted = self.normal.fit
@@ -237,19 +206,20 @@ class DetectorRunner:
             fitted = fitted.iloc[np.linspace(0, len(fitted) - 1, trial.n_fit).round().astype(int)]
         return frames.select(fitted)
 
-    def _run_labelled(self, trial: DetectorSpec, frames: FramesInMemory, detector: Detector | None = None) -> dict:
-        """Cross-fit prototypes on embeddings, or a head on them or on the maps of a detector fitted before."""
-        wanted = frames_of(frames.table, [self.labelled])
-        reader, options = frames.select(wanted), dict(trial.head or {})
-        grid = options.pop("grid", 4)
-        if detector is None:
-            features = embed_frames(self.network(trial.network), reader)
-        else:
-            features = _features_of_maps(detector, reader, grid)
-        make = (lambda: self.detector(trial)) if trial.head is None else (lambda: SupervisedHead(**options))
-        tested, columns, _ = score_split(self.labelled, pd.DataFrame(features, index=wanted.index), make)
-        order = tested.index.get_indexer(self.tested.index)
-        return {name: values[order] for name, values in columns.items()}
+    def _run_labelled(self, trial: DetectorSpec, frames: FramesInMemory, detector: Detector) -> dict:
+        """Cross-fit a detector, or a head on the embeddings or the maps of one."""
+        reader, head = frames.select(frames_of(frames.table, [self.labelled])), dict(trial.head or {})
+        grid, features = head.pop("grid", 4), None
+        if isinstance(detector, EmbeddingDetector):
+            features = embed_frames(detector.network, reader)  # once for all folds
+        elif trial.head is not None:
+            features = _features_of_maps(detector.fit(self._normal_reader(trial, frames)), reader, grid)
+        make = (lambda: self.detector(trial)) if trial.head is None else (lambda: SupervisedHead(**head))
+        open_reader = frames.select
+        if features is not None:
+            open_reader = embedded_frames(pd.DataFrame(features, index=reader.table.index))
+        scores, _ = cross_fit(self.labelled, make, open_reader)
+        return {name: scores[name].loc[self.tested.index].to_numpy() for name in scores}
 
     def _held(self, image_size: int, view: str = "whole") -> FramesInMemory:
         if view not in VIEWS:
@@ -286,18 +256,12 @@ def compare_trials(
     bases : mapping of str to str or None
         The settings, and what each is compared with.
     n_resamples, seed : int
-        Of the bootstrap over clips.
 
     Returns
     -------
     DataFrame
-        Index: setting; ``estimate``, ``low``, ``high`` of its AUROC; ``gain``: `Interval` of its AUROC minus
-        its base's, None where there is no base or it is the setting itself.
-
-    Raises
-    ------
-    ParameterError
-        If a setting has no column, or as the bootstrap does.
+        Index: setting; ``estimate``, ``low``, ``high`` of its AUROC; ``gain``, the `Interval` of its AUROC minus its
+        base's, or None.
     """
     lacking = sorted({name for pair in bases.items() for name in pair if name is not None} - set(scores.columns))
     if lacking:
@@ -324,18 +288,14 @@ def main_scores(
 
 def main_score(trial: DetectorSpec) -> str:
     """The score that a trial is judged by."""
-    return trial.score or ("head" if trial.head is not None else MAIN_SCORES[trial.detector])
+    return trial.score or ("head" if trial.head is not None else catalogue.entry(trial.detector).cls.main_score)
 
 
 def _features_of_maps(detector: Detector, reader: MemoryReader, grid: int) -> np.ndarray:
     """Pooled heatmaps of a reader's frames, float32 (n_frames, features); NaN where a frame could not be read."""
     features = None
     for batch in reader:
-        by_scene = (
-            getattr(detector, "reference", None) == "scene"
-        )  # then Grad-CAM + SSIM has to know the frames' scenes
-        known = {"scenes": reader.table["scene"].to_numpy()[batch.rows]} if by_scene else {}
-        pooled = pooled_heatmaps(detector.heatmap(batch.images, **known), grid)
+        pooled = pooled_heatmaps(detector.heatmap(batch.images, scenes=batch.scenes), grid)
         if features is None:
             features = np.full((reader.n_frames, pooled.shape[1]), np.nan, np.float32)
         features[batch.rows] = pooled

@@ -1,4 +1,4 @@
-"""The same information for all detectors: without labels of anomalies, and with them; and what the rankings say."""
+"""The same information for all detectors: without labels of anomalies, and with the same ones."""
 
 from __future__ import annotations
 
@@ -6,15 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import pandas as pd
-
+from vadlib.detectors import LearnsFrom, catalogue
 from vadlib.errors import ParameterError
-from vadlib.evaluation import Interval, compare_all
-from vadlib.studies.runner import DetectorSpec
+from vadlib.studies.runner import LABELLED, DetectorSpec
 
-WITHOUT, WITH = "no labels", "labels"
-LEAST_RESAMPLES = 1000  # fewer cannot reach a verdict over many pairs
-INFORMATION = (WITHOUT, WITH)
+NOBODY, SAME_FOR_ALL = "no labels", "labels"  # who sees labels of anomalies
 
 
 def specs_by_supervision(
@@ -25,18 +21,18 @@ def specs_by_supervision(
     Parameters
     ----------
     trials : mapping of str to DetectorSpec
-        By the detector's name: those that see no anomaly, and two-class prototypes, which become one-class where nobody
-        sees a label.
+        By the detector's name. One that learns from labelled anomalies becomes, where nobody sees a label, the entry of
+        the catalogue of the same class that does without.
     heads : mapping of str to mapping
         The detectors that a logistic regression on their heatmaps gives labels to, and its options (see
         `DetectorSpec`).
-        For ``Prototypes`` it is one on the same embeddings, beside the prototypes. A detector without a head and
-        without classes has no place where all see labels.
+        A detector without a heatmap gets one on its embeddings. One with neither head nor labels has no place where
+        all see labels.
 
     Returns
     -------
     dict of str to dict of str to DetectorSpec
-        By one of `INFORMATION`, then by what to call it.
+        By `NOBODY` and `SAME_FOR_ALL`, then by what to call it.
 
     Raises
     ------
@@ -50,135 +46,25 @@ def specs_by_supervision(
     informed: dict[str, DetectorSpec] = {}
     for name, trial in trials.items():
         headed = replace(trial, head=dict(heads[name])) if name in heads else None
-        if trial.detector == "Prototypes":
-            without[f"One-class {name.lower()}"] = replace(trial, options=dict(trial.options) | {"mode": "one-class"})
-            informed[name] = trial
-            if headed:
-                informed["Embeddings with a head"] = headed
-        else:
+        entry = catalogue.entry(trial.detector)
+        if entry.learns_from not in LABELLED:
             without[name] = trial
-            if headed:
-                informed[f"{name} with a head"] = headed
-    return {WITHOUT: without, WITH: informed}
+        else:
+            informed[name] = trial
+            for other in catalogue.entries(learns_from=LearnsFrom.NORMAL):
+                if other.cls is entry.cls:
+                    without[other.title] = replace(trial, detector=other.title)
+        if headed:
+            on_embeddings = entry.cls.heat_label is None
+            informed["Embeddings with a head" if on_embeddings else f"{name} with a head"] = headed
+    return {NOBODY: without, SAME_FOR_ALL: informed}
 
 
-def paired_differences(
-    scores: pd.DataFrame, names: Mapping[str, str], *, n_resamples: int = 1000, seed: int = 0
-) -> pd.DataFrame:
-    """Every pair of scores: the AUROC of the one minus that of the other, on the same resamples of the clips.
-
-    Parameters
-    ----------
-    scores : DataFrame
-        ``clip``, ``label`` and the scores' columns.
-    names : mapping of str to str
-        What to call each score, and its column.
-    n_resamples, seed : int
-
-    Returns
-    -------
-    DataFrame
-        ``first``, ``second``, ``difference``, an `Interval`, ``p_adjusted`` (Holm) and ``apart``, whether the two are
-        told apart by it; the better of the two is first, the widest apart on top.
-
-    Raises
-    ------
-    ParameterError
-        With fewer than two scores, or as the bootstrap does.
-    """
-    if len(names) < 2:
-        raise ParameterError(f"names: expected at least two scores to compare, found {list(names)}")
-    compared = compare_all(
-        scores["label"],
-        {name: scores[column] for name, column in names.items()},
-        clusters=scores["clip"],
-        n_resamples=max(n_resamples, LEAST_RESAMPLES),
-        seed=seed,
-    )
-    rows = []
-    for row in compared.itertuples():
-        first, second, sign = (row.a, row.b, 1) if row.estimate >= 0 else (row.b, row.a, -1)
-        low, high = sorted((sign * row.low, sign * row.high))
-        rows.append(
-            {
-                "first": first,
-                "second": second,
-                "difference": Interval(sign * row.estimate, low, high),
-                "p_adjusted": row.p_adjusted,
-                "apart": bool(row.better),
-            }
-        )
-    return pd.DataFrame(sorted(rows, key=lambda row: -row["difference"].estimate))
-
-
-def ranking_in_words(merit: Mapping[str, Interval], pairs: pd.DataFrame) -> str:
-    """Detectors from the highest AUROC down, and how many of the pairs the clips tell apart.
-
-    Parameters
-    ----------
-    merit : mapping of str to Interval
-        AUROCs, by detector.
-    pairs : DataFrame
-        From `paired_differences` of the same.
-    """
-    ordered = sorted(merit, key=lambda name: -merit[name].estimate)
-    n_apart = int(pairs["apart"].sum())
-    listed = ", ".join(f"{name} {merit[name].estimate:.3f}" for name in ordered)
-    return f"{listed} ({n_apart} of {len(pairs)} pairs told apart after Holm's correction)"
-
-
-def verdict(
-    prototypes: Mapping[str, str], merits: Mapping[str, Mapping[str, Interval]], pairs: Mapping[str, pd.DataFrame]
-) -> str:
-    """Whether the prototypes' lead survives when all see the same, in words that follow from the paired intervals.
-
-    Parameters
-    ----------
-    prototypes : mapping of str to str
-        Their name under each of `INFORMATION`.
-    merits, pairs : mapping
-        By one of `INFORMATION`, as for `ranking_in_words`.
-    """
-    parts = []
-    for information, title in ((WITHOUT, "Without labels for anyone"), (WITH, "With the same labels for all")):
-        ours, merit = prototypes[information], merits[information]
-        first = max(merit, key=lambda name: merit[name].estimate)
-        above, below, rest = _relations(ours, pairs[information])
-        said = [f"above {_listed(above)}"] if above else []
-        said += [f"below {_listed(below)}"] if below else []
-        said += [f"not told apart from {_listed(rest)}"] if rest else []
-        lead = "the prototypes'" if first == ours else f"that of {first}"
-        parts.append(f"{title} the highest AUROC is {lead}; the prototypes are {', '.join(said)}.")
-    return " ".join(parts)
-
-
-def _relations(ours: str, pairs: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
-    """Which scores are surely lower than ours, which surely higher, and which cannot be told from it."""
-    above, below, rest = [], [], []
-    for row in pairs.itertuples():
-        if ours in (row.first, row.second):
-            other = row.second if row.first == ours else row.first
-            apart = above if row.first == ours else below
-            (apart if row.apart else rest).append(other)
-    return above, below, rest
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def table_of_pairs(pairs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """`paired_differences` under each information as text, a row a pair."""
-    rows = [
-        {
-            "what all see": information,
-            "higher": row.first,
-            "lower": row.second,
-            "difference [95 %]": f"{row.difference:+.3f}",
-            "p after Holm": f"{row.p_adjusted:.3f}",
-            "told apart": "yes" if row.apart else "no",
-        }
-        for information, found in pairs.items()
-        for row in found.itertuples()
-    ]
-    return pd.DataFrame(rows).set_index(["what all see", "higher"])
+def without_labels(by_supervision: Mapping[str, Mapping[str, DetectorSpec]]) -> dict[str, str]:
+    """By what sees labels (of `specs_by_supervision`): the same detector where nobody sees any."""
+    return {
+        name: other
+        for name, spec in by_supervision[SAME_FOR_ALL].items()
+        for other, plain in by_supervision[NOBODY].items()
+        if catalogue.entry(plain.detector).cls is catalogue.entry(spec.detector).cls
+    }

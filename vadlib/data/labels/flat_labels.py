@@ -18,27 +18,7 @@ from vadlib.errors import LabelError
 
 
 def split_flat_labels(path: Path, clips: Sequence[Clip], left_out: Sequence[LeftOut] = ()) -> dict[str, np.ndarray]:
-    """Read such a file, and give each clip its own labels.
-
-    Parameters
-    ----------
-    path : Path
-    clips : sequence of Clip
-        All test clips that could be opened.
-    left_out : sequence of LeftOut
-        Clips that could not.
-
-    Returns
-    -------
-    dict of str to (n_frames,)
-        By clip id; values as in the file.
-
-    Raises
-    ------
-    LabelError
-        No plain array of numbers, or not as many labels as the clips have frames: both numbers are named,
-        or what was left out.
-    """
+    """Read such a file, and give each clip, by its id, its own labels (n_frames,); none are cut to fit."""
     labels = open_array(path)
     n_frames = sum(clip.n_frames for clip in clips)
     if labels.shape not in ((n_frames,), (1, n_frames)):

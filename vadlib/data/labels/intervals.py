@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from vadlib.data.dataset import EVENT_COLUMNS, UNLABELLED, Clip
+from vadlib.data.dataset import EVENT_COLUMNS, SEEN_IN, UNLABELLED, Clip
 from vadlib.data.reading.files import read_label_text
 from vadlib.errors import LabelError
 
@@ -41,16 +41,11 @@ class Interval(NamedTuple):
     first: int | None
     last: int | None
     event: str
+    seen_in: str | None = None  # None where the file has no such column
 
 
 def read_intervals(path: Path) -> list[Interval]:
-    """Read the rows of `labels.csv`.
-
-    Raises
-    ------
-    LabelError
-        A file that is no such table; the line is named.
-    """
+    """Read the rows of `labels.csv`."""
     text = read_label_text(path, "utf-8-sig")
     header = text.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)
@@ -71,6 +66,7 @@ def read_intervals(path: Path) -> list[Interval]:
 def _interval(path: Path, line: int, row: dict[str, str], n_cells: int) -> Interval:
     cells = [row.get(name, "") for name in REQUIRED]
     event = row.get("event", "") or UNNAMED_EVENT
+    seen_in = row.get("seen_in")
     if cells[0] and cells[1:] == ["", ""] and n_cells >= len(REQUIRED):
         return Interval(line, cells[0], None, None, event)
     digits = all(cell.isascii() and cell.isdigit() and len(cell) < 10 for cell in cells[1:])
@@ -79,7 +75,9 @@ def _interval(path: Path, line: int, row: dict[str, str], n_cells: int) -> Inter
             f"{path}, line {line}: {_short(','.join(cells))} is no interval; {FORM} is expected, or clip,, for a clip "
             "in which nothing happens."
         )
-    return Interval(line, cells[0], int(cells[1]), int(cells[2]), event)
+    if (seen_in or "") not in SEEN_IN:
+        raise LabelError(f"{path}, line {line}: seen_in is appearance, motion or empty, not {_short(seen_in)}.")
+    return Interval(line, cells[0], int(cells[1]), int(cells[2]), event, seen_in)
 
 
 def label_clips(
@@ -89,30 +87,10 @@ def label_clips(
     names: Mapping[str, Sequence[str]],
     left_out: Collection[str] = (),
 ) -> tuple[dict[str, np.ndarray], pd.DataFrame]:
-    """Turn intervals into labels of frames.
+    """Turn intervals into labels of frames by clip id, and a table of events.
 
-    Parameters
-    ----------
-    path : Path
-        Of the file, for messages.
-    intervals : sequence of Interval
-    clips : sequence of Clip
-        All of the data set. Training clips are normal throughout.
-    names : mapping of str to sequence of str
-        By clip id, what the file may call the clip.
-    left_out : collection of str
-        Names of clips that could not be opened: what the file says of them is passed over.
-
-    Returns
-    -------
-    labels : dict of str to int8 (n_frames,)
-        By clip id; `UNLABELLED` throughout for test clips that no interval names.
-    events : DataFrame (clip, first, last, event)
-
-    Raises
-    ------
-    LabelError
-        An interval of no clip, of several, of a training clip, or beyond the clip's frames.
+    `names` are what the file may call each clip, by its id; what it says of `left_out` names is passed over. Training
+    clips are normal throughout, test clips that no interval names `UNLABELLED`. `path` is for messages.
     """
     labels = {clip.id: np.full(clip.n_frames, UNLABELLED if clip.split == "test" else 0, np.int8) for clip in clips}
     called: dict[str, list[Clip]] = {}
@@ -134,8 +112,10 @@ def label_clips(
             raise LabelError(f"{where}, which has frames 0 to {clip.n_frames - 1}. Nothing is cut to fit.")
         labels[clip.id] = np.maximum(labels[clip.id], 0)
         labels[clip.id][interval.first : interval.last + 1] = 1
-        events.append((clip.id, interval.first, interval.last, interval.event))
-    return labels, pd.DataFrame(events, columns=list(EVENT_COLUMNS))
+        events.append((clip.id, interval.first, interval.last, interval.event, interval.seen_in))
+    table = pd.DataFrame(events, columns=[*EVENT_COLUMNS, "seen_in"])
+    is_said = table["seen_in"].notna().any()
+    return labels, table.fillna({"seen_in": ""}) if is_said else table[list(EVENT_COLUMNS)]
 
 
 def _normalised(name: str) -> str:

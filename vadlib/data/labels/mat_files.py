@@ -41,25 +41,7 @@ class _Header(NamedTuple):
 
 
 def open_variable(path: Path, name: str) -> MatVariable:
-    """Find a cell array, or an array of numbers, in a `.mat` file.
-
-    Parameters
-    ----------
-    path : Path
-    name : str
-        The variable's.
-
-    Returns
-    -------
-    MatVariable
-        The cells are read while they are iterated over, and the file is closed after the last.
-
-    Raises
-    ------
-    LabelError
-        A file that cannot be read, is not of format 5, has no such variable, or one of another kind; also while
-        iterating, where it ends early or holds what is no array of numbers.
-    """
+    """Find a cell array, or an array of numbers, in a `.mat` file."""
     file = _open(path)
     try:
         order = _byte_order(path, file.read(HEADER_BYTES))

@@ -22,18 +22,7 @@ MAX_FRAMES = 1_000_000
 
 
 def read_intervals(path: Path) -> dict[int, np.ndarray]:
-    """Read such a file.
-
-    Returns
-    -------
-    dict of int to int64 (2, n)
-        By the clip's number, from 1: first and last frames, numbered from 1, ends included.
-
-    Raises
-    ------
-    LabelError
-        A file without `gt`, or whose cells are no intervals.
-    """
+    """Read first and last frames, int64 (2, n), numbered from 1, ends included, by the clip's number from 1."""
     intervals = {}
     for number, cell in enumerate(open_variable(path, "gt").cells, start=1):
         spans = np.zeros((2, 0)) if cell.size == 0 else cell.astype(float)
@@ -55,13 +44,7 @@ class MatLabels(NamedTuple):
 
 
 def describe_mat(path: Path) -> MatLabels:
-    """Look into such a file of either kind.
-
-    Raises
-    ------
-    LabelError
-        A file of neither kind; as `read_intervals`.
-    """
+    """Look into such a file of either kind."""
     arrays = _arrays(path)
     if arrays is None:
         intervals = read_intervals(path)
@@ -71,25 +54,7 @@ def describe_mat(path: Path) -> MatLabels:
 
 
 def label_by_mat(path: Path, clips: Mapping[int, Clip]) -> dict[str, np.ndarray]:
-    """Read such a file of either kind, and turn it into labels of frames.
-
-    Parameters
-    ----------
-    path : Path
-    clips : mapping of int to Clip
-        Test clips by number.
-
-    Returns
-    -------
-    dict of str to int8 (n_frames,)
-        By clip id.
-
-    Raises
-    ------
-    LabelError
-        As `describe_mat`; a clip without labels, or with another number of them than of frames; an interval beyond
-        its clip's frames.
-    """
+    """Read such a file of either kind, and turn it into labels of frames by clip id, for test clips by number."""
     arrays = _arrays(path)
     if arrays is None:
         of_clip = read_intervals(path)

@@ -178,18 +178,7 @@ def _count_masks(path: Path) -> int:
 
 
 def iterate_masks(path: Path, clip: Clip) -> Iterator[np.ndarray]:
-    """Read the masks of a clip, one after the other.
-
-    Yields
-    ------
-    bool (H, W)
-        One for each frame.
-
-    Raises
-    ------
-    LabelError
-        Another number of masks than of frames (both are named), masks of several sizes, or an unreadable file.
-    """
+    """Read the masks of a clip, one after the other."""
     variable = open_variable(path, "volLabel")
     n_masks = math.prod(variable.shape)
     if n_masks != clip.n_frames:

@@ -43,11 +43,6 @@ def hours_alone(folders: Sequence[Sequence[str]]) -> list[str]:
     """Folders called by a number alone that are taken for hours, where there are no folders of cameras at all.
 
     Numbers of cameras in a day's folder look just like that.
-
-    Parameters
-    ----------
-    folders : sequence of sequences of str
-        Of each clip, the folders it lies in, outermost first.
     """
     divided = [_divide(each) for each in folders]
     return [] if any(kept for kept, _ in divided) else sorted({number for _, numbers in divided for number in numbers})
@@ -77,19 +72,9 @@ def assign_cameras(normal: Sequence[Sequence[str]], scored: Sequence[Sequence[st
     Cameras are the folders at one depth under ``normal/``, dates and times not counted: the first depth at which
     a folder is called like one that the clips to score lie in, else the first. Where all folders there are called
     by numbers, a deeper one is taken instead if all clips to score have a folder of its names and not all have one
-    of the numbers.
-
-    Parameters
-    ----------
-    normal, scored : sequences of folder names
-        Of each clip, the folders it lies in, outermost first; those of normal footage without ``normal`` itself.
-
-    Returns
-    -------
-    normal, scored : list of str
-        The camera of each clip. A clip to score in no camera's folder belongs to the scene called as its first
-        folder, as nothing normal is known of it. `UNKNOWN_SCENE` for clips without folders, and for all clips where
-        the normal footage has none.
+    of the numbers. Of each clip come the folders that it lies in, outermost first, without ``normal`` itself. A clip
+    to score in no camera's folder belongs to the scene called as its first folder, as nothing normal is known of it;
+    clips without folders, and all where the normal footage has none, are `UNKNOWN_SCENE`.
     """
     normal, scored = ([without_times(folders) for folders in paths] for paths in (normal, scored))
     depth = _depth_of_cameras(normal, scored)

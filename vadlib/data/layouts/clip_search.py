@@ -38,21 +38,7 @@ class Search:
 
 
 def search_clips(folder: Path, *, skip_unreadable: bool = False) -> Search:
-    """Look for clips below a folder, to any depth.
-
-    Parameters
-    ----------
-    folder : Path
-    skip_unreadable : bool
-        Leave out folders that may not be read.
-
-    Raises
-    ------
-    UnreadableError
-        A folder that may not be read.
-    LayoutError
-        A folder that is reached twice, by a link, or that holds pictures as well as clips in folders.
-    """
+    """Look for clips below a folder, to any depth."""
     walk = _Walk(skip_unreadable)
     listed = _list(folder)
     walk.seen[listed.identity] = folder
@@ -62,13 +48,7 @@ def search_clips(folder: Path, *, skip_unreadable: bool = False) -> Search:
 
 
 def list_visible(folder: Path) -> list[Path]:
-    """List what lies in a folder, sorted, but for hidden files and folders of systems.
-
-    Raises
-    ------
-    UnreadableError
-        It may not be read.
-    """
+    """List what lies in a folder, sorted, but for hidden files and folders of systems."""
     try:
         return sorted(path for path in folder.iterdir() if visible(path) and path.name not in SYSTEM_FOLDERS)
     except OSError as error:

@@ -24,13 +24,7 @@ def mask_facts(masks: Sequence[Path]) -> dict[str, str]:
 
 
 def camera_facts(clips: Sequence[Clip]) -> dict[str, str]:
-    """Say how many clips there are of each camera, and which cameras have no normal footage of their own.
-
-    Returns
-    -------
-    dict of str to str
-        Empty where all clips are of one scene.
-    """
+    """Say how many clips there are of each camera, and which cameras have no normal footage of their own."""
     counts = {split: Counter(clip.scene for clip in clips if clip.split == split) for split in ("train", "test")}
     scenes = sorted({clip.scene for clip in clips})
     if len(scenes) < 2 or not counts["train"]:
@@ -47,13 +41,7 @@ def camera_facts(clips: Sequence[Clip]) -> dict[str, str]:
 
 
 def hour_facts(folders: Sequence[Sequence[str]]) -> dict[str, str]:
-    """Say which folders of normal footage were taken for hours, where they may as well be cameras.
-
-    Parameters
-    ----------
-    folders : sequence of sequences of str
-        Of each normal clip, the folders it lies in below ``normal``, outermost first.
-    """
+    """Say which folders of normal footage were taken for hours, where they may as well be cameras."""
     hours = hours_alone(folders)
     if len(hours) < 2:
         return {}
@@ -63,13 +51,7 @@ def hour_facts(folders: Sequence[Sequence[str]]) -> dict[str, str]:
 
 
 def scan_facts(scans: Mapping[str, VideoScan]) -> dict[str, str]:
-    """Say what there is to know of video files: damage, uneven rates, pictures that stand still.
-
-    Parameters
-    ----------
-    scans : mapping of str to VideoScan
-        By the video's name.
-    """
+    """Say what there is to know of video files: damage, uneven rates, pictures that stand still."""
     uneven = [name for name, scan in scans.items() if isinstance(scan.rate, UnevenRate)]
     damaged = [f"{name}: {what}" for name, scan in scans.items() for what in scan.damage]
     noted = [f"{name}: {what}" for name, scan in scans.items() for what in scan.notes]

@@ -13,24 +13,10 @@ from vadlib.errors import LayoutError
 
 
 def find_sources(home: Path, places: Mapping[str, str]) -> dict[str, Path]:
-    """Where each clip of a split is: its folder of frames, else its video file.
+    """Where each clip of a split is, by its name: its folder of frames, else its video file.
 
-    Parameters
-    ----------
-    home : Path
-    places : mapping of str to str
-        Folders below home that may hold clips, and regular expressions of the clips' names there (of files without
-        the ending). A clip that lies in several counts where it is found first.
-
-    Returns
-    -------
-    dict of str to Path
-        By name.
-
-    Raises
-    ------
-    LayoutError
-        Two videos of one name in one folder.
+    `places` are folders below home that may hold clips, and regular expressions of the clips' names there, without
+    endings. A clip that lies in several counts where it is found first.
     """
     folders: dict[str, Path] = {}
     films: dict[str, Path] = {}

@@ -28,18 +28,6 @@ def list_numbered(folder: Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> lis
 
     The order is that of the dates and times in their names, where all have one; else that of their counter: the
     only number that differs, or the last.
-
-    Returns
-    -------
-    list of Path
-        Empty where the folder has no such files.
-
-    Raises
-    ------
-    UnreadableError
-        A folder that is not there, or may not be read.
-    LayoutError
-        Names without a number, two files of one number, or a gap in the counter: then positions would not be frames.
     """
     names = _list_pictures(folder, tuple(suffixes))
     stems = [os.path.splitext(name)[0] for name in names]
@@ -54,13 +42,7 @@ def list_numbered(folder: Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> lis
 
 
 def seconds_between(paths: Sequence[Path]) -> float | None:
-    """Time from one picture to the next, by the times in their names; None where those have none, or it varies.
-
-    Parameters
-    ----------
-    paths : sequence of Path
-        As `list_numbered` gives them.
-    """
+    """Time from one picture to the next, by the times in their names; None where those have none, or it varies."""
     moments = find_moments([path.stem for path in paths])
     if moments is None or len(paths) < 3 or any(moment.seconds is None for moment in moments):
         return None

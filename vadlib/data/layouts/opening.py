@@ -46,27 +46,7 @@ class LeftOut(NamedTuple):
 def open_each(
     found: Iterable[tuple[str, Path]], open_one: Callable[[str, Path], Opened], home: Path, *, skip_unreadable: bool
 ) -> tuple[dict[Path, Opened], list[LeftOut]]:
-    """Open clips.
-
-    Parameters
-    ----------
-    found : iterable of (split, path)
-    open_one : callable (split, path)
-    home : Path
-        The data set's folder.
-    skip_unreadable : bool
-        Leave out clips that do not open.
-
-    Returns
-    -------
-    opened : dict of Path to whatever `open_one` gives
-    left_out : list of LeftOut
-
-    Raises
-    ------
-    UnreadableError, LayoutError
-        A clip that does not open; with `skip_unreadable`, all clips of a split.
-    """
+    """Open clips, (split, path) each, by threads: what `open_one` gives by path, and those that do not open."""
 
     def attempt(pair: tuple[str, Path]) -> Opened | Exception:
         try:

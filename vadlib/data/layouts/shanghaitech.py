@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vadlib.data.dataset import EVENT_COLUMNS, Clip, VideoDataset, some
+from vadlib.data.dataset import EVENT_COLUMNS, SEEN_IN, Clip, VideoDataset, some
 from vadlib.data.labels.arrays import open_array
 from vadlib.data.labels.flat_labels import split_flat_labels
 from vadlib.data.layouts.locate import find_sources, first_existing, relative_name
@@ -197,28 +197,7 @@ def _read_mask(dataset: VideoDataset, clip: Clip, path: Path, frame: int) -> np.
 
 
 def mask_axes(shape: tuple[int, int, int], n_frames: int, size: tuple[int, int] | None, path: Path) -> bool:
-    """Tell (T, H, W) from (H, W, T).
-
-    Parameters
-    ----------
-    shape : of the array of masks
-    n_frames : int
-        T.
-    size : (height, width), or None
-        Of the clip's frames; None where the clip has none, and the number of frames must decide.
-    path : Path
-        For the message.
-
-    Returns
-    -------
-    bool
-        True for (T, H, W).
-
-    Raises
-    ------
-    LabelError
-        A shape that fits neither, or both.
-    """
+    """Tell masks (T, H, W), True, from (H, W, T), by T and, where it is known, by the size of the frames."""
     first = shape[0] == n_frames and size in (None, shape[1:])
     last = shape[2] == n_frames and size in (None, shape[:2])
     if first == last:
@@ -230,7 +209,7 @@ def mask_axes(shape: tuple[int, int, int], n_frames: int, size: tuple[int, int] 
 
 def _read_events(path: Path) -> pd.DataFrame:
     """Read `events.csv`; no rows where there is none."""
-    rows: list[dict] = []
+    rows, columns = [], []
     if path.exists() or path.is_symlink():
         reader = csv.DictReader(io.StringIO(read_label_text(path, "utf-8-sig"), newline=""), strict=True)
         try:
@@ -241,7 +220,8 @@ def _read_events(path: Path) -> pd.DataFrame:
         if not set(EVENT_COLUMNS) <= set(columns):
             raise LabelError(f"{path}: columns {', '.join(EVENT_COLUMNS)} are expected, not {', '.join(columns)}.")
     kinds = {"clip": str, "first": np.int64, "last": np.int64, "event": str}
-    return pd.DataFrame({name: pd.Series([row[name] for row in rows], dtype=kinds[name]) for name in EVENT_COLUMNS})
+    kinds |= {"seen_in": str} if "seen_in" in columns else {}
+    return pd.DataFrame({name: pd.Series([row[name] for row in rows], dtype=kinds[name]) for name in kinds})
 
 
 def _event(path: Path, line: int, row: dict) -> dict:
@@ -253,7 +233,9 @@ def _event(path: Path, line: int, row: dict) -> dict:
             f"{path}, line {line}: columns {', '.join(EVENT_COLUMNS)} are expected, frames as whole numbers; found "
             f"{str([cell for cell in row.values() if cell])[:200]}."
         )
-    return dict(zip(EVENT_COLUMNS, (cells[0], *numbers, cells[3]), strict=True))
+    if (seen_in := row.get("seen_in") or "") not in SEEN_IN:
+        raise LabelError(f"{path}, line {line}: seen_in is appearance, motion or empty, not {seen_in[:80]!r}.")
+    return dict(zip((*EVENT_COLUMNS, "seen_in"), (cells[0], *numbers, cells[3], seen_in), strict=True))
 
 
 def _check_events(dataset: VideoDataset) -> None:

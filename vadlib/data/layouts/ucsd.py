@@ -250,18 +250,7 @@ def _names(numbers: Collection[int]) -> list[str]:
 
 
 def parse_ranges(path: Path) -> dict[int, list[tuple[int, int]]]:
-    """Read the anomalous ranges of a `.m` file.
-
-    Returns
-    -------
-    dict of int to list of (first, last)
-        By the clip's number, counted from 1 in the file's order; frames numbered from 1, ends included.
-
-    Raises
-    ------
-    LabelError
-        No `gt_frame` entry, something in one that is no range, or a file that cannot be read.
-    """
+    """Read the anomalous ranges of a `.m` file by the clip's number, both from 1 on, ends included."""
     text = re.sub(r"%[^\r\n]*", "", read_label_text(path, "latin-1"))
     entries = re.findall(r"gt_frame\s*=\s*\[?([^\];]*)", text)
     if not entries:

@@ -55,33 +55,7 @@ class Check:
 def check_datasets(
     root: str | os.PathLike, name: str | None = None, *, decode: bool = False, progress: bool = True
 ) -> list[Check]:
-    """Compare what lies in a folder with what is published.
-
-    Parameters
-    ----------
-    root : path-like
-        As for `open_dataset`.
-    name : str, optional
-        The data set; by default whichever have their layout there, or else ``folder``.
-    decode : bool
-        Read every frame, to find damaged ones, and check the archives' sha256. By default file names, headers and
-        labels are read, and of one's own videos all frames.
-    progress : bool
-
-    Returns
-    -------
-    list of Check
-        One for each data set found; at least one.
-
-    Raises
-    ------
-    ParameterError
-        An unknown name.
-    LayoutError
-        No such folder, or nothing in it that is laid out like a data set.
-    UnreadableError
-        A folder that may not be read.
-    """
+    """Compare what lies in a folder with what is published."""
     root = user_path(root)
     if name is not None and name not in LAYOUTS:
         raise ParameterError(f"dataset: one of {', '.join(LAYOUTS)} is expected, not {name!r}.")
@@ -93,13 +67,7 @@ def check_datasets(
 
 
 def guess_names(root: Path) -> list[str]:
-    """Say which data sets lie in a folder, by their layouts.
-
-    Raises
-    ------
-    LayoutError
-        None that is known.
-    """
+    """Say which data sets lie in a folder, by their layouts."""
     if root.is_file():
         packed = " ".join(advice(root.absolute().parent, root.name)) or "Give the folder of a data set."
         raise LayoutError(f"root: {root} is a file. {packed} Then give the folder.")

@@ -120,11 +120,11 @@ def _sources(name: str, urls: Sequence[str], sha256: Sequence[str]) -> tuple[lis
 
 def _fetch_one(archive: Archive, folder: Path, name: str, keep: bool, progress: bool) -> list[Path]:
     note = folder / f".{archive.file}.unpacked.json"
-    moved = _announced(note, archive)
-    if moved and all((folder / entry).exists() for entry in moved):
+    entry = _announced(note, archive)
+    if entry and (folder / entry).exists():
         return []
     if archive.entry is not None:
-        check_free([archive.entry], folder, moved)  # rather than after hours of downloading
+        check_free(archive.entry, folder)  # rather than after hours of downloading
     path = folder / archive.file
     if not path.is_file():
         if parts := [said for said in advice(folder, archive.file) if archive.file in said]:
@@ -148,27 +148,25 @@ def _fetch_one(archive: Archive, folder: Path, name: str, keep: bool, progress: 
             f"{path} has sha256 {digest}, but {archive.sha256} is expected: it was damaged on its way, or is another "
             f"file. Delete it and run this again; if you know it to be right, run this with --sha256 {digest}."
         )
-    # Noted before they are moved, so that a run that is interrupted in between knows its own entries again.
+    # Noted before it is moved, so that a run that is interrupted in between knows its own entry again.
     unpacked = unpack(
         path,
         folder,
         progress=progress,
-        moved=moved,
-        announce=lambda entries: write_atomically(note, json.dumps({"sha256": digest, "entries": entries})),
+        announce=lambda entry: write_atomically(note, json.dumps({"sha256": digest, "entry": entry})),
     )
     if not keep:
         path.unlink()
-    return unpacked
+    return [unpacked]
 
 
-def _announced(note: Path, archive: Archive) -> list[str]:
-    """What an earlier run moved into place of this archive, or was about to; nothing where none got so far."""
+def _announced(note: Path, archive: Archive) -> str | None:
+    """What an earlier run moved into place of this archive, or was about to."""
     try:
         record = json.loads(note.read_text(encoding="utf-8"))
-        entries = [str(entry) for entry in record["entries"]]
-        return entries if archive.sha256 in (UNCHECKED, record["sha256"]) else []
+        return str(record["entry"]) if archive.sha256 in (UNCHECKED, record["sha256"]) else None
     except (OSError, ValueError, KeyError, TypeError):
-        return []
+        return None
 
 
 def check_url(url: str) -> None:
@@ -184,29 +182,7 @@ def check_url(url: str) -> None:
 
 
 def download(url: str, path: Path, *, progress: bool = True, wait_s: float = WAIT_S) -> Path:
-    """Download a file; goes on where an earlier, interrupted call for the same address and path stopped.
-
-    Parameters
-    ----------
-    url : str
-    path : Path
-        Of the file to write. Until it is complete it is called ``NAME.partial``.
-    progress : bool
-    wait_s : float
-        Seconds before the second try where the connection fails; doubled each time.
-
-    Returns
-    -------
-    Path
-        `path`.
-
-    Raises
-    ------
-    ParameterError
-        No address of the web.
-    FetchError
-        A server that cannot be reached, or refuses; a connection that breaks again and again; no room on the disk.
-    """
+    """Download a file; goes on where an earlier, interrupted call for the same address and path stopped."""
     check_url(url)
     partial, note = path.with_name(f"{path.name}.partial"), path.with_name(f".{path.name}.source.json")
     tries = 0

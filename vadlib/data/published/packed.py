@@ -23,19 +23,7 @@ TAR_MAGIC = (257, b"ustar")
 
 
 def advice(folder: Path, name: str | None = None) -> list[str]:
-    """Say what lies packed in a folder, and what makes a data set of it.
-
-    Parameters
-    ----------
-    folder : Path
-    name : str, optional
-        Of one file in it: say this one's alone, with the parts that belong to it.
-
-    Returns
-    -------
-    list of str
-        A sentence or more for each archive; nothing where there is none.
-    """
+    """Say what lies packed in a folder, and what makes a data set of it."""
     files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     parts: dict[str, list[Path]] = defaultdict(list)
     for path in files:

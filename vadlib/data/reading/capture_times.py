@@ -30,11 +30,6 @@ def find_moments(stems: Sequence[str]) -> list[Moment] | None:
     """Read the time out of each name; None where not all have one, or its order is not certain.
 
     Not certain are days before years that differ (02-01-2024: January or February?), and hours up to twelve.
-
-    Parameters
-    ----------
-    stems : sequence of str
-        Names without endings.
     """
     stems = list(stems)
     if any(_TWELVE_HOURS.search(stem) for stem in stems):

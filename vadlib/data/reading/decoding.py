@@ -60,26 +60,13 @@ class VideoDecoder:
     """
 
     def __init__(self, path: Path, n_threads: int = 1):
-        if not require_file(path):
-            raise UnreadableError(f"{path} is not a video that can be opened, but empty. Copy it again.")
-        if is_text(path):  # a play list would open other files
-            raise UnreadableError(f"{path} is not a video that can be opened, but text. Copy it again.")
-        import av
+        self._container = open_container(path)
+        from av import FFmpegError
         from av.video.reformatter import VideoReformatter
 
-        self._ffmpeg_error = av.FFmpegError
+        self._ffmpeg_error = FFmpegError
         self.path = path
         self.damage: list[str] = []
-        try:
-            # An absolute path: a relative one could be taken for a protocol, as in "concat:a/b.avi".
-            self._container = av.open(
-                os.path.abspath(path), container_options={"protocol_whitelist": "file"}, metadata_errors="replace"
-            )
-        except av.FFmpegError as error:
-            raise UnreadableError(
-                f"{path} is not a video that can be opened ({error.strerror}). If it is still being recorded, wait "
-                f"until it is finished; if it was cut short in copying, copy it again, {SKIPPING}."
-            ) from error
         try:
             is_picture = self.format.startswith("image2") or self.format.endswith("_pipe")
             if is_picture and path.suffix.lower() not in VIDEO_SUFFIXES:  # .mjpeg is JPEG after JPEG
@@ -205,6 +192,26 @@ class VideoDecoder:
         return found[1].removeprefix("none ").strip("()") if found else "something unknown"
 
 
+def open_container(path: Path) -> av.container.InputContainer:
+    """Open a media file and no other than it: nothing that it names, on a disk or in a net."""
+    if not require_file(path):
+        raise UnreadableError(f"{path} is not a video that can be opened, but empty. Copy it again.")
+    if is_text(path):  # a play list would open other files
+        raise UnreadableError(f"{path} is not a video that can be opened, but text. Copy it again.")
+    import av
+
+    try:
+        # An absolute path: a relative one could be taken for a protocol, as in "concat:a/b.avi".
+        return av.open(
+            os.path.abspath(path), container_options={"protocol_whitelist": "file"}, metadata_errors="replace"
+        )
+    except av.FFmpegError as error:
+        raise UnreadableError(
+            f"{path} is not a video that can be opened ({error.strerror}). If it is still being recorded, wait "
+            f"until it is finished; if it was cut short in copying, copy it again, {SKIPPING}."
+        ) from error
+
+
 def is_video(path: Path) -> bool:
     """Whether a file is, or is meant as, a video: by its name's ending, or else by what is in it."""
     if path.is_dir() or path.suffix.lower() in PICTURE_SUFFIXES:
@@ -219,13 +226,7 @@ def is_video(path: Path) -> bool:
 
 
 def is_text(path: Path) -> bool:
-    """Whether a file begins like text.
-
-    Raises
-    ------
-    UnreadableError
-        A file that cannot be read.
-    """
+    """Whether a file begins like text."""
     try:
         with path.open("rb") as file:
             start = file.read(TEXT_BYTES)

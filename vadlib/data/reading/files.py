@@ -24,13 +24,7 @@ def visible(path: Path | str) -> bool:
 
 
 def require_file(path: Path) -> int:
-    """Size in bytes of a file with content; refuses what would block, never end, or crash OpenCV.
-
-    Raises
-    ------
-    UnreadableError
-        Nothing is there, or a folder, pipe or device, or the name is not text in UTF-8.
-    """
+    """Size in bytes of a file with content; refuses what would block, never end, or crash OpenCV."""
     try:
         status = os.stat(path)
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
@@ -58,13 +52,7 @@ def shown(path: os.PathLike | str) -> str:
 
 
 def read_label_text(path: Path, encoding: str) -> str:
-    """Read a file of labels as text.
-
-    Raises
-    ------
-    LabelError
-        It cannot be read, is larger than `MAX_TEXT_BYTES`, or is not text in this encoding.
-    """
+    """Read a file of labels as text."""
     try:
         n_bytes = require_file(path)
         if n_bytes > MAX_TEXT_BYTES:

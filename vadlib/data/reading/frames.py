@@ -6,12 +6,9 @@ sampled pixels, and interpolates (`cv2.INTER_LINEAR`) otherwise.
 
 from __future__ import annotations
 
-import os
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from functools import partial
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -19,34 +16,20 @@ import pandas as pd
 import torch
 
 from vadlib.data.dataset import Clip, VideoDataset, check_frame, check_has_frames
-from vadlib.data.progress import progress_bar
 from vadlib.data.reading import videos
+from vadlib.data.reading.batches import Batch as Batch
+from vadlib.data.reading.batches import BatchReader, Piece, check_at_least_one
 from vadlib.data.reading.prefetch import prefetch
+from vadlib.data.reading.store import FrameStore, build_store
+from vadlib.data.reading.windows import assemble_windows, window_frames
 from vadlib.errors import ParameterError, UnreadableError
 
 FILES_PER_JOB = 64  # of a folder of frames: several threads can then share one long clip
 BYTES_AHEAD = 4 * 2**20  # decoded pictures that wait, a job
 
 
-class Batch(NamedTuple):
-    """Some frames of a reader's table.
-
-    Attributes
-    ----------
-    images : torch uint8 (B, 3, H, W)
-        RGB, in torch's channels_last memory format (use `reshape`, not `view`).
-    rows : int64 (B,)
-        Positions in the reader's table.
-    labels : int8 (B,)
-    """
-
-    images: torch.Tensor
-    rows: np.ndarray
-    labels: np.ndarray
-
-
-class FrameReader:
-    """Batches of the frames in a table; can be iterated any number of times, with the same result each time.
+class FrameReader(BatchReader):
+    """Batches of a table's frames, or of windows that end there; iterated again, it gives the same again.
 
     Only the table's frames are decoded: a video from its start to the last frame wanted, of a folder only the
     files wanted. Threads decode several clips at a time, some way ahead of the caller; memory does not grow
@@ -64,9 +47,13 @@ class FrameReader:
     table : DataFrame
         Rows of `dataset.frame_table()`, in any order, none twice. Frames come in (clip, frame) order whatever
         the table's order is; `Batch.rows` says which is which.
-    size : (height, width)
-        Pixels of the images.
+    size : (height, width), or None
+        Pixels of the images; None leaves each clip's own, and a batch then ends where the size changes.
     batch_size : int
+    window, stride : int
+        Frames to each row, and from one of them to the next: of frame t come ``t - (window - 1) * stride, …, t``, in
+        their order, with the clip's first frame in place of those before it. Nothing looks ahead, and a frame is
+        decoded once in however many windows it is. A window that misses a frame is unreadable as a whole.
     progress : bool
         Show a bar on the terminal or in the notebook.
     n_threads : int, optional
@@ -76,9 +63,14 @@ class FrameReader:
         error. Of a test video with frames missing all are left out; to know in time, its frames are counted first.
     description : str
         In front of the progress bar.
+    fresh : bool
+        Decode every frame, even where a book is being built and has kept it (see `vadlib.data.reading.store`): for
+        what is timed.
 
     Attributes
     ----------
+    n_recalled : int
+        After an iteration: frames that the build had kept, so that they were not decoded.
     skipped : int64 array
         After an iteration: positions in the table of the frames left out.
     why_skipped : dict of str to str
@@ -88,7 +80,7 @@ class FrameReader:
     ------
     ParameterError
         A table that is empty, lacks a column, names a clip or frame that is not there, or names one twice; a
-        size, batch size or number of threads below 1.
+        size, batch size, window, stride or number of threads below 1.
     LayoutError
         Clips of which only the labels are there.
     UnreadableError
@@ -99,110 +91,68 @@ class FrameReader:
         self,
         dataset: VideoDataset,
         table: pd.DataFrame,
-        size: tuple[int, int] = (224, 224),
+        size: tuple[int, int] | None = (224, 224),
         batch_size: int = 64,
         *,
+        window: int = 1,
+        stride: int = 1,
         progress: bool = True,
         n_threads: int | None = None,
         skip_unreadable: bool = False,
         description: str = "Reading frames",
+        fresh: bool = False,
     ):
-        n_threads = min(8, available_cores()) if n_threads is None else n_threads
-        check_size(size)
-        for name, value in (("batch_size", batch_size), ("n_threads", n_threads)):
-            if value < 1:
-                raise ParameterError(f"{name}: at least 1 is expected, not {value}.")
-        check_table(dataset, table)
-        self.dataset = dataset
-        self.table = table
-        self.size = (int(size[0]), int(size[1]))
-        self.batch_size = int(batch_size)
-        self.progress = progress
-        self.n_threads = int(n_threads)
-        self.skip_unreadable = skip_unreadable
-        self.description = description
-        self.skipped = np.empty(0, np.int64)
-        self.why_skipped: dict[str, str] = {}
+        if size is not None:
+            check_size(size)
+        check_at_least_one(window=window, stride=stride)
+        super().__init__(
+            dataset,
+            table,
+            batch_size,
+            progress=progress,
+            n_threads=n_threads,
+            skip_unreadable=skip_unreadable,
+            description=description,
+        )
+        self.size = None if size is None else (int(size[0]), int(size[1]))
+        self.window, self.stride = int(window), int(stride)
+        self.fresh = fresh
+        self.n_recalled = 0
 
-    @property
-    def n_frames(self) -> int:
-        """Frames in the table."""
-        return len(self.table)
+    def _pieces(self, clips: list[tuple[Clip, np.ndarray]]) -> Generator[Piece | UnreadableError]:
+        windows = [window_frames(frames, self.window, self.stride) for _, frames in clips]
+        store = None if self.fresh or self.size is None else build_store(self.size)
+        jobs = [
+            job for (clip, _), wanted in zip(clips, windows, strict=True) for job in self._jobs(clip, wanted, store)
+        ]
+        n_bytes = 3 * self.size[0] * self.size[1] if self.size else BYTES_AHEAD
+        with closing(
+            prefetch(jobs, n_threads=self.n_threads, n_ahead=int(np.clip(BYTES_AHEAD // n_bytes, 4, 64)))
+        ) as decoded:
+            for wanted in windows:
+                yield from assemble_windows(wanted, decoded)
+        self.n_recalled = store.n_recalled if store else 0
 
-    def __len__(self) -> int:
-        """Batches of one iteration (fewer may come where frames are skipped)."""
-        return -(-self.n_frames // self.batch_size)
+    def _jobs(self, clip: Clip, windows: np.ndarray, store: FrameStore | None) -> Iterator[partial]:
+        """Cut a clip's pictures up: a whole video, or some files of a folder, for one thread at a time."""
+        frames = np.unique(windows)
+        step = FILES_PER_JOB if clip.path.is_dir() else len(frames)
+        for start in range(0, len(frames), step):
+            part = frames[start : start + step].tolist()
+            read = partial(_resized_frames, clip, size=self.size, all_or_none=self.skip_unreadable)
+            yield partial(store.through, clip.path, part, read) if store else partial(read, part)
 
-    def __iter__(self) -> Iterator[Batch]:
-        """Yield the batches in (clip, frame) order."""
-        order, jobs = self._jobs()
-        n_ahead = int(np.clip(BYTES_AHEAD // (3 * self.size[0] * self.size[1]), 4, 64))
-        decoded = prefetch(jobs, n_threads=self.n_threads, n_ahead=n_ahead)
-        skipped: list[int] = []
-        self.why_skipped = {}
-        images, rows = self._new_images(), []
-        with closing(decoded), self._progress_bar() as bar:
-            for row, image in zip(order, decoded, strict=True):
-                bar.update()
-                if isinstance(image, UnreadableError):
-                    self._skip(image, row, skipped)
-                    continue
-                images[len(rows)] = image
-                rows.append(row)
-                if len(rows) == self.batch_size:
-                    yield self._batch(images, rows)
-                    images, rows = self._new_images(), []
-        self.skipped = np.array(skipped, np.int64)
-        if rows:
-            yield self._batch(images, rows)
-
-    def _progress_bar(self):
-        return progress_bar(self.n_frames, self.description, "frames", shown=self.progress)
-
-    def _new_images(self) -> np.ndarray:
-        return np.empty((min(self.batch_size, self.n_frames), *self.size, 3), np.uint8)  # (B, H, W, 3)
-
-    def _batch(self, images: np.ndarray, rows: list[int]) -> Batch:
-        positions = np.array(rows, np.int64)
-        channels_first = torch.from_numpy(images[: len(rows)]).permute(0, 3, 1, 2)  # (B, 3, H, W), nothing copied
-        return Batch(channels_first, positions, self.table["label"].to_numpy(np.int8)[positions])
-
-    def _skip(self, error: UnreadableError, row: int, skipped: list[int]) -> None:
-        if not self.skip_unreadable:
-            raise error
-        if not skipped:  # the first speaks for all, which are in `skipped`
-            warnings.warn(f"Left out, as skip_unreadable is set: {error}", stacklevel=3)
-        self.why_skipped.setdefault(str(self.table["clip"].iloc[row]), str(error))
-        skipped.append(int(row))
-
-    def _jobs(self) -> tuple[np.ndarray, list[Callable[[], Iterator]]]:
-        """Cut the work up: a whole video, or some files of a folder, each for one thread at a time.
-
-        Returns
-        -------
-        order : int64 (n_frames,)
-            Positions in the table, in (clip, frame) order.
-        jobs : list of callables
-            Together they yield an image, or why there is none, for each of `order`.
-        """
-        clip_ids, frames = self.table["clip"].to_numpy(), self.table["frame"].to_numpy(np.int64)
-        clip_numbers, names = pd.factorize(clip_ids, sort=True)
-        order = np.lexsort((frames, clip_numbers))
-        ends = np.flatnonzero(np.diff(clip_numbers[order])) + 1
-        jobs = []
-        for clip_id, group in zip(names, np.split(frames[order], ends), strict=True):
-            clip = self.dataset.clip(clip_id)
-            step = FILES_PER_JOB if clip.path.is_dir() else len(group)
-            for start in range(0, len(group), step):
-                part = group[start : start + step].tolist()
-                jobs.append(partial(_resized_frames, clip, part, self.size, self.skip_unreadable))
-        return order, jobs
+    def _tensor(self, images: np.ndarray) -> torch.Tensor:
+        channels_first = torch.from_numpy(images).permute(0, 1, 4, 2, 3)  # (B, T, 3, H, W), nothing copied
+        return channels_first[:, 0] if self.window == 1 else channels_first
 
 
 def _resized_frames(
-    clip: Clip, frames: list[int], size: tuple[int, int], all_or_none: bool
+    clip: Clip, frames: list[int], size: tuple[int, int] | None, all_or_none: bool
 ) -> Iterator[np.ndarray | UnreadableError]:
     exact = clip.split == "test"
+    if not frames:
+        return
     if exact and all_or_none and not clip.path.is_dir():
         try:
             videos.check_whole(clip.path, clip.n_frames)
@@ -210,7 +160,11 @@ def _resized_frames(
             yield from [error] * len(frames)
             return
     for image in videos.iterate_frames(clip.path, frames, clip.n_frames, exact=exact):
-        yield image if isinstance(image, UnreadableError) else resize(image, size)
+        if isinstance(image, UnreadableError):
+            yield image
+        else:
+            size = size or image.shape[:2]
+            yield resize(image, size)
 
 
 def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -261,34 +215,7 @@ def read_frames(dataset: VideoDataset, clip_id: str, frames: Sequence[int]) -> l
     return [images[int(frame)] for frame in frames]
 
 
-def check_table(dataset: VideoDataset, table: pd.DataFrame) -> None:
-    """Raise where a table is not made of rows of the data set's frame table, each at most once, with frames to read."""
-    lacking = {"clip", "frame", "label"} - set(table.columns)
-    if lacking:
-        raise ParameterError(f"table: column {min(lacking)!r} is missing; pass rows of dataset.frame_table().")
-    if len(table) == 0:
-        raise ParameterError("table: no rows, so there is nothing to read.")
-    twice = table.duplicated(["clip", "frame"])
-    if twice.any():
-        clip_id, frame = table.loc[twice.to_numpy(), ["clip", "frame"]].iloc[0]
-        raise ParameterError(
-            f"table: frame {frame} of clip {clip_id} is there twice (as are {twice.sum() - 1} more); "
-            "drop_duplicates(['clip', 'frame']) keeps one of each."
-        )
-    bounds = table.groupby("clip")["frame"].agg(["min", "max"])
-    clips = [dataset.clip(clip_id) for clip_id in bounds.index]
-    for clip, first, last in zip(clips, bounds["min"], bounds["max"], strict=True):
-        check_frame(clip, first)
-        check_frame(clip, last)
-    check_has_frames(clips, dataset)
-
-
 def check_size(size: tuple[int, int]) -> None:
     """Raise ParameterError where a size is not (height, width)."""
     if np.shape(size) != (2,) or min(size) < 1 or any(side != int(side) for side in size):
         raise ParameterError(f"size: (height, width), whole numbers of at least 1, is expected, not {size!r}.")
-
-
-def available_cores() -> int:
-    """Cores that this process may use, which on a shared machine can be fewer than there are."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -18,22 +18,6 @@ def prefetch(jobs: Sequence[Callable[[], Iterable[Item]]], *, n_threads: int, n_
     At most ``2 * n_threads + 1`` jobs are begun and not yet handed over, each with at most `n_ahead` items
     waiting, so memory is bounded however many jobs there are and however slow the caller is. Closing the
     iterator (leaving a loop over it) stops the threads after the item each is working on, and waits for that.
-
-    Parameters
-    ----------
-    jobs : sequence of callables without arguments
-        Each returns an iterable that one thread exhausts.
-    n_threads, n_ahead : int
-
-    Yields
-    ------
-    item
-        In the order in which the jobs one after another would give them.
-
-    Raises
-    ------
-    Exception
-        Whatever a job raised, after the items before it.
     """
     work = _Work(jobs, n_threads, n_ahead)
     threads = [

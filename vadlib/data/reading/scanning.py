@@ -61,13 +61,7 @@ class VideoScan(NamedTuple):
 
 
 def scan_video(path: Path) -> VideoScan:
-    """Decode a video from its start to its end, once for each state of the file.
-
-    Raises
-    ------
-    UnreadableError
-        A file that is no video, or no picture of which can be decoded.
-    """
+    """Decode a video from its start to its end, once for each state of the file."""
     require_file(path)
     status = path.stat()
     return _scan(path, status.st_size, status.st_mtime_ns)

@@ -39,11 +39,6 @@ def probe_video(path: Path) -> VideoInfo:
     """Read a video's header, and its first picture; where the header does not count the frames, all are decoded.
 
     The header's number is what a published data set goes by; of one's own files see `scan_video`.
-
-    Raises
-    ------
-    UnreadableError
-        A file that is no video, or no picture of which can be decoded.
     """
     with VideoDecoder(path) as video:
         n_frames, rate = video.stream.frames, video.stream.average_rate or video.stream.guessed_rate or 0
@@ -65,24 +60,10 @@ def iterate_frames(
     decoding in sequence is, and the colours of the others are not converted. Of a folder only the files wanted are
     read.
 
-    Parameters
-    ----------
-    path : Path
-    frames : ascending ints
-        The 0-based frames wanted.
-    n_frames : int
-        How many there should be.
-    n_threads : int
-        Threads of the video codec. What several of them make of a damaged video differs from run to run.
-    exact : bool
-        Decode a video on to its end, and give an error in place of the last frame wanted where it has more or
-        fewer frames than `n_frames`: a decoder drops what is damaged in silence, and the frames after that are
-        not the ones that their numbers say. (A folder is always checked.)
-
-    Yields
-    ------
-    uint8 (H, W, 3) RGB, or UnreadableError
-        One for each of `frames`.
+    With `exact`, a video is decoded on to its end, and an error comes in place of the last frame wanted where it has
+    more or fewer frames than `n_frames`: a decoder drops what is damaged in silence, and the frames after that are not
+    the ones that their numbers say. (A folder is always checked.) What several threads make of a damaged video differs
+    from run to run.
     """
     if path.is_dir():
         return _iterate_folder(path, frames, n_frames)

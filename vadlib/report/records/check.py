@@ -16,12 +16,13 @@ import pandas as pd
 from vadlib.errors import ResultsError
 from vadlib.evaluation import bootstrap_auroc, summarize
 from vadlib.report.records.recorded import Recorded, list_recorded, load_recorded, recorded_name
+from vadlib.runs.results import join_scores
 
 KEYS = ("clip", "frame", "label", "scene", "split")
 TOLERANCE = 1e-9
 HEAD = "micro_auroc_interval"
 AUROC_TABLES = ("trials", "auroc", "micro_auroc", HEAD)  # of columns, each an interval, or a mapping that holds one
-COMPARISON = "21_claims"  # it judges the scores of these, as `frame_scores_of` joins them, and keeps none
+COMPARISON = "21_claims"  # it judges the scores of these, as `join_scores` joins them, and keeps none
 JOINED = ("02_padim", "03_gradcam_ssim", "04_clip_prototypes")
 
 
@@ -123,9 +124,7 @@ def scores_of(recorded: Recorded) -> pd.DataFrame | None:
     siblings = {notebook: load_recorded(name) for notebook, name in names.items()}
     if any(sibling.run["started"] != read.get(notebook) for notebook, sibling in siblings.items()):
         return None
-    from vadlib.report.tables import frame_scores_of
-
-    return frame_scores_of(siblings)[0]
+    return join_scores(siblings.values())[0]
 
 
 def check_recorded(recorded: Recorded) -> list[Check]:

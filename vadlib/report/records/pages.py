@@ -1,6 +1,6 @@
 """How recorded runs are shown: a table of all of them, and for each its main numbers and its main figure, as MyST."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from vadlib.evaluation import Interval
 from vadlib.report.records.gpu import PROFILE, gpu_tables
@@ -116,6 +116,13 @@ def stale_sentence(records: Iterable[Recorded]) -> str:
         which = "it" if len(records) == 1 else "they"
         return f"{runs}, and the code and parameters that {which} came from are those of this build"
     return f"{runs}, of which {len(stale)} came from code or parameters that have changed since: {', '.join(stale)}"
+
+
+def meaning_sentence(records: Sequence[Recorded]) -> str:
+    """What a reader can ask of each run, or how to make one where there is none."""
+    if not records:
+        return "The command that makes one is vadlib record."
+    return "Each says when it was made, with which revision, on what, and how to make it again."
 
 
 def _intervals(metrics: Mapping, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Interval]]:

@@ -16,10 +16,10 @@ from vadlib.report.machine_paths import machine_paths, placeholder, without_mach
 from vadlib.report.records.check import check_recorded
 from vadlib.report.records.recorded import Recorded, load_recorded, recorded_name
 from vadlib.runs import provenance
-from vadlib.runs.code_state import dependencies, upstream_notebooks
+from vadlib.runs.code_state import changed_parts, dependencies, upstream_notebooks
 from vadlib.runs.provenance import RECORDED_DIR
 from vadlib.runs.results import Results, load_results, read_json, write_json
-from vadlib.storage import RunLock, check_replaceable, file_sha256, project_path, project_root, replace_folder
+from vadlib.storage import RunLock, check_replaceable, project_path, project_root, replace_folder
 
 MAX_SCORES_BYTES = 1_000_000
 MAX_FIGURE_BYTES = 300_000
@@ -73,11 +73,10 @@ def record(
         raise ParameterError("notebooks: give the names of those to record, such as 02_padim")
     involved = sorted({name for notebook in notebooks for name in (notebook, *upstream_notebooks(notebook))})
     check_revision(allow_dirty)
-    targets = [_results_dir(profile, notebook) for notebook in notebooks]
-    again = [_results_dir(profile, name) for name in involved if _needs_run(profile, name, allow_dirty)]
+    targets = [f"done/{notebook}" for notebook in notebooks]
+    again = [name for name in involved if _needs_run(profile, name, allow_dirty)]
     options = {"skip_unreadable": skip_unreadable, "allow_missing": allow_missing}
     bring_up_to_date(profile, targets, again=again, root=root, weights=weights, cores=cores, **options)
-    provenance.source_digest.cache_clear()
     changed = [name for name in involved if _needs_run(profile, name, allow_dirty)]
     if changed:
         raise ResultsError(
@@ -94,7 +93,7 @@ def record(
                 profile,
                 notebook,
                 command=command.format(notebook),
-                depends_on=dependencies(profile, notebook),
+                depends_on=dependencies(notebook, profile),
                 upstream={name: results.run["started"] for name, results in upstream.items()},
             )
         except ResultsError as error:  # the others are none the worse for it
@@ -213,8 +212,7 @@ def _needs_run(profile: str, notebook: str, allow_dirty: bool) -> bool:
     if not (folder / "run.json").is_file():
         return False  # Snakemake sees that itself
     run = read_json(folder / "run.json")
-    source = project_path(f"notebooks/{notebook}.py")
-    same = (run.get("source_digest"), run.get("notebook_sha256")) == (provenance.source_digest(), file_sha256(source))
+    same = bool(run.get("depends_on")) and not changed_parts(run["depends_on"])
     committed = bool(run.get("git")) and bool(run["git"]["revision"]) and not run["git"]["dirty"]
     return not (same and (committed or allow_dirty))
 

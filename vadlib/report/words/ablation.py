@@ -6,8 +6,21 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from vadlib.detectors import catalogue
 from vadlib.evaluation import Interval
+from vadlib.report.records.recorded import Recorded
+from vadlib.report.words.common import network_name
+from vadlib.runs.results import plain
 from vadlib.studies.ablation import LUCK, Setting, default_text
+from vadlib.studies.runner import DetectorRunner
+
+DEVIATIONS = {  # what the page on deviations says of a choice: its name there, the detector, the choice
+    "reduction_effect": ("PaDiM", "reduction"),
+    "dimensions_effect": ("PaDiM", "dimensions"),
+    "fit_frames_effect": ("PaDiM", "frames fitted"),
+    "target_effect": ("Grad-CAM + SSIM", "class explained"),
+    "weights_effect": ("Prototypes", "ensemble's weights"),
+}
 
 
 def setting_in_words(settings: Mapping[str, Setting], name: str, choice: str) -> str:
@@ -62,16 +75,18 @@ def effect_of_choice(ranked: pd.DataFrame, detector: str, choice: str) -> str:
     return f"{rows['span'].iloc[0]:+.3f}" if len(rows) else "not varied in this build"
 
 
-def recorded_choices(choices: Sequence[Mapping], n: int = 5) -> pd.DataFrame:
+def recorded_choices(choices: Sequence[Mapping] | pd.DataFrame, n: int = 5) -> pd.DataFrame:
     """The choices of a recorded run that move the AUROC most, as text, a row each.
 
     Parameters
     ----------
-    choices : sequence of mapping
-        ``choices`` of the metrics of ``25_choices``.
+    choices : sequence of mapping, or DataFrame
+        ``choices`` of the metrics of ``25_choices``, or what `rank_choices` gave.
     n : int
         How many rows at most; the seed's luck is no choice and is passed over.
     """
+    if isinstance(choices, pd.DataFrame):
+        choices = plain(choices.to_dict("records"), "choices")
     rows = [
         {
             "detector": entry["detector"],
@@ -97,7 +112,7 @@ def beyond_chance(merit: pd.DataFrame, settings: Mapping[str, Setting]) -> str:
     )
 
 
-def effect_table(merit: pd.DataFrame, settings: Mapping[str, Setting], colours: Mapping[str, str]) -> pd.DataFrame:
+def effect_table(merit: pd.DataFrame, settings: Mapping[str, Setting]) -> pd.DataFrame:
     """Gains over the default for `vadlib.figures.effect_rows`, a row a setting, grouped by detector and choice.
 
     Parameters
@@ -105,8 +120,6 @@ def effect_table(merit: pd.DataFrame, settings: Mapping[str, Setting], colours: 
     merit : DataFrame
         From `vadlib.studies.runner.compare_trials`.
     settings : mapping of str to Setting
-    colours : mapping of str to str
-        By detector.
     """
     rows = []
     for name, setting in settings.items():
@@ -115,30 +128,30 @@ def effect_table(merit: pd.DataFrame, settings: Mapping[str, Setting], colours: 
             rows.append({
                 "group": setting.detector, "choice": setting.choice, "label": setting.value,
                 "estimate": gain.estimate, "low": gain.low, "high": gain.high,
-                "colour": colours[setting.detector], "note": f"{merit.loc[name, 'estimate']:.3f}",
+                "colour": catalogue.entry(setting.detector).colour, "note": f"{merit.loc[name, 'estimate']:.3f}",
             })  # fmt: skip
     return pd.DataFrame(rows)
 
 
-def span_table(
-    ranked: pd.DataFrame, settings: Mapping[str, Setting], merit: pd.DataFrame, colours: Mapping[str, str]
-) -> pd.DataFrame:
+def span_table(ranked: pd.DataFrame, settings: Mapping[str, Setting], merit: pd.DataFrame) -> pd.DataFrame:
     """`rank_choices` for `vadlib.figures.span_rows`; parameters as `effect_table`."""
     rows = {}
     for row in ranked.itertuples():
         names = [n for n, s in settings.items() if s.detector == row.detector and s.choice in ("", row.choice)]
         rows[f"{row.detector}: {row.choice}"] = {
             "values": merit.loc[names, "estimate"].to_numpy(), "base": row.base,
-            "colour": colours[row.detector], "note": f"{row.span.estimate:.3f}",
+            "colour": catalogue.entry(row.detector).colour, "note": f"{row.span.estimate:.3f}",
         }  # fmt: skip
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def default_table(merit: pd.DataFrame, settings: Mapping[str, Setting], colours: Mapping[str, str]) -> pd.DataFrame:
+def default_table(merit: pd.DataFrame, settings: Mapping[str, Setting]) -> pd.DataFrame:
     """The defaults for `vadlib.figures.interval_rows`; parameters as `effect_table`."""
     names = [name for name, setting in settings.items() if not setting.choice]
     rows = merit.loc[names, ["estimate", "low", "high"]]
-    return rows.assign(colour=[colours[name] for name in names], note=[f"{value:.3f}" for value in rows["estimate"]])
+    return rows.assign(
+        colour=[catalogue.entry(name).colour for name in names], note=[f"{value:.3f}" for value in rows["estimate"]]
+    )
 
 
 def luck_in_words(ranked: pd.DataFrame) -> str:
@@ -153,3 +166,55 @@ def luck_in_words(ranked: pd.DataFrame) -> str:
 def leaves_out_zero(interval: Interval) -> bool:
     """Whether a difference is above 0, or below it, over its whole interval."""
     return interval.low > 0 or interval.high < 0
+
+
+def effects_words(
+    ranked: pd.DataFrame,
+    settings: Mapping[str, Setting],
+    merit: pd.DataFrame,
+    *,
+    commonest: int,
+    record: Recorded | None,
+) -> dict[str, object]:
+    """What the prose on choices, and the page on deviations, say of an ablation, by the name to glue."""
+    defaults = merit.loc[[name for name, setting in settings.items() if not setting.choice], "estimate"]
+    choices = ranked[ranked["choice"] != LUCK]
+    effects = {name: effect_of_choice(ranked, *choice) for name, choice in DEVIATIONS.items()}
+    return effects | {
+        "most_important": most_important(ranked, settings),
+        "beyond_chance": beyond_chance(merit, settings),
+        "luck_sentence": luck_in_words(ranked),
+        "n_choices": len(choices),
+        "n_settings": len(settings),
+        "detector_range": f"{defaults.max() - defaults.min():.3f}",
+        "widest_range": f"{choices['span'].iloc[0].estimate:.3f}",
+        "commonest_sentence": "The class that the classifier most often sees in the normal frames is number "
+        f"{commonest}.",
+        "recorded_sentence": recorded_sentence(record),
+    }
+
+
+def recorded_sentence(record: Recorded | None) -> str:
+    """What the table of choices beside this build's own is of."""
+    if record is None:
+        return (
+            "No run on real data is recorded in this copy of the project; the table repeats this build's widest ones."
+        )
+    return f"The choices that move the AUROC most on UCSD Ped2, all with EfficientNet-Lite0: {record.brief}."
+
+
+def choices_metrics(
+    runner: DetectorRunner, settings: Mapping[str, Setting], merit: pd.DataFrame, ranked: pd.DataFrame
+) -> dict[str, object]:
+    """What `metrics.json` keeps of an ablation: each setting with its figures, and the choices by how far they move."""
+    trials = {
+        name: {
+            "detector": setting.detector,
+            "network": network_name(runner.network(setting.trial.network)),
+            "choice": setting.choice,
+            "value": setting.value,
+            **merit.loc[name].to_dict(),
+        }
+        for name, setting in settings.items()
+    }
+    return {"n_frames": len(runner.tested), "trials": trials, "choices": ranked.to_dict("records")}

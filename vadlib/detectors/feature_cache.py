@@ -12,9 +12,9 @@ import json
 import os
 import time
 import warnings
-from abc import abstractmethod
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,14 +22,19 @@ import torch
 from safetensors.numpy import load, save
 
 from vadlib.data import FrameReader
-from vadlib.detectors.detector import Detector
 from vadlib.errors import ParameterError, ResultsError, WeightsError
 from vadlib.storage import user_path, write_atomically
 
 FORMAT = 2  # part of the identity: raise it where decoding, resizing or the files change
 SHARD_FRAMES = 512  # a killed run loses about this many, and the clip that it was in
 ABANDONED_S = 3600  # partial files older than this belong to nobody
-CHUNK_ROWS = 8192  # scored at a time
+
+
+class EmbeddedFrames(NamedTuple):
+    """Frames whose embeddings are known, in the place of a reader; a row of NaN is a frame that could not be read."""
+
+    embeddings: np.ndarray  # float32 (n, D)
+    labels: np.ndarray  # int8 (n,)
 
 
 def embed_frames(network, reader: Iterable, *, cache: str | Path | None = None) -> np.ndarray:
@@ -77,6 +82,8 @@ def embed_labelled_frames(
 ) -> tuple[np.ndarray, np.ndarray]:
     """`embed_frames`, and the frames' labels int8 (n_frames,): 0 where the reader has none."""
     require_embed(network)
+    if isinstance(reader, EmbeddedFrames):
+        return reader
     embeddings = np.full((reader.n_frames, network.embedding_size), np.nan, np.float32)  # (n_frames, D)
     if cache is not None:
         _embed_missing(network, reader, EmbeddingCache(cache, network, reader), embeddings)
@@ -116,11 +123,9 @@ def _embed_missing(network, reader: FrameReader, cache: EmbeddingCache, embeddin
 
 
 def _embed_batch(network, images: torch.Tensor, reader: Iterable) -> np.ndarray:
-    """Embeddings float32 (B, D) of frames (B, 3, H, W), the same whatever is left to embed.
-
-    The last bits of an embedding depend on how many frames are computed at a time, not on which. So the last batch,
-    too, is given as many as the others have: what a run embeds after an interruption is what it would have been.
-    """
+    """Embeddings float32 (B, D) of frames (B, 3, H, W), the same whatever is left to embed."""
+    # The last bits of an embedding depend on how many frames are computed at a time, not on which. So the last batch,
+    # too, is given as many as the others have: what a run embeds after an interruption is what it would have been.
     n_lacking = max(getattr(reader, "batch_size", 0) - len(images), 0)
     if n_lacking:
         images = torch.cat([images, images[:1].expand(n_lacking, -1, -1, -1)])
@@ -141,22 +146,7 @@ def _subreader(reader: FrameReader, rows: np.ndarray) -> FrameReader:
 
 
 class EmbeddingCache:
-    """Embeddings on disk of the frames of one reader's table, by one network.
-
-    Parameters
-    ----------
-    folder : str or Path
-        May hold the embeddings of any number of networks and data sets.
-    network : network with `embed`
-    reader : FrameReader
-
-    Raises
-    ------
-    ParameterError
-        If the reader has no data set and table, or the network's weights have neither digest nor seed.
-    ResultsError
-        If the folder cannot be made.
-    """
+    """Embeddings on disk of the frames of one reader's table, by one network."""
 
     def __init__(self, folder: str | Path, network, reader: FrameReader):
         if not all(hasattr(reader, name) for name in ("dataset", "table", "size")):
@@ -279,13 +269,7 @@ def require_embed(network) -> None:
 
 
 def checked_embeddings(network, images: torch.Tensor) -> torch.Tensor:
-    """Embeddings float32 (B, D) of uint8 frames (B, 3, H, W), on the network's device.
-
-    Raises
-    ------
-    WeightsError
-        If one is not finite, or they are not ``network.embedding_size`` long.
-    """
+    """Embeddings float32 (B, D) of uint8 frames (B, 3, H, W), checked for size and NaN, on the network's device."""
     embeddings = network.embed(images).float()
     if tuple(embeddings.shape) != (len(images), network.embedding_size):
         raise WeightsError(
@@ -299,110 +283,3 @@ def checked_embeddings(network, images: torch.Tensor) -> torch.Tensor:
             f"{len(images)} frames; fetch the weights again, or use precision='float32'"
         )
     return embeddings
-
-
-def unit_rows(x: torch.Tensor) -> torch.Tensor:
-    """Rows float32 (n, D) scaled to length 1; a row of zeros, which has no direction, stays zeros."""
-    x = x.double()  # squares of float32 neither overflow nor vanish
-    return (x / torch.linalg.vector_norm(x, dim=1, keepdim=True).clamp_min(1e-300)).float()
-
-
-class EmbeddingDetector(Detector):
-    """A detector that sees a frame as one embedding of length 1.
-
-    Parameters
-    ----------
-    network : network with `embed`
-        See `embed_frames`.
-    device : str
-        As for `Detector`.
-    cache : str or Path, optional
-        Folder of embeddings for `fit` and `score` (see `embed_frames`). It is no part of the detector: it is not saved,
-        and may be set at any time.
-
-    Raises
-    ------
-    ParameterError
-        If the network gives no embeddings.
-    """
-
-    def __init__(self, network, *, device: str = "auto", cache: str | Path | None = None):
-        require_embed(network)
-        super().__init__(network, device=device)
-        self.cache = cache
-
-    @abstractmethod
-    def require_fitted(self) -> None:
-        """Raise NotFittedError before `fit`."""
-
-    @abstractmethod
-    def score_unit_rows(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Scores float32 (B,) by name, of embeddings of length 1 (or 0), float32 (B, D), on the detector's device."""
-
-    def score_batch(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Every score of uint8 RGB frames (B, 3, H, W), float32 (B,) each, by name."""
-        self.require_fitted()
-        with torch.inference_mode():
-            return self.score_unit_rows(unit_rows(checked_embeddings(self.network, images)))
-
-    def score_columns(self, reader: Iterable) -> dict[str, np.ndarray]:
-        """Every score of a reader's frames, embedding only those that the cache lacks; see `Detector.score_columns`."""
-        self.require_fitted()
-        embeddings = embed_frames(self.network, reader, cache=self.cache)
-        if not np.isfinite(embeddings).any():
-            raise ParameterError("score: the reader gave no frame; give it a table with at least one")
-        return self.score_embeddings(embeddings)
-
-    def score_embeddings(self, embeddings: np.ndarray) -> dict[str, np.ndarray]:
-        """Every score of embeddings as `embed_frames` gives them.
-
-        Parameters
-        ----------
-        embeddings : float32 (n, D)
-            Of any length.
-
-        Returns
-        -------
-        dict of str to numpy float32 (n,)
-            NaN where a row is all NaN (a frame that was skipped).
-
-        Raises
-        ------
-        NotFittedError
-            Before `fit`.
-        ParameterError
-            If they are not as long as the network's, or a row holds infinity or some NaN.
-        """
-        self.require_fitted()
-        embeddings = np.asarray(embeddings)
-        readable = self.readable_rows(embeddings)
-        columns: dict[str, np.ndarray] = {}
-        with torch.inference_mode():
-            for start in range(0, max(len(embeddings), 1), CHUNK_ROWS):
-                rows = start + np.flatnonzero(readable[start : start + CHUNK_ROWS])
-                for name, values in self.score_unit_rows(self.to_unit_rows(embeddings[rows])).items():
-                    column = columns.setdefault(name, np.full(len(embeddings), np.nan, np.float32))
-                    column[rows] = values.float().cpu().numpy()
-        return columns
-
-    def readable_rows(self, embeddings: np.ndarray) -> np.ndarray:
-        """Which rows of (n, D) are embeddings and which all NaN, bool (n,); anything else is a ParameterError."""
-        size = self.network.embedding_size
-        if np.ndim(embeddings) != 2 or np.shape(embeddings)[1] != size:
-            raise ParameterError(
-                f"embeddings: expected (n, {size}), as {self.network.record.architecture} gives them, found "
-                f"{np.shape(embeddings)}"
-            )
-        finite = np.isfinite(embeddings)
-        readable = finite.all(axis=1)
-        broken = np.flatnonzero(~readable & ~np.isnan(embeddings).all(axis=1))
-        if len(broken):
-            raise ParameterError(
-                f"embeddings: row {broken[0]} (and {len(broken) - 1} more) holds infinity or some NaN; expected "
-                "finite rows, or rows all NaN for frames that were skipped"
-            )
-        return readable
-
-    def to_unit_rows(self, embeddings: np.ndarray) -> torch.Tensor:
-        """Embeddings (n, D) of length 1, on the detector's device."""
-        return unit_rows(torch.from_numpy(np.asarray(embeddings, np.float32)).to(self.device))
