@@ -33,7 +33,7 @@ from vadlib.storage import project_root
 
 OFFICIAL = COUNTS["shanghaitech"]
 SIZE, FPS = (480, 856), 24.0
-OWN = ("01_dataset", "02_padim", "03_gradcam_ssim", "04_clip_prototypes")  # what the paper itself reports
+OWN = ("01_dataset", "02_padim", "03_gradcam_ssim", "05_spade", "04_clip_prototypes")  # what the paper itself reports
 NETWORKS = {"weights": "random", "embedder_weights": "random-vit-b-32"}
 COUNTED = ("n_fit", "n_test", "max_frames")  # what parameters begin with that count frames
 FEWEST_FRAMES = 12

@@ -20,7 +20,7 @@ from vadlib.studies.networks import (
     random_bases,
     table_of_trials,
 )
-from vadlib.studies.runner import DetectorRunner, DetectorSpec, FramesInMemory, compare_trials, main_score, main_scores
+from vadlib.studies.runner import DetectorRunner, DetectorSpec, KeptFrames, compare_trials, main_score, main_scores
 
 TESTING = {"test_normal": 20, "test_abnormal": 20, "seed": 1}
 
@@ -129,7 +129,7 @@ def test_the_centre_is_the_middle_square_of_the_frame(videos, trials):
     with pytest.raises(ParameterError, match="view: expected one of whole, centre"):
         trials.run({"a": DetectorSpec("PaDiM", "resnet18:random", 64, view="left")})
     with pytest.raises(ParameterError, match="size: expected at most"):
-        FramesInMemory(FrameReader(videos, trials.tested, (32, 64), progress=False), (40, 40))
+        KeptFrames(FrameReader(videos, trials.tested, (32, 64), progress=False), (40, 40))
 
 
 @pytest.mark.parametrize("detector", ["PaDiM", "Prototypes"])
@@ -174,7 +174,7 @@ def test_the_commonest_class_is_that_of_most_normal_frames(trials):
 
 def test_a_frame_that_cannot_be_read_is_left_out_of_every_batch(videos, trials):
     reader = FrameReader(videos, trials.normal.test, (16, 16), 8, progress=False)
-    held = FramesInMemory(reader)
+    held = KeptFrames(reader)
     held._read[3] = False
     selected = held.select(trials.normal.test)
     rows = np.concatenate([batch.rows for batch in selected])

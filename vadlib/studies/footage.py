@@ -32,7 +32,7 @@ def fit_without_labels(
     networks : mapping of str to network
         By the title of a detector, or else by the role that it takes.
     frames : reader
-        Normal frames; read once for each detector, so best held in memory (`FramesInMemory`).
+        Normal frames; read once for each detector, so best kept (`KeptFrames`).
     parameters : mapping
         A chapter's (see `Detector.chapter_options`), at most: fewer components, neighbours or prototypes where the
         network's channels, or the frames, are.
