@@ -9,6 +9,7 @@ largest process, what it left on the disk. The scores mean nothing.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import math
 import os
@@ -22,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from synthcampus import write_world
+import synthcampus
 from vadlib.data.published.official import COUNTS
 from vadlib.data.reading.batches import available_cores
 from vadlib.data.reading.scanning import CACHE
@@ -119,12 +120,18 @@ def clip_name(scenes: tuple[int, ...], index: int, digits: int) -> str:
 
 
 def rendered(sources: Path, n_frames: int) -> Path:
-    """A small world whose clips have this many frames, rendered once."""
+    """A small world whose clips have this many frames, rendered once for each revision of the renderer."""
+    code = b"".join(path.read_bytes() for path in sorted(Path(synthcampus.__file__).parent.glob("*.py")))
     seconds = n_frames / FPS
-    return write_world(
-        sources / f"{n_frames}", n_train_clips=1, n_test_clips=1, n_scenes=1, clip_seconds=(seconds, seconds), fps=FPS,
+    return synthcampus.write_world(
+        sources / f"{n_frames}-{hashlib.sha256(code).hexdigest()[:8]}",
+        n_train_clips=1,
+        n_test_clips=1,
+        n_scenes=1,
+        clip_seconds=(seconds, seconds),
+        fps=FPS,
         size=SIZE,
-    )  # fmt: skip
+    )
 
 
 def made_labels(sources: Path, n_frames: int, n_anomalous: int) -> dict[str, Path]:
