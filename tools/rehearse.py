@@ -35,7 +35,7 @@ from vadlib.storage import project_root
 OFFICIAL = COUNTS["shanghaitech"]
 SIZE, FPS = (480, 856), 24.0
 OWN = ("01_dataset", "02_padim", "03_gradcam_ssim", "05_spade", "04_clip_prototypes")  # what the paper itself reports
-NETWORKS = {"weights": "random", "embedder_weights": "random-vit-b-32"}
+NETWORKS = dict.fromkeys(("backbone", "classifier"), "resnet18:random") | {"embedder": "clip_vision:random-vit-b-32"}
 COUNTED = ("n_fit", "n_test", "max_frames")  # what parameters begin with that count frames
 FEWEST_FRAMES = 12
 
@@ -163,6 +163,8 @@ def scaled(values: dict, scale: float) -> dict:
     def changed(name: str, value):
         if isinstance(value, dict):
             return scaled(value, scale)
+        if isinstance(value, list):
+            return [changed(name, each) for each in value]
         if isinstance(value, int) and name.startswith(COUNTED):
             return max(FEWEST_FRAMES, round(value * scale))
         return value
