@@ -37,7 +37,7 @@ PYTHON = sys.executable
 STATE = {chapter.name: f"{OUT}/state/{chapter.name}.json" for chapter in CONTENTS.chapters}
 for chapter in CONTENTS.chapters:
     changes.note_chapter(Path(STATE[chapter.name]), chapter, VALUES, {"profile": PROFILE, **OVERRIDES})
-CODE = changes.note_code(Path(OUT, "state", "code.json"), [*Path("notebooks").glob("*.py"), *Path("notebooks/profiles").glob("*.yml")])
+CODE = changes.note_code(Path(OUT, "state", "code.json"), sorted([*Path("notebooks").rglob("*.py"), *Path("notebooks").rglob("*.yml")]))
 changes.forget_lost(Path(OUT), CONTENTS, config.get("again", ()))
 DATA = []
 if VALUES["dataset"] == "folder":

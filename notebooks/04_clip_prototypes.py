@@ -117,9 +117,8 @@ chapter.figure(
 # %%
 best_single = max(("max", "topk", "distance"), key=lambda name: scored.intervals[name].estimate)
 gain = scored.difference("ensemble", best_single)
-chapter.say(best_single=best_single, ensemble_gain=f"{gain:+.3f}", reused_auroc=aurocs["reused-frames"])
-chapter.say(one_class_auroc=scored.intervals["one_class_ensemble"], zero_shot_auroc=scored.intervals.get("zero_shot"))
-chapter.say(ensemble_verdict=difference_in_words("the ensemble", best_single, gain))
+verdict = difference_in_words("the ensemble", best_single, gain)
+chapter.say(best_single=best_single, ensemble_gain=f"{gain:+.3f}", ensemble_verdict=verdict)
 scored.merits()
 
 # %%
@@ -134,16 +133,16 @@ chapter.figure(
 scored.show_kinds()
 
 # %% tags=["remove-cell"]
+chapter.say(reused_auroc=aurocs["reused-frames"], auroc_zero_shot=scored.intervals.get("zero_shot"))
 more = {"ensemble_gain": gain, "overlaps": scored.overlaps, "n_fit_anomalous": main.n_fit_anomalous}
-more["detectors"] = prototypes.variants(columns)
-chapter.close(scored, by_protocol={name: {"micro_auroc_interval": found} for name, found in aurocs.items()}, **more)
+more |= {"by_protocol": {name: {"micro_auroc_interval": found} for name, found in aurocs.items()}}
+chapter.close(scored, detectors=prototypes.variants(columns), **more)
 
 # %% [markdown]
 # ## What this shows
 #
-# - Under {glue:text}`protocol` the ensemble is {glue:text}`verdict`, at {glue:text}`micro_auroc`; with reused frames, on
-#   the same frames, by the same network and method, it is at {glue:text}`reused_auroc`.
-# - Without labels of anomalies, on the same embeddings, it reaches {glue:text}`auroc_one_class_ensemble`.
+# - Under {glue:text}`protocol` the ensemble is {glue:text}`verdict`, at {glue:text}`micro_auroc`; with reused frames, all
+#   else the same, at {glue:text}`reused_auroc`; without labelled anomalies at {glue:text}`auroc_one_class_ensemble`.
 # - It is best at {glue:text}`best_kind` and worst at {glue:text}`worst_kind`.
 #
 # ## What this does not show

@@ -16,17 +16,18 @@ from vadlib.report.notebooks import NotebookError, notebook_parameters, run_note
 from vadlib.spans import runs_of_ones
 
 ROOT = Path(__file__).parents[1]
-SMALL = {"image_size": 64, "n_fit_watch": 30, "n_resamples": 50}
-UNTRAINED = dict.fromkeys(("backbone", "classifier", "embedder"), "resnet18") | {"weights": "random"}
+SMALL = {"image_size": 64, "n_resamples": 50}
+UNTRAINED = dict.fromkeys(("backbone", "classifier", "embedder"), "resnet18:random")
 
 
 def make_book(folder, out, changes):
     """Run what `make book PROFILE=folder ROOT=folder` would, and build the pages."""
     profile = yaml.safe_load((ROOT / "notebooks/profiles/folder.yml").read_text()) | SMALL | changes
+    profile["chapters"]["30_footage"] |= {"n_fit_frames": 30} | changes
     path = out / "folder.yml"
     out.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(profile | {"dataset_root": str(folder)}))
-    for name in profile["chapters"]:
+    for name in profile["only"]:
         folders = {"results_dir": str(out / "results" / name), "upstream_dir": str(out / "results")}
         declared = notebook_parameters(ROOT / "notebooks" / f"{name}.py")
         run_notebook(
@@ -35,7 +36,7 @@ def make_book(folder, out, changes):
             profile=path,
             parameters={key: value for key, value in folders.items() if key in declared},
         )
-    build_pages(out, profile["chapters"])
+    build_pages(out, profile["only"])
     return out
 
 

@@ -30,7 +30,7 @@ SCORED = frozenset(("micro_auroc", "verdict", "score_name"))
 DETECTOR = frozenset(
     (
         *("overlap", "best_kind", "worst_kind", "n_fitted", "pointing", "pointing_chance", "paper_auroc"),
-        *("fit_seconds", "milliseconds"),
+        *("fit_time", "milliseconds"),
     )
 )
 
@@ -146,6 +146,8 @@ def _code_problems(page: _Page) -> Iterator[Problem]:
         yield Problem(f"notebooks/{code.path.name}", "never calls chapter.close(...), so it would leave no results")
     seen: dict[int, int] = {}
     for call in code.calls_of("figure"):
+        if ast.unparse(call.func.value) != "chapter":
+            continue
         keywords = {keyword.arg for keyword in call.keywords}
         if len(call.args) + ("caption" in keywords) < 3:
             yield Problem(_at(code, call.lineno), "this figure has no caption")
@@ -194,7 +196,7 @@ def _line_problems(line, folder: Path, page, pages, contents, labels, bibliograp
         what = "figure with a caption has the label" if role == "numref" else "entry of references.bib is called"
         for key in keys.split(","):
             key = re.sub(r".*<(.*)>", r"\1", key.strip())
-            if key not in known and not (role == "numref" and folder.name == "book"):
+            if key not in known:
                 yield f"no {what} {key!r}" + _near(key, known)
     for link in LINK.findall(line):
         target = folder / link

@@ -11,7 +11,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -20,7 +20,9 @@ import torch
 
 from vadlib.data import FrameReader
 from vadlib.data.reading.frames import Batch
+from vadlib.data.reading.inputs import Frames
 from vadlib.data.reading.scanning import CACHE
+from vadlib.detectors import Detector
 from vadlib.detectors.gradcam import raw_grad_cam
 from vadlib.errors import ParameterError, ResultsError
 
@@ -40,6 +42,7 @@ class KeptFrames:
         self._read = np.zeros(reader.n_frames, dtype=bool)
         self._places: list[Place | None] = [None] * reader.n_frames
         self._seconds = np.full(reader.n_frames, np.nan)
+        self.dataset = reader.dataset
         for batch in reader:
             images = batch.images[:, :, top : top + self.size[0], left : left + self.size[1]].permute(0, 2, 3, 1)
             try:
@@ -69,8 +72,11 @@ class KeptFrames:
 class KeptReader:
     """What detectors need of a `FrameReader`, for frames that are kept: `table`, `n_frames`, batches."""
 
+    skip_unreadable = True  # what could not be read was left out when the frames were
+
     def __init__(self, frames: KeptFrames, table: pd.DataFrame):
         self._frames, self.table, self.size, self.batch_size = frames, table, frames.size, frames.batch_size
+        self.dataset = frames.dataset
         self._positions = frames.table.index.get_indexer(table.index)  # (n,)
         if (self._positions < 0).any():
             raise ParameterError(f"table: {(self._positions < 0).sum()} of its rows are not among the frames held")
@@ -99,6 +105,14 @@ class KeptReader:
                 held = self._positions[rows]
                 of_batch = None if scenes is None else scenes[rows]
                 yield Batch(self._frames.images(held), rows, labels[rows], of_batch, self._frames._seconds[held])
+
+
+def as_read_by(detector: Detector, reader: FrameReader | KeptReader) -> Iterable[Batch]:
+    """A reader of the same frames that gives what a detector reads: this one, where that is the frames alone."""
+    if detector.reads == Frames():
+        return reader
+    reading = {"size": reader.size, "batch_size": reader.batch_size, "skip_unreadable": reader.skip_unreadable}
+    return detector.reads.open(reader.dataset, reader.table, **reading)
 
 
 class CachedNetwork:
