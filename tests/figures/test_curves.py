@@ -1,6 +1,7 @@
 import numpy as np
 
 from vadlib import figures
+from vadlib.detectors import catalogue
 from vadlib.evaluation import Interval, RocBand
 
 
@@ -36,5 +37,5 @@ def test_densities_have_area_one_each():
 
 
 def test_palette_has_one_colour_a_meaning():
-    used = [figures.NORMAL, figures.ANOMALOUS, figures.BLIND, *figures.DETECTOR_COLOURS.values()]
+    used = [figures.NORMAL, figures.ANOMALOUS, figures.BLIND, *catalogue.colours().values()]
     assert len(set(used)) == len(used)

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from vadlib.data import FrameReader, open_dataset
+from vadlib.evaluation import compare_all
 from vadlib.report.authoring import DETECTOR, SCORED
 from vadlib.report.scored import ScoredFrames, localise
 
@@ -93,6 +94,22 @@ def test_metrics_have_one_dialect(scored):
     assert (metrics["detector"], metrics["main_score"]) == ("PaDiM", "good")
     assert metrics["scores"]["good"]["micro_auroc"] == metrics["micro_auroc"] > metrics["scores"]["bad"]["micro_auroc"]
     assert set(metrics["by_kind"]) == set("abcd")  # clips, where no events are named
+
+
+def test_costs_are_of_decoding_and_embedding_too(scored):
+    assert scored.metrics()["detectors"] == {"PaDiM": "good"}
+    assert scored.costs == {"fit_seconds": 2.0, "frame_seconds": pytest.approx(0.32 / len(scored))}
+    scored.chapter.run.stages = {"fit and score": {"seconds": 1.0}}
+    assert scored.costs == {}
+    scored.chapter.seconds_to_embed = 0.5
+    assert scored.costs == {"fit_seconds": 1.0 + 7 * 0.5, "frame_seconds": 0.5}
+
+
+def test_pairs_have_resamples_enough_for_a_verdict(scored):
+    found = scored.compare()
+    labels, clips, both = scored.table["label"], scored.table["clip"], scored.table[["good", "bad"]]
+    pd.testing.assert_frame_equal(found, compare_all(labels, both, clusters=clips, n_resamples=1000, seed=0))
+    assert (found["a"].item(), found["b"].item()) == ("good", "bad")
 
 
 def test_differences_are_paired_also_with_another_chapter(scored):

@@ -7,7 +7,7 @@ import torch
 from vadlib.detectors.gradcam import raw_grad_cam
 from vadlib.errors import ParameterError
 from vadlib.networks import resnet18
-from vadlib.studies.memory import CachedNetwork
+from vadlib.studies.memory import ArrayFile, CachedNetwork
 
 LAYERS = ["layer1", "layer3"]
 
@@ -26,9 +26,11 @@ def images():
 def asked(network, monkeypatch):
     """How many frames the network itself was asked for."""
     counts = []
-    for name in ("features", "embed", "activations_and_logits"):
+    for name in ("features", "embed", "embed_after", "activations_and_logits"):
         own = getattr(network, name)
-        monkeypatch.setattr(network, name, lambda x, *a, own=own: counts.append(len(x)) or own(x, *a))
+        monkeypatch.setattr(
+            network, name, lambda x, *a, own=own: counts.append(len(a[0] if isinstance(x, str) else x)) or own(x, *a)
+        )
     return counts
 
 
@@ -73,7 +75,7 @@ def test_maps_are_kept_by_class_and_layer(network, images, asked):
 
 
 def test_without_room_it_computes_again_and_is_still_right(network, images, asked):
-    remembering = CachedNetwork(network, most_bytes=3 * 512 * 4)
+    remembering = CachedNetwork(network, most_bytes=3 * 512 * 4, most_file_bytes=0)
     first, second = remembering.embed(images), remembering.embed(images)
     assert asked == [5, 2]
     assert remembering.n_bytes == 3 * 512 * 4
@@ -82,6 +84,47 @@ def test_without_room_it_computes_again_and_is_still_right(network, images, aske
     assert remembering.n_bytes == 0
     remembering.embed(images)
     assert asked == [5, 2, 5]
+
+
+@pytest.mark.parametrize("most_bytes", [0, 3 * 512 * 4])
+def test_what_memory_should_not_hold_is_kept_in_a_file(network, images, asked, most_bytes):
+    remembering = CachedNetwork(network, most_bytes=most_bytes)
+    features, embedded = network.features(images, LAYERS), network.embed(images)
+    asked.clear()
+    for _ in range(2):
+        found = remembering.features(images, LAYERS)
+        for name in LAYERS:
+            torch.testing.assert_close(found[name], features[name], rtol=0, atol=0)
+        torch.testing.assert_close(remembering.embed(images), embedded, rtol=0, atol=0)
+    assert asked == [5, 5]
+    assert remembering.n_bytes <= most_bytes
+    remembering.forget()
+    assert remembering.embed(images).shape == (5, 512)
+    assert asked == [5, 5, 5]
+
+
+def test_a_disk_without_room_means_computing_again(network, images, asked, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(ArrayFile, "put", full)
+    remembering = CachedNetwork(network, most_bytes=0)
+    first, second = remembering.embed(images), remembering.embed(images)
+    torch.testing.assert_close(first, second, rtol=0, atol=0)
+    assert asked == [5, 5]
+
+
+def test_an_embedding_goes_on_from_the_last_layer_that_is_kept(network, images, monkeypatch):
+    embedded = network.embed(images)
+    remembering = CachedNetwork(network)
+    remembering.features(images[:2], ["layer1"])
+    remembering.features(images[1:4], ["layer3", "layer2"])
+    from_layers = []
+    own = network.embed_after
+    monkeypatch.setattr(network, "embed_after", lambda layer, x: from_layers.append((layer, len(x))) or own(layer, x))
+    # of so small pictures, single frames are computed by another kernel
+    torch.testing.assert_close(remembering.embed(images), embedded, rtol=1e-4, atol=1e-5)
+    assert from_layers == [("layer1", 1), ("layer3", 3)]
 
 
 def test_frames_of_the_same_bytes_in_another_arrangement_are_others(network, asked):

@@ -13,15 +13,14 @@ from vadlib.detectors.supervised_head import SupervisedHead, pooled_heatmaps
 from vadlib.errors import ParameterError
 from vadlib.evaluation import Interval, auroc, bootstrap_difference
 from vadlib.networks import resnet18
+from vadlib.report.words.studies import trained_sentence, undecided_sentence
 from vadlib.studies.networks import (
     gains_by_kind,
     network_trials,
     random_bases,
     table_of_trials,
-    trained_against_random,
-    undecided_gains,
 )
-from vadlib.studies.runner import DetectorRunner, DetectorSpec, FramesInMemory, compare_trials, main_score, main_scores
+from vadlib.studies.runner import DetectorRunner, DetectorSpec, KeptFrames, compare_trials, main_score, main_scores
 
 TESTING = {"test_normal": 20, "test_abnormal": 20, "seed": 1}
 
@@ -130,7 +129,7 @@ def test_the_centre_is_the_middle_square_of_the_frame(videos, trials):
     with pytest.raises(ParameterError, match="view: expected one of whole, centre"):
         trials.run({"a": DetectorSpec("PaDiM", "resnet18:random", 64, view="left")})
     with pytest.raises(ParameterError, match="size: expected at most"):
-        FramesInMemory(FrameReader(videos, trials.tested, (32, 64), progress=False), (40, 40))
+        KeptFrames(FrameReader(videos, trials.tested, (32, 64), progress=False), (40, 40))
 
 
 @pytest.mark.parametrize("detector", ["PaDiM", "Prototypes"])
@@ -175,7 +174,7 @@ def test_the_commonest_class_is_that_of_most_normal_frames(trials):
 
 def test_a_frame_that_cannot_be_read_is_left_out_of_every_batch(videos, trials):
     reader = FrameReader(videos, trials.normal.test, (16, 16), 8, progress=False)
-    held = FramesInMemory(reader)
+    held = KeptFrames(reader)
     held._read[3] = False
     selected = held.select(trials.normal.test)
     rows = np.concatenate([batch.rows for batch in selected])
@@ -200,7 +199,10 @@ def test_a_network_that_is_none_is_named(trials, name):
 
 def test_what_is_not_on_this_machine_is_left_out_with_the_reason(trials):
     wanted, left_out = network_trials(
-        trials, ["resnet18:random", "resnet18:no/such/file.pth"], ["clip_vision:random"], 64, {"Prototypes": {"k": 5}}
+        trials,
+        {"backbone": ["resnet18:random", "resnet18:no/such/file.pth"], "embedder": ["clip_vision:random"]},
+        64,
+        {"n_prototypes": 5},
     )
     assert list(wanted) == [
         "PaDiM, resnet18:random",
@@ -231,17 +233,17 @@ def test_gains_are_paired_differences_and_words_follow_from_them():
     )
     assert merit.loc[names[1], "gain"] == expected
     wanted = {name: DetectorSpec("PaDiM", name.split(", ")[1]) for name in names}
-    assert "Of 1 pairings" in trained_against_random(merit, wanted)
-    assert "in 1 by more" in trained_against_random(merit, wanted)
+    assert "Of 1 pairings" in trained_sentence(merit, wanted)
+    assert "in 1 by more" in trained_sentence(merit, wanted)
     kinds = np.where(scores["label"] == 1, "appearance", "")
     table = table_of_trials(merit, scores, kinds, n_resamples=100)
     assert table.loc[names[0], "gain over random weights [95 %]"] == ""
     assert table.loc[names[1], "appearance only"].startswith(table.loc[names[1], "AUROC [95 %]"][:5])
     by_kind = gains_by_kind(scores, kinds, dict.fromkeys(names, names[0]), n_resamples=200)
     assert by_kind.loc[names[1], "appearance"] == expected
-    assert undecided_gains(merit, by_kind, wanted).startswith("Every pairing is raised")
+    assert undecided_sentence(merit, by_kind, wanted).startswith("Every pairing is raised")
     weak = merit.assign(gain=[None, Interval(0.1, -0.1, 0.2)])
-    assert "PaDiM (+0.100 [-0.100, +0.200] in all; +0." in undecided_gains(weak, by_kind, wanted)
+    assert "PaDiM (+0.100 [-0.100, +0.200] in all; +0." in undecided_sentence(weak, by_kind, wanted)
     alone = np.where((scores["label"] == 1) & (scores["clip"] == "c0"), "motion", "")
     assert table_of_trials(merit, scores, alone, n_resamples=100)["motion only"].str.endswith("(one clip)").all()
     with pytest.raises(ParameterError, match="no column 'absent'"):

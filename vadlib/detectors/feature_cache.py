@@ -142,6 +142,7 @@ def _subreader(reader: FrameReader, rows: np.ndarray) -> FrameReader:
         n_threads=reader.n_threads,
         skip_unreadable=reader.skip_unreadable,
         description=reader.description,
+        fresh=reader.fresh,
     )
 
 

@@ -12,7 +12,6 @@ from vadlib.figures.style import (
     CHANCE,
     CLASS_COLOURS,
     CLASS_NAMES,
-    DETECTOR_COLOURS,
     HEAT,
     NORMAL,
     use_house_style,
@@ -22,7 +21,7 @@ from vadlib.figures.timelines import ClipTimeline, clip_timelines, protocol_time
 grouped_interval_rows = interval_rows  # rows with a column `group`
 
 __all__ = [
-    "ANOMALOUS", "BLIND", "CHANCE", "CLASS_COLOURS", "CLASS_NAMES", "DETECTOR_COLOURS", "HEAT", "NORMAL",
+    "ANOMALOUS", "BLIND", "CHANCE", "CLASS_COLOURS", "CLASS_NAMES", "HEAT", "NORMAL",
     "ClipTimeline", "GalleryRow", "class_balance", "clip_timelines", "contact_sheet", "cost_curves", "densities",
     "density_panels", "effect_rows", "forest", "gallery", "grouped_interval_rows", "heat_opacity", "heatmap_sheet",
     "interval_rows", "label_calendar", "make_readable", "map_grid", "protocol_timelines", "roc", "roc_panels",

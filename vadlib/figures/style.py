@@ -6,14 +6,6 @@ import matplotlib as mpl
 import seaborn as sns
 
 NORMAL, ANOMALOUS, BLIND, CHANCE = "#0072B2", "#D55E00", "#999999", "#666666"
-DETECTOR_COLOURS = {
-    "PaDiM": "#009E73",
-    "Grad-CAM + SSIM": "#E69F00",
-    "SPADE": "#56B4E9",
-    "Prototypes": "#CC79A7",
-    "One-class prototypes": "#000000",
-    "zero-shot text": "#5E4FA2",  # Okabe and Ito's last, yellow, is too pale for thin lines
-}
 CLASS_NAMES = {0: "normal", 1: "anomalous"}
 CLASS_COLOURS = {0: NORMAL, 1: ANOMALOUS}
 HEAT = "inferno"

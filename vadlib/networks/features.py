@@ -160,6 +160,17 @@ class FeatureNetwork(nn.Module):
                 x = stage(x)
             return self.head[:-1](x.float()).float()  # averaged in float32
 
+    @torch.inference_mode()
+    def embed_after(self, layer: str, features: torch.Tensor) -> torch.Tensor:
+        """As `embed`, of images whose features at a layer are known: only what comes after it runs."""
+        self.require_embedding()
+        stages = list(self.stages)
+        with self._arithmetic():
+            x = features.to(self.device)
+            for name in stages[stages.index(layer) + 1 :]:
+                x = self.stages[name](x)
+            return self.head[:-1](x.float()).float()
+
     def activations_and_logits(
         self, images: torch.Tensor, layers: Sequence[str]
     ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:

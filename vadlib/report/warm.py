@@ -29,7 +29,16 @@ POLL_S = 0.5  # how soon it is seen that a process's parent is gone
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 IMPORTED = (
     *("matplotlib.pyplot", "pandas", "pyarrow.parquet", "scipy.ndimage", "seaborn", "sklearn.cluster"),
-    *("sklearn.linear_model", "sklearn.neighbors", "torch", "ipykernel.ipkernel", "ipykernel.kernelapp", "jupytext"),
+    *(
+        "sklearn.linear_model",
+        "sklearn.neighbors",
+        "torch",
+        "torchvision.models",
+        "transformers.models.clip.modeling_clip",
+        "ipykernel.ipkernel",
+        "ipykernel.kernelapp",
+        "jupytext",
+    ),
     *(
         "nbclient",
         "papermill.engines",

@@ -14,6 +14,7 @@ from vadlib.figures import ClipTimeline, GalleryRow
 from vadlib.frame_times import seconds
 from vadlib.networks import FeatureNetwork
 from vadlib.spans import runs_of_ones
+from vadlib.studies.memory import as_read_by
 
 
 def fit_without_labels(
@@ -31,7 +32,7 @@ def fit_without_labels(
     networks : mapping of str to network
         By the title of a detector, or else by the role that it takes.
     frames : reader
-        Normal frames; read once for each detector, so best held in memory (`FramesInMemory`).
+        Normal frames; read once for each detector, so best kept (`KeptFrames`).
     parameters : mapping
         A chapter's (see `Detector.chapter_options`), at most: fewer components, neighbours or prototypes where the
         network's channels, or the frames, are.
@@ -53,7 +54,8 @@ def fit_without_labels(
         role = entry.cls.network
         of_entry = {**networks, role: networks.get(entry.title, networks.get(role))}
         options = catalogue.chapter_options(entry, parameters) | {"n_fit": frames.n_frames}
-        fitted[entry.title] = catalogue.make(entry, of_entry, seed, device, **options).fit(frames)
+        detector = catalogue.make(entry, of_entry, seed, device, **options)
+        fitted[entry.title] = detector.fit(as_read_by(detector, frames))
     return fitted
 
 
@@ -72,11 +74,13 @@ def score_together(detectors: Mapping[str, Detector], reader: Iterable) -> dict[
         In the order of the reader's table; NaN where a frame was skipped.
     """
     columns = {name: np.full(reader.n_frames, np.nan, np.float32) for name in detectors}
+    readers = {name: as_read_by(detector, reader) for name, detector in detectors.items()}
     for batch in reader:
         for name, detector in detectors.items():
-            scores = detector.score_batch(batch.images, scenes=batch.scenes)[detector.main_score]
-            columns[name][batch.rows] = scores.float().cpu().numpy()
-    return columns
+            if readers[name] is reader:
+                scores = detector.score_batch(batch.images, scenes=batch.scenes)[detector.main_score]
+                columns[name][batch.rows] = scores.float().cpu().numpy()
+    return columns | {name: detectors[name].score(own) for name, own in readers.items() if own is not reader}
 
 
 def standardised(scores: pd.DataFrame, normal: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:

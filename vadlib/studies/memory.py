@@ -1,10 +1,18 @@
-"""Frames, and what networks make of them, kept for the second detector that asks."""
+"""Frames, and what networks make of them, kept for the second detector that asks.
+
+Frames lie in a file, and so do features beyond what memory should hold: reading those of a frame (1.4 MB of ResNet-18's
+first three layers at 224 pixels) takes a tenth of the time of computing them. The files have no name and go with the
+process.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Self
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -12,13 +20,17 @@ import torch
 
 from vadlib.data import FrameReader
 from vadlib.data.reading.frames import Batch
+from vadlib.data.reading.inputs import Frames
+from vadlib.data.reading.scanning import CACHE
+from vadlib.detectors import Detector
 from vadlib.detectors.gradcam import raw_grad_cam
-from vadlib.errors import ParameterError
+from vadlib.errors import ParameterError, ResultsError
 
-MOST_BYTES = 3 * 2**30  # of kept features; what is beyond is computed again each time
+MOST_BYTES = 2**30  # of features in memory; what is beyond goes to a file
+MOST_FILE_BYTES = 32 * 2**30  # of features in it, and at most half of what is free; what is beyond is computed again
 
 
-class FramesInMemory:
+class KeptFrames:
     """Frames of a reader, or the middle part of this `size` of each, from which readers of some of them are made."""
 
     def __init__(self, reader: FrameReader, size: tuple[int, int] | None = None):
@@ -26,26 +38,45 @@ class FramesInMemory:
         top, left = ((whole - part) // 2 for whole, part in zip(reader.size, self.size, strict=True))
         if min(top, left) < 0:
             raise ParameterError(f"size: expected at most {tuple(reader.size)}, the frames as read, found {self.size}")
-        self._images = torch.empty((reader.n_frames, 3, *self.size), dtype=torch.uint8).to(
-            memory_format=torch.channels_last
-        )  # (N, 3, H, W)
+        self._file = ArrayFile()
         self._read = np.zeros(reader.n_frames, dtype=bool)
+        self._places: list[Place | None] = [None] * reader.n_frames
         self._seconds = np.full(reader.n_frames, np.nan)
+        self.dataset = reader.dataset
         for batch in reader:
-            self._images[batch.rows] = batch.images[:, :, top : top + self.size[0], left : left + self.size[1]]
+            images = batch.images[:, :, top : top + self.size[0], left : left + self.size[1]].permute(0, 2, 3, 1)
+            try:
+                for row, image in zip(batch.rows, images.numpy(), strict=True):
+                    self._places[row] = self._file.put(image)
+            except OSError as error:
+                raise ResultsError(
+                    f"the frames of a study could not be kept: {error}. They need "
+                    f"{reader.n_frames * images[0].nbytes:,} bytes: make room, or name another folder in the "
+                    "environment variable TMPDIR"
+                ) from error
             self._read[batch.rows] = True
             self._seconds[batch.rows] = batch.seconds
 
-    def select(self, table: pd.DataFrame) -> MemoryReader:
+    def select(self, table: pd.DataFrame) -> KeptReader:
         """A reader of these rows of the table."""
-        return MemoryReader(self, table)
+        return KeptReader(self, table)
+
+    def images(self, positions: np.ndarray) -> torch.Tensor:
+        """Some frames, by their positions in the table, uint8 (B, 3, H, W)."""
+        images = np.empty((len(positions), *self.size, 3), np.uint8)  # (B, H, W, 3)
+        for image, position in zip(images, positions, strict=True):
+            self._file.read(self._places[position], image)
+        return torch.from_numpy(images).permute(0, 3, 1, 2)
 
 
-class MemoryReader:
-    """What detectors need of a `FrameReader`, for frames already in memory: `table`, `n_frames`, batches."""
+class KeptReader:
+    """What detectors need of a `FrameReader`, for frames that are kept: `table`, `n_frames`, batches."""
 
-    def __init__(self, frames: FramesInMemory, table: pd.DataFrame):
+    skip_unreadable = True  # what could not be read was left out when the frames were
+
+    def __init__(self, frames: KeptFrames, table: pd.DataFrame):
         self._frames, self.table, self.size, self.batch_size = frames, table, frames.size, frames.batch_size
+        self.dataset = frames.dataset
         self._positions = frames.table.index.get_indexer(table.index)  # (n,)
         if (self._positions < 0).any():
             raise ParameterError(f"table: {(self._positions < 0).sum()} of its rows are not among the frames held")
@@ -73,15 +104,26 @@ class MemoryReader:
             if len(rows):
                 held = self._positions[rows]
                 of_batch = None if scenes is None else scenes[rows]
-                yield Batch(self._frames._images[held], rows, labels[rows], of_batch, self._frames._seconds[held])
+                yield Batch(self._frames.images(held), rows, labels[rows], of_batch, self._frames._seconds[held])
+
+
+def as_read_by(detector: Detector, reader: FrameReader | KeptReader) -> Iterable[Batch]:
+    """A reader of the same frames that gives what a detector reads: this one, where that is the frames alone."""
+    if detector.reads == Frames():
+        return reader
+    reading = {"size": reader.size, "batch_size": reader.batch_size, "skip_unreadable": reader.skip_unreadable}
+    return detector.reads.open(reader.dataset, reader.table, **reading)
 
 
 class CachedNetwork:
-    """A network that computes the features of a frame, known by its pixels, once, and keeps up to `most_bytes`."""
+    """A network that computes the features of a frame, known by its pixels, once.
 
-    def __init__(self, network: Any, most_bytes: int = MOST_BYTES):
-        self.network, self.most_bytes, self.n_bytes = network, most_bytes, 0
-        self._kept: dict[tuple, torch.Tensor] = {}  # (digest, what) to the features of one frame
+    It keeps `most_bytes` in memory, and what is beyond, up to `most_file_bytes`, in a file.
+    """
+
+    def __init__(self, network: Any, most_bytes: int = MOST_BYTES, most_file_bytes: int = MOST_FILE_BYTES):
+        self.network, self.most_bytes, self.most_file_bytes = network, most_bytes, most_file_bytes
+        self.forget()
 
     def __getattr__(self, name: str) -> Any:
         """What the network itself has."""
@@ -94,8 +136,9 @@ class CachedNetwork:
 
     def forget(self) -> None:
         """Drop everything kept, such as before frames of another size."""
-        self._kept.clear()
-        self.n_bytes = 0
+        self._kept: dict[tuple, torch.Tensor | Place] = {}  # (digest, what) to the features of one frame
+        self._file: ArrayFile | None = None
+        self.n_bytes = 0  # in memory
 
     def features(self, images: torch.Tensor, layers: Sequence[str]) -> dict[str, torch.Tensor]:
         """As `FeatureNetwork.features`; a layer is computed for the frames that it is not kept for."""
@@ -109,8 +152,23 @@ class CachedNetwork:
         return {name: values.permute(0, 3, 1, 2) for name, values in zip(layers, recalled, strict=True)}
 
     def embed(self, images: torch.Tensor) -> torch.Tensor:
-        """As the network's own ``embed``."""
-        return self._recall(images, ["embedding"], lambda missing, _: [self.network.embed(missing)])[0]
+        """As the network's own ``embed``, which goes on from the last layer that is kept of a frame."""
+        return self._recall(images, ["embedding"], lambda missing, _: [self._embed(missing)])[0]
+
+    def _embed(self, images: torch.Tensor) -> torch.Tensor:
+        digests = [_digest(image) for image in images.cpu()]
+        layers = list(getattr(self.network, "channels", ()))[::-1]  # CLIP has none
+        last = [next((layer for layer in layers if (digest, layer) in self._kept), None) for digest in digests]
+        found: dict[int, torch.Tensor] = {}
+        for layer in dict.fromkeys(last):
+            rows = [i for i, name in enumerate(last) if name == layer]
+            if layer is None:
+                embedded = self.network.embed(images[rows])
+            else:
+                kept = torch.stack([self._get((digests[i], layer)) for i in rows])  # (B, H, W, C)
+                embedded = self.network.embed_after(layer, kept.permute(0, 3, 1, 2))
+            found |= dict(zip(rows, embedded, strict=True))
+        return torch.stack([found[i] for i in range(len(digests))])
 
     def raw_grad_cam(self, images: torch.Tensor, layers: Sequence[str], target: str | int) -> list[torch.Tensor]:
         """As `vadlib.detectors.gradcam.raw_grad_cam`."""
@@ -132,14 +190,72 @@ class CachedNetwork:
             lacking = [name for name in names if any((digests[i], name) not in self._kept for i in rows)]
             for name, values in zip(lacking, compute(images[rows], lacking), strict=True):
                 new |= {(digests[i], name): one for i, one in zip(rows, values, strict=True)}
-        found = [torch.stack([new.get((d, n), self._kept.get((d, n))) for d in digests]) for n in names]
+        found = [torch.stack([new[d, n] if (d, n) in new else self._get((d, n)) for d in digests]) for n in names]
         for key, one in new.items():
-            if self.n_bytes + one.nbytes > self.most_bytes:
-                break
             if key not in self._kept:
-                self._kept[key] = one.clone()  # a frame's own memory, not the batch's
-                self.n_bytes += one.nbytes
+                self._keep(key, one)
         return found
+
+    def _get(self, key: tuple) -> torch.Tensor:
+        kept = self._kept[key]
+        if isinstance(kept, torch.Tensor):
+            return kept
+        values = np.empty(kept.shape, kept.dtype)
+        self._file.read(kept, values)
+        return torch.from_numpy(values).to(self.network.device)
+
+    def _keep(self, key: tuple, values: torch.Tensor) -> None:
+        if self.n_bytes + values.nbytes <= self.most_bytes:
+            self._kept[key] = values.clone()  # a frame's own memory, not the batch's
+            self.n_bytes += values.nbytes
+            return
+        try:
+            self._file = self._file or ArrayFile()
+            if self._file.n_bytes + values.nbytes <= min(self.most_file_bytes, self._file.room()):
+                self._kept[key] = self._file.put(values.cpu().numpy())
+        except OSError:  # no room: it is computed again
+            self.most_file_bytes = 0
+
+
+class Place(NamedTuple):
+    """Where an array is in a file."""
+
+    start: int
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+
+class ArrayFile:
+    """Arrays in a file without a name."""
+
+    def __init__(self):
+        folder = os.environ.get(CACHE) or None
+        if folder:
+            os.makedirs(folder, exist_ok=True)
+        self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - goes with this object
+        self.n_bytes = 0
+
+    def room(self) -> int:
+        """Bytes that the file may have, so that as much is left to others."""
+        return (self.n_bytes + shutil.disk_usage(os.environ.get(CACHE) or tempfile.gettempdir()).free) // 2
+
+    def put(self, array: np.ndarray) -> Place:
+        """Add an array."""
+        place, content = (
+            Place(self.n_bytes, array.shape, array.dtype),
+            memoryview(np.ascontiguousarray(array)).cast("B"),
+        )
+        while content:
+            written = os.pwrite(self._file.fileno(), content, self.n_bytes)
+            self.n_bytes, content = self.n_bytes + written, content[written:]
+        return place
+
+    def read(self, place: Place, into: np.ndarray) -> None:
+        """Read an array into one of its shape and type that lies in one piece."""
+        self._file.seek(place.start)
+        rest = memoryview(into).cast("B")
+        while rest:
+            rest = rest[self._file.readinto(rest) :]
 
 
 def _digest(image: torch.Tensor) -> bytes:

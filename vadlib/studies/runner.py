@@ -19,7 +19,7 @@ from vadlib.detectors.supervised_head import SupervisedHead, pooled_heatmaps
 from vadlib.errors import ParameterError
 from vadlib.evaluation import bootstrap_auroc, bootstrap_difference
 from vadlib.studies.cross_fit import cross_fit, embedded_frames, frames_of
-from vadlib.studies.memory import CachedNetwork, FramesInMemory
+from vadlib.studies.memory import CachedNetwork, KeptFrames
 
 LABELLED = (LearnsFrom.LABELLED_FRAMES, LearnsFrom.LABELLED_CLIPS)
 VIEWS = ("whole", "centre")
@@ -81,7 +81,7 @@ def default_specs(
 
 
 class DetectorRunner:
-    """Runs detectors on the same frames, which are held in memory at the size in use.
+    """Runs detectors on the same frames, which are kept at the size in use.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ class DetectorRunner:
                 "labelled: its test frames are not those of normal; draw both with the same seed and test counts"
             )
         self._reading = {"videos": videos, "batch_size": batch_size, "skip_unreadable": skip_unreadable}
-        self._frames: tuple[tuple[int, str], FramesInMemory] | None = None  # their size and view, and they
+        self._frames: tuple[tuple[int, str], KeptFrames] | None = None  # their size and view, and they
         self._networks: dict[str, CachedNetwork] = {}
 
     def run(self, trials: Mapping[str, DetectorSpec]) -> dict[str, dict[str, np.ndarray]]:
@@ -132,7 +132,7 @@ class DetectorRunner:
             held = self._frames[0] if self._frames else None
             groups = {name: (trial.image_size, trial.view) for name, trial in trials.items()}
             for name in sorted(trials, key=lambda name: (groups[name] != held, groups[name], trials[name].network)):
-                self._forget(besides=trials[name].network)  # memory holds the features of one network
+                self._forget(besides=trials[name].network)  # those of one network are kept
                 twin = next((done for done in found if trials[done] == trials[name]), None)
                 found[name] = found[twin] if twin else self._run(trials[name])
                 bar.update()
@@ -218,7 +218,7 @@ class DetectorRunner:
         scores, _ = cross_fit(self.labelled, make, open_reader)
         return {name: scores[name].loc[self.tested.index].to_numpy() for name in scores}
 
-    def _held(self, image_size: int, view: str = "whole") -> FramesInMemory:
+    def _held(self, image_size: int, view: str = "whole") -> KeptFrames:
         if view not in VIEWS:
             raise ParameterError(f"view: expected one of {', '.join(VIEWS)}, found {view!r}")
         if self._frames is None or self._frames[0] != (image_size, view):
@@ -231,7 +231,7 @@ class DetectorRunner:
                 self._reading["batch_size"], skip_unreadable=self._reading["skip_unreadable"],
                 description=f"frames, {image_size} px",
             )  # fmt: skip
-            self._frames = (image_size, view), FramesInMemory(reader, size)
+            self._frames = (image_size, view), KeptFrames(reader, size)
         return self._frames[1]
 
     def _uncropped(self, table: pd.DataFrame, image_size: int) -> tuple[int, int]:

@@ -11,8 +11,9 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 
+from vadlib.detectors import catalogue
 from vadlib.errors import ParameterError
-from vadlib.figures.style import DETECTOR_COLOURS, HEAT
+from vadlib.figures.style import HEAT
 from vadlib.frame_times import seconds
 
 UNASKED_SHARE = 0.05  # of frames that reach a threshold that nobody gave
@@ -128,7 +129,7 @@ def describe_detectors(
             if not np.isfinite(value).all() or (name == "heat_limits" and not value[0] < value[1]):
                 raise ParameterError(f"{name}: {detector} has {value}; expected finite numbers, the lower first")
     named = {name: colours[name] for name in detectors if name in colours}
-    free = [colour for colour in DETECTOR_COLOURS.values() if colour not in named.values()] or ["#666666"]
+    free = [colour for colour in catalogue.colours().values() if colour not in named.values()] or ["#666666"]
     described = []
     for number, name in enumerate(detectors):
         values = np.concatenate([table[name] for table in tables]).astype(np.float64)

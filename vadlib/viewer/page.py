@@ -20,8 +20,9 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from vadlib.detectors import catalogue
 from vadlib.errors import ParameterError, ResultsError
-from vadlib.figures.style import ANOMALOUS, DETECTOR_COLOURS, NORMAL
+from vadlib.figures.style import ANOMALOUS, NORMAL
 from vadlib.storage import write_atomically
 from vadlib.viewer import data as checked
 from vadlib.viewer import media
@@ -52,7 +53,7 @@ def write_viewer(
     alarms: pd.DataFrame | None = None,
     alarm_rule: str = "",
     heat_limits: Mapping[str, tuple[float, float]] | None = None,
-    colours: Mapping[str, str] = DETECTOR_COLOURS,
+    colours: Mapping[str, str] | None = None,
     title: str = "Clip viewer",
     note: str = "",
     longest_side_px: int = 320,
@@ -82,8 +83,8 @@ def write_viewer(
         What those alarms are, as a clause: "An alarm ends below half the threshold and lasts at least 5 frames".
     heat_limits : mapping of str to (float, float), optional
         The scores at levels 0 and 255 of a detector's heatmaps, for the colour bar; levels themselves by default.
-    colours : mapping of str to str
-        `#rrggbb` by detector; those without get one that is still free.
+    colours : mapping of str to str, optional
+        `#rrggbb` by detector, the catalogue's by default; those without get one that is still free.
     title, note : str
         The page's heading, and a sentence under it.
     longest_side_px : int
@@ -114,7 +115,13 @@ def write_viewer(
     heats = [checked.heat_of(clip, detectors) for clip in clips]
     found = checked.alarms_of_clips(alarms, tables, clips, detectors)
     described = checked.describe_detectors(
-        tables, detectors, thresholds=thresholds, rule=threshold_rule, limits=heat_limits, colours=colours, heats=heats
+        tables,
+        detectors,
+        thresholds=thresholds,
+        rule=threshold_rule,
+        limits=heat_limits,
+        colours=catalogue.colours() if colours is None else colours,
+        heats=heats,
     )
     page = {
         "title": title,
