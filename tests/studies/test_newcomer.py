@@ -10,8 +10,8 @@ from vadlib.detectors import Detector, catalogue
 from vadlib.studies.ablation import ablation_settings
 from vadlib.studies.draws import plan_draws
 from vadlib.studies.footage import score_together
-from vadlib.studies.memory import as_read_by
-from vadlib.studies.runner import DetectorRunner, DetectorSpec, KeptFrames, default_specs, main_scores
+from vadlib.studies.memory import KeptFrames, as_read_by
+from vadlib.studies.runner import DetectorRunner, DetectorSpec, default_specs, main_scores
 
 TESTING = {"test_normal": 12, "test_abnormal": 12, "seed": 1, "n_folds": 2}
 
