@@ -40,19 +40,18 @@ from vadlib.studies.protocol_audit import blind_columns
 chapter = Chapter("22_labels_alone", globals())
 videos = chapter.open_dataset(labels_alone=True)
 table = videos.frame_table()
-test_frames = table[table["split"] == "test"]
-fps = {clip.id: clip.fps for clip in videos.clips}
+test_frames, fps = table[table["split"] == "test"], {clip.id: clip.fps for clip in videos.clips}
 stated = stated_aurocs()
 draws = chapter.draw_protocols(fit_official=n_fit_frames, fit_each=n_fit_labelled)
 
 # %% [markdown]
 # ## Where a detector's frames come from
 #
-# The same test frames under every protocol; what differs is where the frames come from that a detector is fitted on. With `official-split` they
-# are normal frames of training videos. Anomalous frames exist in test videos only, so whoever fits on some takes them from there: from the
-# tested frames themselves (`reused-frames`), from the tested clips (`same-clips`), from other clips (`disjoint-clips`), or from other cameras
-# (`disjoint-scenes`). The last two are cross-fitted: each clip is scored by a detector that was fitted without it. The paper does not say which
-# of them it did. {glue:text}`draw_note`
+# The same test frames under every protocol; what differs is where the frames come from that a detector is fitted on. With `official-split` they are
+# normal frames of training videos. Anomalous frames exist in test videos only, so whoever fits on some takes them from there: from the tested frames
+# themselves (`reused-frames`), from the tested clips (`same-clips`), from other clips (`disjoint-clips`), or from other cameras (`disjoint-scenes`).
+# The last two are cross-fitted: each clip is scored by a detector that was fitted without it. The paper does not say which of them it did.
+# {glue:text}`draw_note`
 
 # %%
 clip = shown_clip or typical_clip(draws.tested, table)
@@ -78,13 +77,13 @@ leakage_table(leakage, draws.splits)
 # %% [markdown]
 # ## Scores that look at no picture
 #
-# Each is made of labels and positions alone. The oracles use the labels that they are judged by, so nobody could use them, but a network that
-# knows the camera by its background can come near the scene's. Position and length need no label. The label of the nearest fit frame is what
-# a protocol gives away: it is the score of a detector that does nothing but recognise the pictures nearest in time. Where no frame of the clip was
-# fitted on, it falls back to the rate of anomalies among the fit frames of the scene, and then among all. For position, middle and
-# length a value below 0.5 is worth as much as one as far above it. A rate that leaves the tested clip out is another matter: leaving it out pushes the
-# value below 0.5 where scenes say nothing. With the scenes dealt out to the clips at random it averages {glue:text}`shuffled_scenes`, and the oracle, which
-# leaves nothing out, {glue:text}`shuffled_oracle`: these two are what the scenes' rates have to be held against.
+# Each is made of labels and positions alone. The oracles use the labels that they are judged by, so nobody could use them, but a network that knows
+# the camera by its background can come near the scene's. Position and length need no label. The label of the nearest fit frame is what a protocol
+# gives away: it is the score of a detector that does nothing but recognise the pictures nearest in time. Where no frame of the clip was fitted on, it
+# falls back to the rate of anomalies among the fit frames of the scene, and then among all. For position, middle and length a value below 0.5 is
+# worth as much as one as far above it. A rate that leaves the tested clip out is another matter: leaving it out pushes the value below 0.5 where
+# scenes say nothing. With the scenes dealt out to the clips at random it averages {glue:text}`shuffled_scenes`, and the oracle, which leaves nothing
+# out, {glue:text}`shuffled_oracle`: these two are what the scenes' rates have to be held against.
 
 # %%
 columns, titles = blind_columns(table, draws)
@@ -116,11 +115,11 @@ blind_table(scored, titles, on_all_frames, stated)
 # %% [markdown]
 # ## Does the interval hold what it says?
 #
-# The intervals of this report resample clips. Whether 95 % of them hold the truth can be checked where the truth is known: scores are made up, with an
-# effect for each clip, each scene and each moment, on clips that have these labels, and every method computes its interval from each of {glue:text}`n_simulated`
-# such data sets. DeLong's takes frames as independent; the percentile interval reads the resamples as they are; `expanded` widens it for few clips, `bca` corrects
-# its bias, and `studentized`, which the report uses, measures each resample by its own standard error. A share found from {glue:text}`n_simulated` data sets is
-# itself uncertain by about {glue:text}`monte_carlo`. {glue:text}`coverage_sentence`
+# The intervals of this report resample clips. Whether 95 % of them hold the truth can be checked where the truth is known: scores are made up, with
+# an effect for each clip, each scene and each moment, on clips that have these labels, and every method computes its interval from each of
+# {glue:text}`n_simulated` such data sets. DeLong's takes frames as independent; the percentile interval reads the resamples as they are; `expanded`
+# widens it for few clips, `bca` corrects its bias, and `studentized`, which the report uses, measures each resample by its own standard error. A
+# share found from {glue:text}`n_simulated` data sets is itself uncertain by about {glue:text}`monte_carlo`. {glue:text}`coverage_sentence`
 
 # %%
 with chapter.stage("simulate"):
@@ -135,19 +134,12 @@ chapter.say(
     monte_carlo=f"{simulated['standard_error'].median():.1%}",
     coverage_sentence=coverage_sentence(simulated),
 )
-chapter.close(
-    scored,
-    n_test_frames=len(test_frames),
-    draws=draws.changed,
-    all_frames=on_all_frames,
-    leakage=leakage,
-    shuffled_scenes=shuffled,
-    coverage=simulated.to_dict("records"),
-)
+more = {"leakage": leakage, "shuffled_scenes": shuffled, "all_frames": on_all_frames, "draws": draws.changed}
+chapter.close(scored, **more, n_test_frames=len(test_frames), coverage=simulated.to_dict("records"))
 
 # %% [markdown]
 # ## What this does not show
 #
-# Whether a detector *did* use the scene, the clock or its memory: only that its AUROC alone does not rule it out. Which of them a
-# detector's scores follow is a question to its scores, and the protocol is the way to ask: what is left under `disjoint-clips`, and more so under
-# `disjoint-scenes`, cannot be memory of the clip.
+# Whether a detector *did* use the scene, the clock or its memory: only that its AUROC alone does not rule it out. Which of them a detector's scores
+# follow is a question to its scores, and the protocol is the way to ask: what is left under `disjoint-clips`, and more so under `disjoint-scenes`,
+# cannot be memory of the clip.

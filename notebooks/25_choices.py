@@ -131,9 +131,7 @@ recorded_choices(record.metrics["choices"] if record else ranked)
 # %% tags=["remove-cell"]
 chapter.say(protocol=protocol, **effects_words(ranked, settings, merit, commonest=commonest, record=record))
 chapter.say(n_frames=f"{n_fit_frames} frames fitted, {len(scored)} tested")
-chapter.close(
-    scored, **choices_metrics(runner, settings, merit, ranked), n_fit_frames=n_fit_frames, commonest_class=commonest
-)
+chapter.close(scored, **choices_metrics(runner, settings, merit, ranked), commonest_class=commonest)
 
 # %% [markdown]
 # ## What this shows

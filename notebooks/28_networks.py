@@ -38,15 +38,7 @@ from vadlib.figures import interval_rows
 from vadlib.report import Chapter
 from vadlib.report.study_tables import merit_rows, networks_table
 from vadlib.report.words.studies import best_setting_words, trained_sentence, undecided_sentence
-from vadlib.studies.networks import (
-    gains_by_kind,
-    kinds_of_anomaly,
-    layer_trials,
-    network_trials,
-    random_bases,
-    size_trials,
-    table_of_trials,
-)
+from vadlib.studies import networks as study
 from vadlib.studies.runner import compare_trials
 
 chapter = Chapter("28_networks", globals())
@@ -56,13 +48,13 @@ labelled = chapter.draw("disjoint-clips", fit_normal=n_fit_labelled, fit_abnorma
 runner = chapter.runner(normal, labelled)
 taken = {"backbone": [backbone, *compared_networks], "embedder": compared_embedders}
 taken = {role: [*names, *compared_everywhere] for role, names in taken.items()}
-by_network, left_out = network_trials(runner, taken, image_size, vars(chapter.given))
+by_network, left_out = study.network_trials(runner, taken, image_size, vars(chapter.given))
 own = by_network[f"PaDiM, {backbone}"]
-by_layers, by_size = layer_trials(own, compared_layers), size_trials(own, compared_sizes)
+by_layers, by_size = study.layer_trials(own, compared_layers), study.size_trials(own, compared_sizes)
 with chapter.stage("trials"):
     scored = chapter.run_specs({**by_network, **by_layers, **by_size})
 scores, comparing = scored.table, {"n_resamples": n_resamples, "seed": seed}
-kinds = kinds_of_anomaly(scores, videos)
+kinds = study.kinds_of_anomaly(scores, videos)
 
 # %% [markdown]
 # ## Networks
@@ -75,7 +67,7 @@ kinds = kinds_of_anomaly(scores, videos)
 # second column should be near 0.5 whatever the network.
 
 # %%
-merit = compare_trials(scores, random_bases(by_network), **comparing)
+merit = compare_trials(scores, study.random_bases(by_network), **comparing)
 chapter.figure(
     "networks",
     interval_rows(merit_rows(merit, by_network)),
@@ -85,7 +77,7 @@ chapter.figure(
 )
 
 # %%
-table_of_trials(merit, scores, kinds, **comparing)
+study.table_of_trials(merit, scores, kinds, **comparing)
 
 # %% [markdown]
 # {glue:text}`left_out`
@@ -97,7 +89,7 @@ table_of_trials(merit, scores, kinds, **comparing)
 # The gains, apart for each kind of anomaly where the data set names them:
 
 # %%
-by_kind = gains_by_kind(scores, kinds, random_bases(by_network), **comparing)
+by_kind = study.gains_by_kind(scores, kinds, study.random_bases(by_network), **comparing)
 by_kind.map("{:+.3f}".format).add_prefix("gain over random weights, ").style
 
 # %% [markdown]
@@ -109,11 +101,11 @@ by_kind.map("{:+.3f}".format).add_prefix("gain over random weights, ").style
 
 # %%
 layer_merit = compare_trials(scores, dict.fromkeys(by_layers, f"PaDiM, {compared_layers[-1]}"), **comparing)
-table_of_trials(layer_merit, scores, kinds, against=f"gain over {compared_layers[-1]}", **comparing)
+study.table_of_trials(layer_merit, scores, kinds, against=f"gain over {compared_layers[-1]}", **comparing)
 
 # %%
 size_merit = compare_trials(scores, dict.fromkeys(by_size, f"PaDiM, {image_size} px"), **comparing)
-table_of_trials(size_merit, scores, kinds, against=f"gain over {image_size} px", **comparing)
+study.table_of_trials(size_merit, scores, kinds, against=f"gain over {image_size} px", **comparing)
 
 # %% [markdown]
 # ## Weights

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # In operation: what it would be to work with them
 #
-# **How often would a camera call for nothing?** {glue:text}`answer`
+# **How often would a camera call for nothing, if it is to find {glue:text}`recall` of the anomalous frames?** {glue:text}`answer`
 
 # %% tags=["parameters"]
 profile = "demo"  # the row of notebooks/profiles that this run belongs to

@@ -2,7 +2,7 @@
 
 Compared byte for byte: frames, scores, metrics, figures, fitted detectors, videos, a written world. Of a cache of
 embeddings, which is cut into files by who wrote them when, the rows are compared. Not compared: the records of a run
-(`run.json`, `summary.json`), which hold its times.
+(`run.json`), which hold its times.
 """
 
 import json
@@ -22,7 +22,7 @@ from safetensors.numpy import load_file
 
 from synthcampus import write_world
 
-TIMES = {"run.json", "summary.json"}
+TIMES = {"run.json"}
 JOBS = ("extraction", "embedding", "experiment", "saved_detector", "scoring", "world")
 N_KILLS, N_LONG = 2, 40
 PARALLEL = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}

@@ -9,6 +9,7 @@ largest process, what it left on the disk. The scores mean nothing.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import math
 import os
@@ -22,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from synthcampus import write_world
+import synthcampus
 from vadlib.data.published.official import COUNTS
 from vadlib.data.reading.batches import available_cores
 from vadlib.data.reading.scanning import CACHE
@@ -34,7 +35,7 @@ from vadlib.storage import project_root
 OFFICIAL = COUNTS["shanghaitech"]
 SIZE, FPS = (480, 856), 24.0
 OWN = ("01_dataset", "02_padim", "03_gradcam_ssim", "05_spade", "04_clip_prototypes")  # what the paper itself reports
-NETWORKS = {"weights": "random", "embedder_weights": "random-vit-b-32"}
+NETWORKS = dict.fromkeys(("backbone", "classifier"), "resnet18:random") | {"embedder": "clip_vision:random-vit-b-32"}
 COUNTED = ("n_fit", "n_test", "max_frames")  # what parameters begin with that count frames
 FEWEST_FRAMES = 12
 
@@ -119,12 +120,18 @@ def clip_name(scenes: tuple[int, ...], index: int, digits: int) -> str:
 
 
 def rendered(sources: Path, n_frames: int) -> Path:
-    """A small world whose clips have this many frames, rendered once."""
+    """A small world whose clips have this many frames, rendered once for each revision of the renderer."""
+    code = b"".join(path.read_bytes() for path in sorted(Path(synthcampus.__file__).parent.glob("*.py")))
     seconds = n_frames / FPS
-    return write_world(
-        sources / f"{n_frames}", n_train_clips=1, n_test_clips=1, n_scenes=1, clip_seconds=(seconds, seconds), fps=FPS,
+    return synthcampus.write_world(
+        sources / f"{n_frames}-{hashlib.sha256(code).hexdigest()[:8]}",
+        n_train_clips=1,
+        n_test_clips=1,
+        n_scenes=1,
+        clip_seconds=(seconds, seconds),
+        fps=FPS,
         size=SIZE,
-    )  # fmt: skip
+    )
 
 
 def made_labels(sources: Path, n_frames: int, n_anomalous: int) -> dict[str, Path]:
@@ -156,6 +163,8 @@ def scaled(values: dict, scale: float) -> dict:
     def changed(name: str, value):
         if isinstance(value, dict):
             return scaled(value, scale)
+        if isinstance(value, list):
+            return [changed(name, each) for each in value]
         if isinstance(value, int) and name.startswith(COUNTED):
             return max(FEWEST_FRAMES, round(value * scale))
         return value

@@ -1,3 +1,4 @@
+import av
 import cv2
 import matplotlib as mpl
 import numpy as np
@@ -6,11 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
 
-from vadlib.apps.overlay import OverlayWriter, Scale, blend, score_strip
+from vadlib.apps import overlay
+from vadlib.apps.overlay import OverlayLimits, OverlayWriter, blend, score_strip
 from vadlib.errors import ResultsError
 from vadlib.figures import ANOMALOUS, HEAT, NORMAL
 
-SCALE = Scale((0.0, 10.0), (0.0, 1.0), 6.0)
+LIMITS = OverlayLimits((0.0, 10.0), (0.0, 1.0), 6.0)
 
 
 def slow_blend(image, heat, low, high):
@@ -54,21 +56,21 @@ def bar_end(strip, colour):
 
 
 def test_bar_grows_with_the_score_and_changes_colour_above_the_threshold():
-    ends = [bar_end(score_strip(600, "x", score, SCALE), NORMAL) for score in (1.0, 3.0, 5.0, 6.0)]
+    ends = [bar_end(score_strip(600, "x", score, LIMITS), NORMAL) for score in (1.0, 3.0, 5.0, 6.0)]
     assert ends == sorted(ends)
     assert len(set(ends)) >= 3
-    assert bar_end(score_strip(600, "x", 3.0, SCALE), ANOMALOUS) is None
-    above = score_strip(600, "x", 8.0, SCALE)
+    assert bar_end(score_strip(600, "x", 3.0, LIMITS), ANOMALOUS) is None
+    above = score_strip(600, "x", 8.0, LIMITS)
     assert bar_end(above, NORMAL) is None
     assert abs(bar_end(above, ANOMALOUS) - (10 + 0.8 * 580)) <= 2
-    assert bar_end(score_strip(600, "x", 99.0, SCALE), ANOMALOUS) <= 590
-    assert bar_end(score_strip(600, "x", float("nan"), SCALE), NORMAL) is None
-    assert bar_end(score_strip(600, "x", 8.0, SCALE._replace(threshold=None)), NORMAL) is not None
+    assert bar_end(score_strip(600, "x", 99.0, LIMITS), ANOMALOUS) <= 590
+    assert bar_end(score_strip(600, "x", float("nan"), LIMITS), NORMAL) is None
+    assert bar_end(score_strip(600, "x", 8.0, LIMITS._replace(threshold=None)), NORMAL) is not None
 
 
 @pytest.mark.parametrize("width", [480, 1280])
 def test_long_or_foreign_names_stay_inside(width):
-    strip = score_strip(width, "камера " * 40, 1.0, SCALE)
+    strip = score_strip(width, "камера " * 40, 1.0, LIMITS)
     assert (strip[:, -width // 100 :] == 255).all(), "nothing runs over the right edge"
     assert strip.shape[0] % 2 == 0
 
@@ -88,7 +90,7 @@ def frames_of(path):
 )
 def test_every_frame_arrives_at_its_rate_and_shape(tmp_path, shape, picture):
     heat = np.zeros((6, 8), np.float32)
-    with OverlayWriter(tmp_path / "o.mp4", 12.5, name="x", score_name="max", scale=SCALE) as writer:
+    with OverlayWriter(tmp_path / "o.mp4", 12.5, name="x", score_name="max", limits=LIMITS) as writer:
         for value in (0, 120, 240):
             writer.write(np.full((*shape, 3), value, np.uint8), value / 30, heat)
         writer.write_missing(shape)
@@ -96,7 +98,7 @@ def test_every_frame_arrives_at_its_rate_and_shape(tmp_path, shape, picture):
     assert (len(frames), fps) == (4, 12.5)
     height, width = frames[0].shape[:2]
     assert height % 2 == width % 2 == 0
-    assert (height, width) == (picture[0] + score_strip(width, "", 0, SCALE).shape[0], picture[1])
+    assert (height, width) == (picture[0] + score_strip(width, "", 0, LIMITS).shape[0], picture[1])
     middle = slice(width // 2 - 8, width // 2 + 8)
     seen = [frame[4 : height // 3, middle].mean() for frame in frames]
     np.testing.assert_allclose(seen, [0, 90, 180, 0], atol=4)  # 3/4 of the grey
@@ -105,14 +107,14 @@ def test_every_frame_arrives_at_its_rate_and_shape(tmp_path, shape, picture):
 def test_without_heatmaps_the_frame_keeps_its_colours(tmp_path):
     image = np.zeros((48, 64, 3), np.uint8)
     image[..., 0] = 200
-    with OverlayWriter(tmp_path / "o.mp4", 25, name="x", score_name="max", scale=SCALE) as writer:
+    with OverlayWriter(tmp_path / "o.mp4", 25, name="x", score_name="max", limits=LIMITS) as writer:
         writer.write(image, 3.0)
     (frame,), _ = frames_of(tmp_path / "o.mp4")
     np.testing.assert_allclose(frame[10:200].reshape(-1, 3).mean(axis=0), [200, 0, 0], atol=6)
 
 
 def draw(path, disturb):
-    with OverlayWriter(path, 25, name="x", score_name="max", scale=SCALE) as writer:
+    with OverlayWriter(path, 25, name="x", score_name="max", limits=LIMITS) as writer:
         for _ in range(2):
             writer.write(np.zeros((48, 64, 3), np.uint8), 3.0)
         disturb(writer)
@@ -123,8 +125,9 @@ def lose_one(writer):
 
 
 def lose_all(writer):
-    writer._writer.release()
-    writer.path.write_bytes(b"")
+    writer.path = writer.path.parent / "empty/o.mp4"
+    writer.path.parent.mkdir()
+    writer.path.touch()
 
 
 @pytest.mark.parametrize(("disturb", "telling"), [(lose_one, "3 frames .* 2 arrived"), (lose_all, "2 .* 0 arrived")])
@@ -142,6 +145,24 @@ def test_an_error_in_between_is_not_hidden(tmp_path):
         draw(tmp_path / "o.mp4", fail)
 
 
-def test_an_opencv_without_the_codec_says_what_to_do(tmp_path):
-    with pytest.raises(ResultsError, match=r"cannot write MPEG-4 video .* --no-overlay"):
+def test_a_file_that_cannot_be_written_says_what_to_do(tmp_path):
+    with pytest.raises(ResultsError, match=r"o.mp4: the overlay cannot be written .* --no-overlay"):
         draw(tmp_path / "gone/o.mp4", lose_one)
+
+
+def test_a_browser_plays_it(tmp_path):
+    draw(tmp_path / "o.mp4", lambda writer: None)
+    with av.open(str(tmp_path / "o.mp4")) as container:
+        stream = container.streams.video[0]
+        assert (stream.codec.name, stream.pix_fmt, float(stream.duration * stream.time_base)) == (
+            "h264",
+            "yuv420p",
+            2 / 25,
+        )
+    assert (tmp_path / "o.mp4").read_bytes().index(b"moov") < 100, "what it is comes first, for pages"
+
+
+def test_without_that_codec_another_writes_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(overlay, "CODECS", ("none of this name", "mpeg4"))
+    draw(tmp_path / "o.mp4", lambda writer: None)
+    assert len(frames_of(tmp_path / "o.mp4")[0]) == 2

@@ -1,6 +1,5 @@
 """A detector whose score is known beforehand (brightness) shows what arrives where; PaDiM that it is the notebooks' path."""
 
-import json
 import shutil
 from functools import cache
 from types import SimpleNamespace
@@ -11,20 +10,19 @@ import pandas as pd
 import pytest
 import torch
 
-import vadlib.detectors
 import vadlib.networks
 from vadlib import cli
-from vadlib.apps import scales
+from vadlib.apps import overlay as overlays
 from vadlib.apps import score as scoring
-from vadlib.apps.saved_run import open_fitted_run
-from vadlib.apps.scales import scores_and_heatmaps
+from vadlib.apps.saved_run import SavedRun, open_saved_run
 from vadlib.apps.score import score_videos
 from vadlib.data import FrameReader
 from vadlib.data.layouts.folder import open_videos
-from vadlib.detectors import ClipPrototypes, Detector, GradCamSsim, Padim, SpadeKnn
+from vadlib.detectors import ClipPrototypes, Detector, GradCamSsim, Padim, SpadeKnn, catalogue
 from vadlib.errors import LayoutError, ParameterError, ResultsError, UnreadableError, WeightsError
 from vadlib.networks import resnet18
 from vadlib.report import Experiment
+from vadlib.runs.results import load_results
 
 SIZE = (32, 64)
 QUIET = {"progress": False, "device": "cpu"}
@@ -33,12 +31,12 @@ QUIET = {"progress": False, "device": "cpu"}
 class Brightness(Detector):
     """Mean brightness, 0 to 255; nothing to fit."""
 
-    main_score = "brightness"
+    title, colour, main_score = "Brightness", "#000000", "brightness"
 
     def fit(self, reader):
         return self
 
-    def score_batch(self, images):
+    def score_batch(self, images, *, scenes=None):
         values = images.float().mean(dim=(1, 2, 3))
         return {"brightness": values, "darkness": -values}
 
@@ -55,7 +53,9 @@ class Brightness(Detector):
 class BrightnessMap(Brightness):
     """The same with heatmaps."""
 
-    def heatmap(self, images):
+    title, heat_label = "BrightnessMap", "brightness"
+
+    def heatmap(self, images, *, scenes=None):
         return images.float().mean(dim=1).numpy()
 
 
@@ -64,9 +64,12 @@ build_once = cache(resnet18)  # it takes a second
 
 @pytest.fixture(autouse=True)
 def known_detectors(monkeypatch):
-    for kind in (Brightness, BrightnessMap):
-        monkeypatch.setattr(vadlib.detectors, kind.__name__, kind, raising=False)
     monkeypatch.setattr(vadlib.networks, "resnet18", build_once)
+    for kind in (Brightness, BrightnessMap):
+        catalogue.register(catalogue.Entry(kind.title, kind))
+    yield
+    for kind in (Brightness, BrightnessMap):
+        catalogue.unregister(kind.title)
 
 
 @pytest.fixture
@@ -125,10 +128,11 @@ def make_run(network, tmp_path):
 
 
 def read(out):
-    summary = json.loads((out / "summary.json").read_text())
-    found = sorted(p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file() and p.name != "summary.json")
-    assert summary["files"] == found
-    return SimpleNamespace(summary=summary, table=pd.read_parquet(out / "scores.parquet"), files=found)
+    results = load_results(out)
+    found = sorted(p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file() and p.name != "run.json")
+    assert results.run["files"] == found
+    found.remove("metrics.json")
+    return SimpleNamespace(summary=results.run | results.metrics, table=results.scores, files=found)
 
 
 def count_frames(path):
@@ -170,7 +174,7 @@ def test_every_frame_gets_its_score_second_and_pictures(make_run, tmp_path):
     assert said in (out / "videos/dusk/timeline.svg").read_text(), "the picture says it, too"
     assert [video["above_threshold"] for video in summary["videos"]] == [2, 0]
     assert summary["videos"][0]["highest"] == {"frame": 4, "second": 0.4, "score": 200.0}
-    assert summary["overlay_scale"]["score"] == [0.0, 150.0]
+    assert summary["overlay_limits"]["score"] == [0.0, 150.0]
     assert summary["detector"]["class"] == "BrightnessMap"
     assert summary["detector"]["weights"]["name"] == "random, seed 3"
     assert summary["detector"]["fitted_on"] == {"name": "somewhere", "fingerprint": "f"}
@@ -194,7 +198,7 @@ def test_padim_scores_as_in_a_notebook(network, tmp_path, monkeypatch):
     passes = []
     real = Padim._features
     monkeypatch.setattr(Padim, "_features", lambda self, images: passes.append(len(images)) or real(self, images))
-    monkeypatch.setattr(scales, "N_SAMPLED", 2)
+    monkeypatch.setattr(overlays, "N_SAMPLED", 2)
     drawn = score_videos([tmp_path / "seen"], tmp_path / "detector", tmp_path / "a", size=SIZE, batch_size=4, **QUIET)
     assert passes == [2, 4, 1], "two frames for the scale, then each frame once for its scores and its heatmap"
     bare = score_videos(
@@ -229,7 +233,7 @@ def test_padims_colours_are_those_of_the_runs_normal_frames(network, tmp_path):
     run.metrics({"n": 1})
     run.attach("detector", detector.save)
     out = score_videos([tmp_path / "in"], run.save(), tmp_path / "out", **QUIET)
-    scale = read(out).summary["overlay_scale"]
+    scale = read(out).summary["overlay_limits"]
     np.testing.assert_allclose(scale["heat"], [2.5, np.quantile([5, 6, 7, 8], 0.99)])
     assert scale["score"] == [5.0, 90.0]
 
@@ -239,7 +243,7 @@ def test_padims_colours_are_those_of_the_runs_normal_frames(network, tmp_path):
 def test_detectors_with_and_without_heatmaps(make_run, tmp_path, kind):
     folder = write_frames(tmp_path / "in", [40, 80, 160])
     out = score_videos([folder], make_run(kind, scores=False), tmp_path / "out", **QUIET)
-    scale = read(out).summary["overlay_scale"]
+    scale = read(out).summary["overlay_limits"]
     assert scale["score"] == [40 - 30, 160 + 30]
     assert scale["heat"] == (None if kind is Brightness else [80.0, 160.0])
     capture = cv2.VideoCapture(str(out / "videos/in/overlay.mp4"))
@@ -255,7 +259,7 @@ def test_frames_of_another_size_are_brought_to_that_of_the_fit(make_run, tmp_pat
     shapes = []
     real = BrightnessMap.score_batch
     monkeypatch.setattr(
-        BrightnessMap, "score_batch", lambda self, x: shapes.append(tuple(x.shape[2:])) or real(self, x)
+        BrightnessMap, "score_batch", lambda self, x, **_: shapes.append(tuple(x.shape[2:])) or real(self, x)
     )
     film = write_film(tmp_path / "film.avi", [30, 60], size=(90, 120))
     folder = write_frames(tmp_path / "tiny", [7], size=(9, 7))  # one frame, smaller than the fit's
@@ -365,7 +369,7 @@ class TestOut:
         before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
         real, calls = BrightnessMap.score_batch, []
 
-        def fail_later(self, images):
+        def fail_later(self, images, **_):
             calls.append(1)
             if len(calls) == 2:
                 raise failure
@@ -387,10 +391,10 @@ class TestOut:
         (mine / "notes.txt").touch()
         for name, telling in (
             ("file", "is a file; give a folder"),
-            ("full", "thesis.tex.*left alone"),
+            ("full", "has no run.json.*left alone"),
             ("mine", r"\(notes.txt\)"),
-            ("run", "did not write .detector/detector.json"),
-            ("in", "000.png"),
+            ("run", "holds the results of run, not scores of videos, so it is left alone"),
+            ("in", "has no run.json"),
         ):
             with pytest.raises(ResultsError, match=telling):
                 score_videos([folder], run, tmp_path / name, **QUIET)
@@ -405,7 +409,7 @@ class TestOut:
 
     def test_scores_that_are_no_numbers(self, folder, make_run, tmp_path, monkeypatch):
         monkeypatch.setattr(
-            BrightnessMap, "score_batch", lambda self, x: {"brightness": torch.full((len(x),), torch.nan)}
+            BrightnessMap, "score_batch", lambda self, x, **_: {"brightness": torch.full((len(x),), torch.nan)}
         )
         with pytest.raises(ResultsError, match="brightness is not finite for 3 frames of in, first frame 0"):
             score_videos([folder], make_run(), tmp_path / "out", **QUIET)
@@ -417,12 +421,12 @@ class TestFittedRun:
         run = make_run()
         shutil.copytree(run / "detector", tmp_path / "alone")
         for path in (run, run / "detector"):
-            fitted = open_fitted_run(path, device="cpu")
+            fitted = open_saved_run(path, device="cpu")
             assert (fitted.size, len(fitted.normal_scores("brightness"))) == (SIZE, 101)
             assert fitted.threshold("nothing", 0.9) is None
         with pytest.raises(ParameterError, match="size: nothing beside .*alone says .* --size HEIGHT WIDTH"):
-            open_fitted_run(tmp_path / "alone", device="cpu")
-        alone = open_fitted_run(tmp_path / "alone", size=(5, 6), device="cpu")
+            open_saved_run(tmp_path / "alone", device="cpu")
+        alone = open_saved_run(tmp_path / "alone", size=(5, 6), device="cpu")
         assert (alone.size, alone.threshold("brightness", 0.9), alone.describe()["fitted_on"]) == ((5, 6), None, None)
 
     @pytest.mark.parametrize(
@@ -430,37 +434,37 @@ class TestFittedRun:
     )
     def test_frame_size_of_a_run(self, make_run, parameters, size):
         run = make_run(parameters=parameters)
-        assert open_fitted_run(run, device="cpu").size == size
-        assert open_fitted_run(run, size=(7, 8), device="cpu").size == (7, 8)
+        assert open_saved_run(run, device="cpu").size == size
+        assert open_saved_run(run, size=(7, 8), device="cpu").size == (7, 8)
 
     def test_a_run_that_does_not_say(self, make_run):
         with pytest.raises(ParameterError, match="size: nothing beside"):
-            open_fitted_run(make_run(parameters={}), device="cpu")
+            open_saved_run(make_run(parameters={}), device="cpu")
 
     def test_no_detector(self, make_run, tmp_path):
         with pytest.raises(ResultsError, match="no fitted detector.*save_detector=true"):
-            open_fitted_run(make_run(detector=False))
+            open_saved_run(make_run(detector=False))
         with pytest.raises(ResultsError, match="gone does not exist"):
-            open_fitted_run(tmp_path / "gone")
+            open_saved_run(tmp_path / "gone")
         (tmp_path / "empty").mkdir()
         with pytest.raises(ResultsError, match="neither a results folder with detector/ in it nor a saved detector"):
-            open_fitted_run(tmp_path / "empty")
+            open_saved_run(tmp_path / "empty")
 
     def test_damage(self, make_run):
         run = make_run()
         (run / "scores.parquet").write_bytes(b"half")
         with pytest.raises(ResultsError, match="scores.parquet cannot be read"):
-            open_fitted_run(run, device="cpu").threshold("brightness", 0.9)
+            open_saved_run(run, device="cpu").threshold("brightness", 0.9)
         (run / "run.json").write_text("{")
         with pytest.raises(ResultsError, match="run.json cannot be read"):
-            open_fitted_run(run, device="cpu")
+            open_saved_run(run, device="cpu")
 
     def test_weights_that_are_not_those_of_the_fit(self, make_run):
         run = make_run()
         file = run / "detector/detector.json"
         file.write_text(file.read_text().replace('"sha256": null', '"sha256": "0000"'))
         with pytest.raises(WeightsError, match="was fitted with resnet18 weights random, seed 3"):
-            open_fitted_run(run, device="cpu")
+            open_saved_run(run, device="cpu")
 
 
 @pytest.fixture
@@ -498,7 +502,7 @@ def test_every_detector_scores_as_in_a_notebook(network, pictures, tmp_path, mak
     for name, scores in expected.items():
         np.testing.assert_array_equal(result.table[name], scores)
     assert result.summary["score"] == detector.main_score
-    assert (result.summary["overlay_scale"]["heat"] is None) == isinstance(detector, ClipPrototypes)
+    assert (result.summary["overlay_limits"]["heat"] is None) == isinstance(detector, ClipPrototypes)
     assert count_frames(out / "videos/seen/overlay.mp4")[0] == 3
 
 
@@ -520,7 +524,8 @@ def test_a_reference_for_each_scene(network, pictures, tmp_path, make_run):
 def test_padims_scores_and_heatmaps_are_its_own(network, tmp_path):
     images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (8, 3, *SIZE), dtype=np.uint8))
     detector = Padim(network, 12, device="cpu").fit([SimpleNamespace(images=images)])
-    scores, heatmaps = scores_and_heatmaps(detector, images)
+    batch = SimpleNamespace(images=images, _replace=lambda **changes: SimpleNamespace(images=images, **changes))
+    scores, heatmaps = SavedRun(tmp_path, detector, SIZE, {}).scores_and_heatmaps(batch)
     np.testing.assert_array_equal(heatmaps, detector.heatmap(images))
     for name, values in detector.score_batch(images).items():
         np.testing.assert_array_equal(scores[name], values.numpy())

@@ -46,7 +46,7 @@ def labels_of(rows, **lengths):
     ],
 )
 def test_forms(table, text):
-    assert [interval[1:] for interval in read_intervals(table(text))] == [
+    assert [interval[1:5] for interval in read_intervals(table(text))] == [
         ("a", 1, 2, "bicycle"),
         ("b c", 3, 3, "anomaly"),
         ("d", None, None, "anomaly"),

@@ -1,4 +1,4 @@
-"""Embeddings, and activations with gradients, of a network with taps."""
+"""Embeddings, and activations with gradients, of a network."""
 
 import numpy as np
 import pytest
@@ -62,7 +62,7 @@ class TestEmbedding:
     def test_weights_that_end_earlier_are_refused(self, saved_without, images):
         network = saved_without("layer4.1.conv2")
         for use in (lambda: network.embed(images), lambda: network.embedding_size):
-            with pytest.raises(WeightsError, match="embed: .*short.pth lacks layer4.1.conv2.weight.* average a tap"):
+            with pytest.raises(WeightsError, match="embed: .*short.pth lacks layer4.1.conv2.weight.* average a layer"):
                 use()
 
 

@@ -44,7 +44,7 @@ parts:
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch):
+def small_book(tmp_path, monkeypatch):
     """A folder that the library takes for the project."""
     files = {
         "notebooks/01_first.py": FIRST,
@@ -64,12 +64,12 @@ def project(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def edit(project):
+def edit(small_book):
     """Replace a text in one of its files."""
 
     def replace(name, old, new):
-        text = (project / name).read_text()
+        text = (small_book / name).read_text()
         assert old in text, name
-        (project / name).write_text(text.replace(old, new))
+        (small_book / name).write_text(text.replace(old, new))
 
     return replace

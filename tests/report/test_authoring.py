@@ -12,7 +12,7 @@ def test_the_books_own_sources_are_sound():
     assert check_sources() == []
 
 
-def test_a_sound_project_has_no_problem(project):
+def test_a_sound_project_has_no_problem(small_book):
     assert check_sources() == []
     require_sound_sources()
 

@@ -23,10 +23,10 @@ FIRST = "notebooks/01_first.py"
         ("seed = 0", "seed = 1", True),
     ],
 )
-def test_prose_and_captions_are_no_change_of_a_chapter_and_code_is(project, edit, old, new, changes):
+def test_prose_and_captions_are_no_change_of_a_chapter_and_code_is(small_book, edit, old, new, changes):
     def state():
-        path = project / "state.json"
-        note_chapter(path, NotebookCode(project / FIRST), {"chapters": {"01_first": {"seed": 2}}}, {})
+        path = small_book / "state.json"
+        note_chapter(path, NotebookCode(small_book / FIRST), {"chapters": {"01_first": {"seed": 2}}}, {})
         return path.read_text()
 
     before = state()
@@ -34,8 +34,8 @@ def test_prose_and_captions_are_no_change_of_a_chapter_and_code_is(project, edit
     assert (state() != before) is changes
 
 
-def test_parameters_of_the_chapter_alone_are_noted(project):
-    code, path = NotebookCode(project / FIRST), project / "state.json"
+def test_parameters_of_the_chapter_alone_are_noted(small_book):
+    code, path = NotebookCode(small_book / FIRST), small_book / "state.json"
     note_chapter(path, code, {"seed": 1, "other": 1}, {})
     before = path.read_text()
     note_chapter(path, code, {"seed": 1, "other": 2, "chapters": {"02_second": {"seed": 5}}}, {})
@@ -99,8 +99,8 @@ def test_a_run_that_failed_or_lost_its_results_runs_again(chapter):
     assert len(ran) == 3
 
 
-def test_marks_of_chapters_whose_results_are_gone_are_forgotten(project):
-    out = project / "_build"
+def test_marks_of_chapters_whose_results_are_gone_are_forgotten(small_book):
+    out = small_book / "_build"
     for name in ("01_first", "02_second"):
         for path in (f"notebooks/{name}.ipynb", f"results/{name}/run.json", f"done/{name}", f"done/.{name}"):
             (out / path).parent.mkdir(parents=True, exist_ok=True)

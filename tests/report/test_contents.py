@@ -28,7 +28,7 @@ def test_the_chapters_are_those_of_the_contents_and_every_notebook_is_one(conten
     assert {path.stem for path in (project_root / "notebooks").glob("*.py")} == set(names)
 
 
-def test_what_a_chapter_reads_is_found_in_its_code(project, edit):
+def test_what_a_chapter_reads_is_found_in_its_code(small_book, edit):
     found = read_contents()
     assert found.upstream("01_first") == ()
     assert found.upstream("02_second") == ("01_first",)
@@ -43,7 +43,7 @@ def test_what_a_chapter_reads_is_found_in_its_code(project, edit):
     assert read_contents().upstream("01_first") == ("02_second",)
 
 
-def test_a_detector_that_reads_the_others_is_not_read_by_them(project, edit):
+def test_a_detector_that_reads_the_others_is_not_read_by_them(small_book, edit):
     for name in ("01_first", "02_second"):
         edit(f"notebooks/{name}.py", "chapter = ", "scored.fit_and_score(); chapter = ")
     edit("notebooks/02_second.py", "first = chapter.upstream", "chapter.detector_results(), print")
@@ -53,7 +53,7 @@ def test_a_detector_that_reads_the_others_is_not_read_by_them(project, edit):
     assert found.detector_chapters() == ("01_first", "02_second")
 
 
-def test_what_a_chapter_needs_is_found_in_its_code(project, edit):
+def test_what_a_chapter_needs_is_found_in_its_code(small_book, edit):
     found = read_contents()["01_first"]
     assert not found.computes
     assert not found.reads_records
@@ -64,7 +64,7 @@ def test_what_a_chapter_needs_is_found_in_its_code(project, edit):
     assert found.reads_records
 
 
-def test_a_smaller_book_has_all_that_its_chapters_read(project):
+def test_a_smaller_book_has_all_that_its_chapters_read(small_book):
     assert read_contents(["01_first"]).names == ("01_first",)
     with pytest.raises(ParameterError, match="only: 01_first is no chapter, or is read by a chapter named there"):
         read_contents(["02_second"])
@@ -74,7 +74,7 @@ def test_a_smaller_book_has_all_that_its_chapters_read(project):
         read_contents()["03_third"]
 
 
-def test_captions_are_those_written_as_text(project, edit):
+def test_captions_are_those_written_as_text(small_book, edit):
     assert captions(read_contents()["01_first"]) == {"line": {"caption": "A line.", "alt": "A line that goes up"}}
     edit("notebooks/01_first.py", '"A line."', 'caption=f"{seed}"')
     assert captions(read_contents()["01_first"]) == {"line": {"alt": "A line that goes up"}}

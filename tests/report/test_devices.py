@@ -6,7 +6,7 @@ import torch
 from pretended_gpu import pretended_gpu
 
 from vadlib import networks
-from vadlib.apps.scales import scores_and_heatmaps
+from vadlib.apps.saved_run import SavedRun
 from vadlib.data import FrameReader, draw, open_dataset
 from vadlib.studies.footage import fit_without_labels, gallery_rows, score_together
 from vadlib.studies.memory import KeptFrames
@@ -79,7 +79,7 @@ def test_watchers_watch_on_the_gpu(videos):
         reader = FrameReader(videos, test, size, 8, progress=False)
         found = score_together(watchers, reader)
         first = next(iter(reader))
-        scores, heat = scores_and_heatmaps(watchers["PaDiM"], first)
+        scores, heat = SavedRun(None, watchers["PaDiM"], size, {}).scores_and_heatmaps(first)
         shown = test.head(2).assign(kind="hit", second=0.0, strangeness=1.0, detectors="none")
         rows = gallery_rows(videos, watchers, fit, shown, size)
         return found | {f"drawn {k}": v for k, v in scores.items()} | {"heat": heat, "shown": rows[0].heatmap}

@@ -22,11 +22,11 @@ def glued(name):
 
 
 @pytest.fixture
-def executed(project):
+def executed(small_book):
     """The first chapter as it ran, with other parameters injected, and its results."""
-    (project / "results").mkdir()
+    (small_book / "results").mkdir()
     record = {"files": ["metrics.json", "run.json"], "figures": {"line": "An old caption."}}
-    (project / "results" / "run.json").write_text(json.dumps(record))
+    (small_book / "results" / "run.json").write_text(json.dumps(record))
     injected = new_code_cell("seed = 2")
     injected.metadata["tags"] = ["injected-parameters", "hide-input"]
     cells = [new_code_cell("seed = 0"), injected, *(new_code_cell("x", execution_count=n) for n in (1, 2, 3))]
@@ -35,14 +35,14 @@ def executed(project):
     return new_notebook(cells=cells)
 
 
-def page_of(executed, project):
-    return make_page(executed, project / "notebooks/01_first.py", project / "results")
+def page_of(executed, small_book):
+    return make_page(executed, small_book / "notebooks/01_first.py", small_book / "results")
 
 
-def test_prose_code_and_captions_are_the_script_s_and_outputs_the_run_s(executed, project, edit):
+def test_prose_code_and_captions_are_the_script_s_and_outputs_the_run_s(executed, small_book, edit):
     edit("notebooks/01_first.py", "It says", "It tells")
     edit("notebooks/01_first.py", '"A line."', '"A thin line."')
-    page, captions = page_of(executed, project)
+    page, captions = page_of(executed, small_book)
     nbformat.validate(nbformat.from_dict(page))
     assert "It tells" in page.cells[0].source
     assert [cell.source for cell in page.cells if "injected-parameters" in cell.metadata.get("tags", ())] == [
@@ -58,29 +58,29 @@ def test_prose_code_and_captions_are_the_script_s_and_outputs_the_run_s(executed
     assert all("hide-input" in cell.metadata["tags"] for cell in page.cells if cell.cell_type == "code")
 
 
-def test_line_note_and_downloads_are_put_in(executed, project):
-    page, _ = page_of(executed, project)
+def test_line_note_and_downloads_are_put_in(executed, small_book):
+    page, _ = page_of(executed, small_book)
     title, line, note, *_ = page.cells[0].source.split("\n\n")
     assert (title, line) == ("# The first chapter", "{glue:text}`chapter_line`")
     assert "data-note" in note
     assert "{download}`line as SVG <../results/01_first/figures/line.svg>`" in page.cells[-1].source
 
 
-def test_a_chapter_without_a_line_keeps_its_own_head_and_end(executed, project):
+def test_a_chapter_without_a_line_keeps_its_own_head_and_end(executed, small_book):
     for cell in executed.cells:
         cell.outputs = [output for output in cell.outputs if "scrapbook" not in output.metadata]
-    page, _ = page_of(executed, project)
+    page, _ = page_of(executed, small_book)
     assert page.cells[0].source.startswith("# The first chapter\n\nIt says")
     assert page.cells[-1].cell_type == "code"
 
 
-def test_a_figure_without_caption_is_named(executed, project):
+def test_a_figure_without_caption_is_named(executed, small_book):
     executed.cells[3].outputs = [new_output("display_data", {"image/png": "", "text/plain": "<Figure>"})]
     with pytest.raises(ResultsError, match=r"01_first.py: the cell that begins with 'chapter.figure.* without caption"):
-        page_of(executed, project)
+        page_of(executed, small_book)
 
 
-def test_a_script_with_other_cells_than_ran_is_refused(executed, project):
+def test_a_script_with_other_cells_than_ran_is_refused(executed, small_book):
     del executed.cells[-1]
     with pytest.raises(ResultsError, match="01_first.py has 4 cells of code, and 3 were run; run it again"):
-        page_of(executed, project)
+        page_of(executed, small_book)

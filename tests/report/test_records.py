@@ -13,7 +13,7 @@ from vadlib.errors import LayoutError, ParameterError, ResultsError
 from vadlib.evaluation import auroc, bootstrap_auroc, summarize
 from vadlib.report import Experiment, load_results
 from vadlib.report.records import recording as recording_module
-from vadlib.report.records.check import check_metrics, check_recorded, scores_of
+from vadlib.report.records.check import check_metrics, check_recorded
 from vadlib.report.records.pages import main_figure, main_numbers, recorded_section, recorded_table, stale_sentence
 from vadlib.report.records.recorded import list_recorded, load_recorded
 from vadlib.report.records.recording import machine_paths, record, record_command, without_machine_paths, write_recorded
@@ -368,34 +368,6 @@ def test_metrics_that_say_nothing_of_the_scores_are_an_error(toy):
     results.metrics["n_frames"] = 48
     with pytest.raises(ResultsError, match=r"states no figure of a score \(max, mean\)"):
         keep(results)
-
-
-def test_a_comparison_without_scores_is_checked_by_those_it_read(toy):
-    for name, columns in {
-        "02_padim": ["max"], "03_gradcam_ssim": ["ssim", "knn"], "04_clip_prototypes": ["one_class_ensemble", "ensemble"],
-    }.items():  # fmt: skip
-        run = Experiment(name, f"_build/toy/results/{name}", {"frame_score": "max"})
-        (toy / "notebooks" / f"{name}.py").write_text(NOTEBOOK)
-        table = pd.DataFrame({"clip": list("aabb"), "frame": range(4), "label": [0, 1, 0, 1], "scene": "s"})
-        scores = run.scores(table, {column: np.arange(4) % 3 for column in columns})
-        run.metrics({"scores": {column: summarize(scores, column) for column in columns}})
-        run.save()
-        keep(load_results(f"_build/toy/results/{name}"), name)
-    upstream = {
-        name: load_recorded(f"toy-{name}").run["started"]
-        for name in ("02_padim", "03_gradcam_ssim", "04_clip_prototypes")
-    }
-    run = Experiment("21_claims", "_build/toy/results/21_claims", {})
-    value = auroc([0, 1, 0, 1], [0, 1, 2, 0])
-    run.metrics({"micro_auroc": {"PaDiM": {"estimate": value, "low": 0.0, "high": 1.0}}})
-    run.save()
-    keep(load_results("_build/toy/results/21_claims"), "21_claims", upstream=upstream)
-    found = load_recorded("toy-21_claims")
-    assert [check.where for check in check_recorded(found)] == ["micro_auroc.PaDiM"]
-    found.metrics["micro_auroc"]["PaDiM"]["estimate"] += 0.01
-    assert not check_recorded(found)[0].agrees
-    found.run["recorded"]["upstream"]["02_padim"] = "2020-01-01T00:00:00+00:00"  # another run than the one recorded
-    assert scores_of(found) is None
 
 
 # ---- the page

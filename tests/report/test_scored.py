@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from vadlib.data import FrameReader, open_dataset
+from vadlib.evaluation import compare_all
 from vadlib.report.authoring import DETECTOR, SCORED
 from vadlib.report.scored import ScoredFrames, localise
 
@@ -70,6 +71,8 @@ def scored():
         run=SimpleNamespace(stages={"fit": {"seconds": 2.0}, "score": {"seconds": 0.32}}),
         dataset=SimpleNamespace(events=pd.DataFrame(columns=["clip", "first", "last", "event"])),
         n_fit=7,
+        n_recalled=0,
+        seconds_to_embed=None,
     )
     network = SimpleNamespace(n_parameters=5)
     detector = SimpleNamespace(title="PaDiM", colour="#009E73", paper="padim", network=network, main_score="good")
@@ -79,7 +82,7 @@ def scored():
 def test_what_prose_may_cite_is_what_is_known_before_anything_runs(scored):
     words = scored.words({"pointing": None, "mask_share": None})
     assert {name for name in words if not name.startswith("auroc_")} == SCORED | DETECTOR
-    assert (words["fit_seconds"], words["milliseconds"], words["n_fitted"]) == ("2", "10", 7)
+    assert (words["fit_time"], words["milliseconds"], words["n_fitted"]) == ("2 s", "10", 7)
     assert words["pointing"] == "not measured"
     assert words["auroc_bad"] == scored.intervals["bad"]
     alone = ScoredFrames(scored.chapter, scored.table, scored.columns, "bad")
@@ -91,6 +94,22 @@ def test_metrics_have_one_dialect(scored):
     assert (metrics["detector"], metrics["main_score"]) == ("PaDiM", "good")
     assert metrics["scores"]["good"]["micro_auroc"] == metrics["micro_auroc"] > metrics["scores"]["bad"]["micro_auroc"]
     assert set(metrics["by_kind"]) == set("abcd")  # clips, where no events are named
+
+
+def test_costs_are_of_decoding_and_embedding_too(scored):
+    assert scored.metrics()["detectors"] == {"PaDiM": "good"}
+    assert scored.costs == {"fit_seconds": 2.0, "frame_seconds": pytest.approx(0.32 / len(scored))}
+    scored.chapter.run.stages = {"fit and score": {"seconds": 1.0}}
+    assert scored.costs == {}
+    scored.chapter.seconds_to_embed = 0.5
+    assert scored.costs == {"fit_seconds": 1.0 + 7 * 0.5, "frame_seconds": 0.5}
+
+
+def test_pairs_have_resamples_enough_for_a_verdict(scored):
+    found = scored.compare()
+    labels, clips, both = scored.table["label"], scored.table["clip"], scored.table[["good", "bad"]]
+    pd.testing.assert_frame_equal(found, compare_all(labels, both, clusters=clips, n_resamples=1000, seed=0))
+    assert (found["a"].item(), found["b"].item()) == ("good", "bad")
 
 
 def test_differences_are_paired_also_with_another_chapter(scored):

@@ -1,11 +1,13 @@
 """Work done in forks of one process that has imported what notebooks need: it looks as if each had been started alone."""
 
+import inspect
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from importlib import import_module
 
 import pytest
 
@@ -117,3 +119,8 @@ def gone(pid):
                 return True
         time.sleep(0.1)
     return False
+
+
+@pytest.mark.parametrize("module", ["vadlib.report.notebooks", "vadlib.report.book", "vadlib.report.kernel"])
+def test_what_a_build_has_forked_is_a_main_without_arguments(module):
+    assert not inspect.signature(import_module(module).main).parameters

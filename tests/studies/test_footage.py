@@ -1,5 +1,7 @@
 """What the watching chapter puts together: scores of one pass, moments, the gallery's frames, tables and sentences."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,15 +11,10 @@ from vadlib.data.footage import spread_over
 from vadlib.errors import ParameterError
 from vadlib.evaluation import AlarmRule, Threshold, auroc, bootstrap_auroc, footage_hours, list_alarms
 from vadlib.networks import resnet18
-from vadlib.report.words.footage import (
-    alarm_rates_compared,
-    auroc_text,
-    costs_of_alarms,
-    hours_and_minutes,
-    rate_sentence,
-    table_of_alarms,
-)
+from vadlib.report.footage_tables import auroc_text, table_of_alarms
+from vadlib.report.words.footage import hours_and_minutes, rate_sentence
 from vadlib.report.words.footage_answers import answer_sentence, page_sentences, roc_sentence
+from vadlib.studies.alarm_costs import alarm_rates_compared, costs_of_alarms
 from vadlib.studies.footage import (
     alarms_of_all,
     choose_scenes_to_show,
@@ -179,15 +176,22 @@ def test_rates_compared_are_counts_by_the_hour(watched):
             assert rate == pytest.approx(len(expected) / footage_hours(table, FPS))
 
 
+def alarms_of(normal, scores, events, thresholds, rule):
+    """What `costs_of_alarms` needs of `FootageAlarms`."""
+    return SimpleNamespace(
+        normal=normal, scores=scores, known=scores, events=events, thresholds=thresholds, fps=FPS, rule=rule
+    )
+
+
 def test_costs_are_of_events_where_there_are_labels_and_of_alarms_where_not(watched):
     scores, _, _, events = watched
     rule, threshold = AlarmRule(0.2, 0.2, 10), Threshold(3.5, 1.0, "quantile", 0.1, "frames", 9)
     in_use = {"SPADE": threshold}
-    with_labels = costs_of_alarms(scores, scores, scores, events, in_use, fps=FPS, rule=rule)
+    with_labels = costs_of_alarms(alarms_of(scores, scores, events, in_use, rule))
     assert with_labels.axes["x"] == "false_alarms_an_hour"
     assert with_labels.in_use["SPADE"] == (pytest.approx(180), 0.0)  # the alarm at 4 in b, in 20 s; that at 3 is below
     assert with_labels.curves["SPADE"]["share_found"].tolist() == [0, 0, 0.5]
-    without = costs_of_alarms(scores[scores["clip"] == "a"], scores, scores, None, in_use, fps=FPS, rule=rule)
+    without = costs_of_alarms(alarms_of(scores[scores["clip"] == "a"], scores, None, in_use, rule))
     assert without.axes["y"] == "watched_an_hour"
     assert without.in_use["SPADE"] == (0.0, pytest.approx(180))
 
@@ -220,7 +224,7 @@ def test_words_say_what_is_shown(watched):
     )
     assert rate_sentence(normal, scores, 2.5, 5.0, FPS).endswith(
         "fewer than the 5 asked for, to bound the time this takes. What lasts less than 0.4 s may lie between two of "
-        "them; a higher max_frames_watch in the profile looks closer."
+        "them; a higher max_frames in the profile looks closer."
     )
 
 
@@ -308,7 +312,7 @@ def test_labels_that_name_no_event_still_make_alarms_false(watched):
     assert table["false alarms an hour [95 %]"].iloc[0].startswith("360 [")
     assert table["AUROC [95 %]"].tolist() == ["one class only", "one class only"]
     in_use = {"SPADE": Threshold(3.5, 1.0, "quantile", 0.1, "frames", 9)}
-    costs = costs_of_alarms(scores, scores, scores, none, in_use, fps=FPS, rule=AlarmRule(0.2, 0.2, 10))
+    costs = costs_of_alarms(alarms_of(scores, scores, none, in_use, AlarmRule(0.2, 0.2, 10)))
     assert costs.axes["y"] == "watched_an_hour"
     shown = choose_scenes_to_show(
         merge_alarms(alarms, scores, strangeness, FPS), scores, strangeness, events=none, fps=FPS, n=2

@@ -10,8 +10,8 @@ from vadlib.detectors import Detector, catalogue
 from vadlib.studies.ablation import ablation_settings
 from vadlib.studies.draws import plan_draws
 from vadlib.studies.footage import score_together
-from vadlib.studies.memory import as_read_by
-from vadlib.studies.runner import DetectorRunner, DetectorSpec, FramesInMemory, default_specs, main_scores
+from vadlib.studies.memory import KeptFrames, as_read_by
+from vadlib.studies.runner import DetectorRunner, DetectorSpec, default_specs, main_scores
 
 TESTING = {"test_normal": 12, "test_abnormal": 12, "seed": 1, "n_folds": 2}
 
@@ -82,7 +82,7 @@ def test_a_newcomer_is_run_varied_watched_and_saved_like_any_other(newcomer, vid
     detector = Differences().fit(Differences.reads.open(videos, normal.fit, size=(32, 32), progress=False))
     detector.save(tmp_path / "saved")
     loaded = Differences.load(tmp_path / "saved")
-    reader = FramesInMemory(runner._held(32).select(normal.test)).select(normal.test)
+    reader = KeptFrames(runner._held(32).select(normal.test)).select(normal.test)
     np.testing.assert_array_equal(loaded.score(as_read_by(loaded, reader)), columns["Frame differences"])
     together = score_together({"Frame differences": loaded}, reader)
     np.testing.assert_array_equal(together["Frame differences"], columns["Frame differences"])

@@ -199,7 +199,10 @@ def test_a_network_that_is_none_is_named(trials, name):
 
 def test_what_is_not_on_this_machine_is_left_out_with_the_reason(trials):
     wanted, left_out = network_trials(
-        trials, ["resnet18:random", "resnet18:no/such/file.pth"], ["clip_vision:random"], 64, {"Prototypes": {"k": 5}}
+        trials,
+        {"backbone": ["resnet18:random", "resnet18:no/such/file.pth"], "embedder": ["clip_vision:random"]},
+        64,
+        {"n_prototypes": 5},
     )
     assert list(wanted) == [
         "PaDiM, resnet18:random",

@@ -13,7 +13,7 @@ from vadlib.viewer.page import write_viewer
 class Brightness:
     """A detector whose heatmap is the frame's brightness."""
 
-    def heatmap(self, images: torch.Tensor) -> np.ndarray:
+    def heatmap(self, images: torch.Tensor, *, scenes=None) -> np.ndarray:
         return images.float().mean(dim=1).numpy()
 
 
@@ -69,7 +69,7 @@ def test_no_heat_asked_for_no_pass_over_the_frames(videos, scores, tmp_path):
 
 def test_heat_that_is_the_same_everywhere_has_limits_all_the_same(videos, scores):
     class Nothing:
-        def heatmap(self, images):
+        def heatmap(self, images, *, scenes=None):
             return np.full((len(images), *images.shape[2:]), 3.0, np.float32)
 
     clips, limits = clips_to_show(videos, pd.DataFrame(scores.head(2)), {"Nothing": Nothing()}, size=(64, 64))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from vadlib.data.reading.frames import check_size
+from vadlib.data.reading.frames import Batch, check_size
 from vadlib.detectors import Detector, load_detector
 from vadlib.errors import ParameterError, ResultsError
 from vadlib.runs.results import read_json
@@ -20,19 +20,8 @@ from vadlib.storage import file_sha256, user_path
 DETECTOR_FOLDER = "detector"
 
 
-class Threshold(NamedTuple):
-    """A score above which a frame is marked, and where it comes from.
-
-    Attributes
-    ----------
-    value : float
-    quantile : float
-        Of the normal frames' scores.
-    n_frames : int
-        How many normal frames.
-    dataset : str
-        The run's data set.
-    """
+class QuantileThreshold(NamedTuple):
+    """A score above which a frame is marked: the quantile of the normal frames' scores of a run, on its data set."""
 
     value: float
     quantile: float
@@ -42,6 +31,17 @@ class Threshold(NamedTuple):
     def __str__(self) -> str:
         """For people."""
         return f"{self.quantile:g} quantile of the scores of {self.n_frames:,} normal test frames of {self.dataset}"
+
+
+class ScoreOptions(NamedTuple):
+    """How videos are read, and which score is drawn; the scene is for a detector with a reference for each."""
+
+    score: str
+    threshold: QuantileThreshold | None
+    scene: str | None
+    batch_size: int
+    skip_unreadable: bool
+    progress: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,21 +82,26 @@ class SavedRun:
         values = self.scores.loc[self.scores["label"] == 0, column].to_numpy(np.float32)
         return values[np.isfinite(values)]
 
-    def threshold(self, column: str, quantile: float) -> Threshold | None:
-        """The quantile of `normal_scores`; None where there are none.
-
-        Raises
-        ------
-        ParameterError
-            A quantile that is not between 0 and 1.
-        """
+    def threshold(self, column: str, quantile: float) -> QuantileThreshold | None:
+        """The quantile of `normal_scores`; None where there are none."""
         if not 0 < quantile < 1:
             raise ParameterError(f"quantile: a number between 0 and 1 is expected, such as 0.99, not {quantile}.")
         normal = self.normal_scores(column)
         if not len(normal):
             return None
         dataset = (self.record.get("dataset") or {}).get("name", "the run")
-        return Threshold(float(np.quantile(normal, quantile)), quantile, len(normal), dataset)
+        return QuantileThreshold(float(np.quantile(normal, quantile)), quantile, len(normal), dataset)
+
+    def scores_and_heatmaps(
+        self, batch: Batch, *, scene: str | None = None, heatmaps: bool = True
+    ) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
+        """Scores, float32 (B,) each, and, where wanted and had, heatmaps, float32 (B, H, W); all of one scene."""
+        batch = batch._replace(scenes=None if scene is None else [scene] * len(batch.images))
+        if heatmaps:
+            scores, maps = self.detector.scores_and_heatmap(batch)
+        else:
+            scores, maps = self.detector.score_batch(batch.images, scenes=batch.scenes), None
+        return {name: values.float().cpu().numpy() for name, values in scores.items()}, maps
 
     def check_scene(self, scene: str | None) -> None:
         """Raise ParameterError unless `scene` is one of those that the detector has a reference for; None if none."""
@@ -127,7 +132,7 @@ class SavedRun:
         }
 
 
-def open_fitted_run(
+def open_saved_run(
     path: str | os.PathLike,
     *,
     size: tuple[int, int] | None = None,

@@ -1,7 +1,8 @@
 """`vadlib score`: a fitted detector applied to any video.
 
-Layout of the folder: `scores.parquet` and `scores.csv` (clip, frame, second, then one float32 column a score),
-`summary.json`, and for each video `videos/NAME/timeline.svg`, `.png` and `overlay.mp4`.
+The folder is one of results, as a chapter's: `scores.parquet` (and `scores.csv`: clip, frame, second, then one float32
+column a score), `metrics.json` (what was found in each video), `run.json` (how it came about), and for each video
+`videos/NAME/timeline.svg`, `.png` and `overlay.mp4`.
 """
 
 from __future__ import annotations
@@ -20,9 +21,8 @@ import pandas as pd
 import torch
 
 import vadlib
-from vadlib.apps.overlay import OverlayWriter, Scale
-from vadlib.apps.saved_run import SavedRun, open_fitted_run
-from vadlib.apps.scales import Options, find_scale, scores_and_heatmaps
+from vadlib.apps.overlay import OverlayLimits, OverlayWriter, overlay_limits
+from vadlib.apps.saved_run import SavedRun, ScoreOptions, open_saved_run
 from vadlib.data import Clip, FrameReader, VideoDataset
 from vadlib.data.layouts.cameras import UNKNOWN_SCENE
 from vadlib.data.layouts.folder import open_videos
@@ -33,11 +33,10 @@ from vadlib.figures import make_readable, timeline
 from vadlib.frame_times import seconds
 from vadlib.runs import provenance
 from vadlib.runs.code_state import library_digests
-from vadlib.runs.results import plain, read_json, write_json
-from vadlib.storage import RunLock, recover_folder, replace_folder, user_path
+from vadlib.runs.results import FORMAT, load_results, plain, read_json, write_json
+from vadlib.storage import check_replaceable, user_path, write_folder
 
-FORMAT = 1  # of summary.json
-SUMMARY = "summary.json"
+NAME = "vadlib score"  # of the experiment, in run.json
 BATCH_BYTES = 256 * 2**20  # most that a batch of frames at their own size may take
 
 
@@ -68,7 +67,7 @@ def score_videos(
     paths : sequence of path-like
         Video files, or folders of frames.
     detector : path-like
-        Results folder with a fitted detector, or a saved detector's folder (see `open_fitted_run`).
+        Results folder with a fitted detector, or a saved detector's folder (see `open_saved_run`).
     out : path-like
         Folder to write.
     size : (height, width), optional
@@ -87,7 +86,7 @@ def score_videos(
         Frames a second of folders of frames.
     batch_size : int
     skip_unreadable : bool
-        Leave out what cannot be read: single pictures of a folder, whole videos. `summary.json` names them.
+        Leave out what cannot be read: single pictures of a folder, whole videos. `run.json` names them.
     device : str
     progress : bool
         Show a bar for each video.
@@ -110,44 +109,44 @@ def score_videos(
     out = Path(os.path.abspath(user_path(out)))
     _check_replaceable(out)  # before anything slow
     dataset = open_videos(paths, fps=fps, scene=scene or UNKNOWN_SCENE, skip_unreadable=skip_unreadable)
-    run = open_fitted_run(detector, size=size, weights=weights, device=device)
+    run = open_saved_run(detector, size=size, weights=weights, device=device)
     run.check_scene(scene)
     name = score or run.detector.main_score
-    options = Options(name, run.threshold(name, quantile), scene, batch_size, skip_unreadable, progress)
+    options = ScoreOptions(name, run.threshold(name, quantile), scene, batch_size, skip_unreadable, progress)
 
     def fill(folder: Path) -> None:
-        scale, scale_source = find_scale(run, dataset, options) if overlay else (None, None)
-        tables = [_score_clip(run, dataset, clip, folder, scale, options) for clip in dataset.clips]
+        limits, limits_source = overlay_limits(run, dataset, options) if overlay else (None, None)
+        tables = [_score_clip(run, dataset, clip, folder, limits, options) for clip in dataset.clips]
         table = pd.concat([table for table in tables if len(table)] or [pd.DataFrame()], ignore_index=True)
         if not len(table):
             n_videos = len(dataset.clips) + len(dataset.left_out)
             raise UnreadableError(f"Not one frame of {n_videos} video(s) could be read; nothing is written.")
         table.to_parquet(folder / "scores.parquet", index=False, compression="zstd")
         table.to_csv(folder / "scores.csv", index=False)
-        summary = {
+        threshold = options.threshold
+        metrics = {
+            "score": options.score,
+            "threshold": None if threshold is None else {**threshold._asdict(), "is": str(threshold)},
+            "videos": [_describe(*pair, options) for pair in zip(dataset.clips, tables, strict=True)],
+        }
+        record = {
+            "experiment": NAME,
             "format": FORMAT,
             "started": started.isoformat(timespec="seconds"),
             "seconds": perf_counter() - clock,
             "detector": run.describe(),
             "scene": options.scene,
-            "score": options.score,
-            "threshold": None
-            if options.threshold is None
-            else {**options.threshold._asdict(), "is": str(options.threshold)},
-            "overlay_scale": None if scale is None else {**scale._asdict(), "is": scale_source},
-            "videos": [_describe(*pair, options) for pair in zip(dataset.clips, tables, strict=True)],
+            "overlay_limits": None if limits is None else {**limits._asdict(), "is": limits_source},
             "facts": {name: value for name, value in dataset.facts.items() if name != "left out"},
             "left_out": [{"video": clip.clip, "why": clip.why} for clip in dataset.left_out],
             **_code(),
         }
+        write_json(folder / "metrics.json", plain(metrics, "metrics"))
         files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-        write_json(folder / SUMMARY, plain(summary | {"files": files}, "summary"))
+        write_json(folder / "run.json", plain(record | {"files": files}, "run"))
 
     try:
-        with RunLock(out):
-            recover_folder(out)
-            _check_replaceable(out)
-            replace_folder(out, fill)
+        write_folder(out, fill, check=_check_replaceable)
     except OSError as error:
         raise ResultsError(f"The scores could not be written to {out}: {error}.") from error
     return out
@@ -155,27 +154,34 @@ def score_videos(
 
 def summary_lines(folder: Path) -> list[str]:
     """What a person should know of a folder of scores: damage, uneven times, and what was left out as unreadable."""
-    summary = read_json(folder / SUMMARY)
+    results = load_results(folder)
     skipped = [
         f"{video['skipped']:,} of the {video['frames']:,} frames of {video['clip']}"
-        for video in summary["videos"]
+        for video in results.metrics["videos"]
         if video["skipped"]
     ]
-    lines = [f"{name}: {value}" for name, value in summary["facts"].items()]
-    return lines + [f"left out: {what}" for what in [*(video["why"] for video in summary["left_out"]), *skipped]]
+    left_out = [*(video["why"] for video in results.run["left_out"]), *skipped]
+    return [f"{name}: {value}" for name, value in results.run["facts"].items()] + [
+        f"left out: {what}" for what in left_out
+    ]
 
 
 def _score_clip(
-    run: SavedRun, dataset: VideoDataset, clip: Clip, folder: Path, scale: Scale | None, options: Options
+    run: SavedRun,
+    dataset: VideoDataset,
+    clip: Clip,
+    folder: Path,
+    limits: OverlayLimits | None,
+    options: ScoreOptions,
 ) -> pd.DataFrame:
     """Score one video and draw it; gives its rows of the table, none where nothing of it could be read."""
     place = folder / "videos" / clip.id
     place.mkdir(parents=True)
-    if scale is None:
+    if limits is None:
         frames, columns = _collect(_scored_batches(run, dataset, clip, run.size, options))
     else:
         with OverlayWriter(
-            place / "overlay.mp4", clip.fps, name=clip.id, score_name=options.score, scale=scale
+            place / "overlay.mp4", clip.fps, name=clip.id, score_name=options.score, limits=limits
         ) as writer:
             size = _own_size(dataset, clip) or run.size
             batches = _scored_batches(run, dataset, clip, size, options, heatmaps=True)
@@ -215,7 +221,7 @@ def _scored_batches(
     dataset: VideoDataset,
     clip: Clip,
     size: tuple[int, int],
-    options: Options,
+    options: ScoreOptions,
     *,
     heatmaps: bool = False,
 ) -> Iterator[_Scored]:
@@ -237,7 +243,7 @@ def _scored_batches(
         if size != run.size:
             images = torch.from_numpy(np.stack([resize(picture, run.size) for picture in pictures])).permute(0, 3, 1, 2)
         batch = batch._replace(images=images)
-        scores, heat = scores_and_heatmaps(run.detector, batch, scene=options.scene, heatmaps=heatmaps)
+        scores, heat = run.scores_and_heatmaps(batch, scene=options.scene, heatmaps=heatmaps)
         if options.score not in scores:
             raise ParameterError(f"score: one of {', '.join(scores)} is expected, not {options.score!r}.")
         yield _Scored(batch.rows, pictures, scores, heat)
@@ -279,7 +285,7 @@ def _check_finite(table: pd.DataFrame, names: list[str]) -> None:
             )
 
 
-def _save_timeline(place: Path, clip: Clip, table: pd.DataFrame, options: Options) -> None:
+def _save_timeline(place: Path, clip: Clip, table: pd.DataFrame, options: ScoreOptions) -> None:
     scores = np.full(clip.n_frames, np.nan)
     scores[table["frame"]] = table[options.score]
     threshold = options.threshold
@@ -300,7 +306,7 @@ def _save_timeline(place: Path, clip: Clip, table: pd.DataFrame, options: Option
     plt.close(figure)
 
 
-def _describe(clip: Clip, table: pd.DataFrame, options: Options) -> dict:
+def _describe(clip: Clip, table: pd.DataFrame, options: ScoreOptions) -> dict:
     facts = {
         "clip": clip.id,
         "path": clip.path,
@@ -331,19 +337,9 @@ def _code() -> dict:
 
 def _check_replaceable(out: Path) -> None:
     """Make sure that replacing `out` deletes nothing but what an earlier run of this command wrote."""
-    if not out.exists():
-        return
-    if not out.is_dir():
-        raise ResultsError(f"--out {out} is a file; give a folder.")
-    found = {path.relative_to(out).as_posix() for path in out.rglob("*") if not path.is_dir()} - {".DS_Store"}
-    if not found:
-        return
-    listed: set[str] = set()
-    if SUMMARY in found:
-        listed = {SUMMARY, *read_json(out / SUMMARY).get("files", [])}
-    foreign = sorted(found - listed)
-    if foreign:
+    check_replaceable(out, called="--out")
+    if (out / "run.json").is_file() and (name := read_json(out / "run.json").get("experiment")) != NAME:
         raise ResultsError(
-            f"--out {out} holds files that `vadlib score` did not write ({', '.join(foreign[:5])}), so it is left "
-            "alone. Give another folder, or move away what is there."
+            f"--out {out} holds the results of {name}, not scores of videos, so it is left alone. Give another folder, "
+            "or move away what is there."
         )

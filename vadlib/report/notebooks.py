@@ -251,7 +251,7 @@ def _parse(pair: str, declared: Mapping[str, Parameter]) -> tuple[str, object]:
     return name, text if as_text else value
 
 
-def main(
+def run_command(
     source: Annotated[Path, typer.Argument(help="a percent script")],
     output: Annotated[Path, typer.Argument(help="ends in .ipynb")],
     pairs: Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUE")] = None,
@@ -286,7 +286,12 @@ def main(
         sys.exit(1)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Do what this process's arguments say."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command(context_settings={"help_option_names": ["-h", "--help"]})(main)
+    app.command(context_settings={"help_option_names": ["-h", "--help"]})(run_command)
     app()
+
+
+if __name__ == "__main__":
+    main()

@@ -62,7 +62,9 @@ def clips_to_show(
         names = table["clip"].to_numpy()
         for batch in FrameReader(videos, table, size, batch_size, description="heatmaps"):
             for detector, fitted in detectors.items():
-                for name, heat in zip(names[batch.rows], fitted.heatmap(batch.images), strict=True):
+                for name, heat in zip(
+                    names[batch.rows], fitted.heatmap(batch.images, scenes=batch.scenes), strict=True
+                ):
                     grid = _grid(shapes[name])
                     found[name][detector].append(cv2.resize(heat, grid[::-1], interpolation=cv2.INTER_AREA))
     limits = {

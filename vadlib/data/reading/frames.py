@@ -126,9 +126,8 @@ class FrameReader(BatchReader):
             job for (clip, _), wanted in zip(clips, windows, strict=True) for job in self._jobs(clip, wanted, store)
         ]
         n_bytes = 3 * self.size[0] * self.size[1] if self.size else BYTES_AHEAD
-        with closing(
-            prefetch(jobs, n_threads=self.n_threads, n_ahead=int(np.clip(BYTES_AHEAD // n_bytes, 4, 64)))
-        ) as decoded:
+        n_ahead = int(np.clip(BYTES_AHEAD // n_bytes, 4, 64))
+        with closing(prefetch(jobs, n_threads=self.n_threads, n_ahead=n_ahead)) as decoded:
             for wanted in windows:
                 yield from assemble_windows(wanted, decoded)
         self.n_recalled = store.n_recalled if store else 0

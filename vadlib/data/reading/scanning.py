@@ -67,13 +67,8 @@ def _scan(path: Path, n_bytes: int, changed_ns: int) -> VideoScan:
         with suppress(OSError, ValueError, KeyError, TypeError, ParameterError):
             record = json.loads(cache_file.read_text(encoding="utf-8"))
             rate = UnevenRate(record["times"]) if record["times"] else record["rate"]
-            return VideoScan(
-                record["n_frames"],
-                rate,
-                *record["size"],
-                tuple(record["damage"]),
-                tuple(record["notes"]),
-            )
+            words = tuple(record["damage"]), tuple(record["notes"])
+            return VideoScan(record["n_frames"], rate, *record["size"], *words)
     scan = _decode(path)
     if cache_file is not None:
         times = scan.rate.times.tolist() if isinstance(scan.rate, UnevenRate) else None

@@ -15,15 +15,12 @@ import pandas as pd
 
 from vadlib.errors import ResultsError
 from vadlib.evaluation import bootstrap_auroc, summarize
-from vadlib.report.records.recorded import Recorded, list_recorded, load_recorded, recorded_name
-from vadlib.runs.results import join_scores
+from vadlib.report.records.recorded import Recorded
 
 KEYS = ("clip", "frame", "label", "scene", "split")
 TOLERANCE = 1e-9
 HEAD = "micro_auroc_interval"
 AUROC_TABLES = ("trials", "auroc", "micro_auroc", HEAD)  # of columns, each an interval, or a mapping that holds one
-COMPARISON = "21_claims"  # it judges the scores of these, as `join_scores` joins them, and keeps none
-JOINED = ("02_padim", "03_gradcam_ssim", "04_clip_prototypes")
 
 
 @dataclass(frozen=True)
@@ -103,30 +100,6 @@ def check_interval(metrics: Mapping, scores: pd.DataFrame, *, n_resamples: int, 
     return checks
 
 
-def scores_of(recorded: Recorded) -> pd.DataFrame | None:
-    """The scores that a recorded run's metrics are about: its own, or those that the comparison read, if recorded.
-
-    Parameters
-    ----------
-    recorded : Recorded
-
-    Returns
-    -------
-    DataFrame or None
-        None where it has no scores and those that it read are not recorded, or were run again since.
-    """
-    if (recorded.path / "scores.parquet").is_file():
-        return recorded.scores
-    read = recorded.run["recorded"].get("upstream", {})
-    names = {notebook: recorded_name(recorded.profile, notebook) for notebook in JOINED}
-    if recorded.notebook != COMPARISON or not set(names.values()) <= set(list_recorded()):
-        return None
-    siblings = {notebook: load_recorded(name) for notebook, name in names.items()}
-    if any(sibling.run["started"] != read.get(notebook) for notebook, sibling in siblings.items()):
-        return None
-    return join_scores(siblings.values())[0]
-
-
 def check_recorded(recorded: Recorded) -> list[Check]:
     """Compute a recorded run's figures again from its scores.
 
@@ -145,12 +118,12 @@ def check_recorded(recorded: Recorded) -> list[Check]:
     ResultsError
         The run has scores of its own, and nothing in its metrics was understood.
     """
-    scores = scores_of(recorded)
-    if scores is None:
+    if not (recorded.path / "scores.parquet").is_file():
         return []
+    scores = recorded.scores
     checks = check_metrics(recorded.metrics, scores)
     of_merit = [check for check in checks if not check.where.split(".")[-1].startswith("n_")]
-    if not of_merit and (recorded.path / "scores.parquet").is_file():
+    if not of_merit:
         columns = [name for name in scores.columns if name not in KEYS]
         raise ResultsError(
             f"{recorded.name}: metrics.json states no figure of a score ({', '.join(columns)}) that can be computed "

@@ -52,12 +52,12 @@ def padding_sentence(processing: Mapping[str, Mapping]) -> str:
 
 
 def operation_sentence(costs: Mapping[str, Mapping]) -> str:
-    """How often the detector that calls least for nothing does so (of `operating_costs`)."""
-    least = min(costs, key=lambda name: costs[name]["false_alarms_per_hour"])
-    found = costs[least]
+    """Which detectors call least for nothing, and how often (of `operating_costs`)."""
+    hourly = {name: found["false_alarms_per_hour"] for name, found in costs.items()}
+    least = [name for name in hourly if f"{hourly[name]:.0f}" == f"{min(hourly.values()):.0f}"]
     return (
-        f"Where {found['recall']:.0%} of the anomalous frames are to be found, {least} is the one with the fewest "
-        f"false alarms, {found['false_alarms_per_hour']:.0f} in an hour of normal video."
+        "At a threshold that finds that share of the anomalous frames, the fewest false alarms are those of "
+        f"{_listed(least)}: {min(hourly.values()):.0f} in an hour of normal video."
     )
 
 

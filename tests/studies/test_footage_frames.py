@@ -5,8 +5,9 @@ import pytest
 
 from vadlib.data import FrameReader, open_dataset
 from vadlib.errors import UnreadableError
+from vadlib.report.words.footage import facts_sentence, left_out_sentence
 from vadlib.report.words.footage_answers import page_sentences
-from vadlib.report.words.footage_left_out import check_enough_left, facts_sentence, left_out_sentence, table_of_left_out
+from vadlib.studies.footage_frames import check_enough_left, table_of_left_out
 
 
 def test_facts_are_told_as_sentences():

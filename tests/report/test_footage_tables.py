@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from vadlib.data import Clip, VideoDataset
-from vadlib.report.words import footage_overview as watch_overview
-from vadlib.report.words.footage_overview import overview_of_clips
+from vadlib.report import footage_tables
+from vadlib.report.footage_tables import clips_table, moments_table, overview_of_clips
 
 ROOT = Path("/videos")
 
@@ -38,7 +38,7 @@ def test_groups_are_folders():
 
 
 def test_too_many_groups_are_joined(monkeypatch):
-    monkeypatch.setattr(watch_overview, "MAX_GROUPS", 3)
+    monkeypatch.setattr(footage_tables, "MAX_GROUPS", 3)
     paths = [f"2024-01-02/{hour}/{camera}/a.mp4" for hour in ("06", "07") for camera in ("gate", "yard")]
     table = overview_of_clips(*make(paths))
     assert table["footage"].tolist() == ["2024-01-02/06", "2024-01-02/07"]
@@ -58,3 +58,13 @@ def test_too_many_groups_are_joined(monkeypatch):
 )
 def test_one_folder_is_divided_by_the_hour(names, groups):
     assert overview_of_clips(*make([f"gate/{name}.mp4" for name in names]))["footage"].tolist() == groups
+
+
+def test_moments_and_clips_as_text():
+    moments = pd.DataFrame(
+        {"clip": ["a"], "start_s": [1.25], "end_s": [2.0], "strangeness": [3.21], "detectors": "x, y"}
+    )
+    assert moments_table(moments).iloc[0].tolist() == ["a", "1.2", "2.0", "3.2", "x, y"]
+    assert moments_table(moments.assign(true="no"))["an event?"].tolist() == ["no"]
+    videos = make(["gate/a.mp4"])[0]
+    assert clips_table(videos).iloc[0].tolist() == ["gate_a.mp4", "gate", 10.0, 100, "a.mp4"]
