@@ -322,22 +322,24 @@ class Chapter:
             roles = [getattr(self.given, role, None) for role in ROLES]
             for name in sorted(self._runner.networks, key=lambda name: roles.index(name) if name in roles else -1):
                 self.record_network(self._runner.networks[name])
-        source = next(iter(self._read.values()), None)
-        about = {} if self.dataset or source is None else {k: source.run[k] for k in ("dataset", "weights")}
-        self.run.record(upstream=sorted(self._read), **about)
+        about: dict = {}  # of the first chapters read that have it: not every detector has a network
+        for found in reversed(self._read.values()):
+            about |= {key: found.run[key] for key in ("parameters", "dataset", "weights") if key in found.run}
+        recorded = {} if self.dataset else {key: about[key] for key in ("dataset", "weights") if key in about}
+        self.run.record(upstream=sorted(self._read), **recorded)
         self.run.save()
-        self.say(**self._page(source))
+        self.say(**self._page(about))
         for name, text in self._said.items():
             glue(name, text, display=False)
         self._said = None
 
-    def _page(self, source: Results | None) -> dict[str, str]:
+    def _page(self, read: Mapping) -> dict[str, str]:
         """The line under the title, and the note on the data where there are data; both of what was read upstream."""
         profile, dataset = (getattr(self.given, name, None) for name in ("profile", "dataset"))
         weights = self.networks[0].record if self.networks else None
-        if source is not None:
-            profile, dataset = profile or source.run["parameters"]["profile"], dataset or source.run["dataset"]["name"]
-            weights = weights or source.run.get("weights")
+        if read:
+            profile, dataset = profile or read["parameters"]["profile"], dataset or read["dataset"]["name"]
+            weights = weights or read.get("weights")
         named = list(dict.fromkeys(map(network_name, self.networks)))
         line = chapter_line(
             profile=profile,

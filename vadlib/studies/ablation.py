@@ -182,7 +182,7 @@ def _text(key: str, value: Any) -> str:
 
 def default_text(setting: Setting, choice: str) -> str:
     """What the default has for a choice, as a reader sees it."""
-    key = next(key for key, title in CHOICES.items() if title == choice)
+    key = next((key for key, title in CHOICES.items() if title == choice), choice.replace(" ", "_"))
     return _text(key, default_value(setting.trial, key))
 
 
