@@ -20,7 +20,7 @@ import torch
 from synthcampus import write_world
 from vadlib.apps.score import score_videos
 from vadlib.data import FrameReader, draw, extract_frames, open_dataset
-from vadlib.detectors import Padim, embed_frames, embeddings
+from vadlib.detectors import Padim, embed_frames, feature_cache
 from vadlib.evaluation import auroc
 from vadlib.figures import timeline
 from vadlib.networks import resnet18
@@ -33,7 +33,7 @@ WORLD = Path(sys.argv[1])
 SIZE = (64, 64)
 WORLD_PARAMETERS = {"n_train_clips": 2, "n_test_clips": 3, "n_scenes": 1, "clip_seconds": (2, 3), "size": (120, 160)}
 QUIET = {"progress": False}
-embeddings.SHARD_FRAMES = 20  # the small data set is several shards, too
+feature_cache.SHARD_FRAMES = 20  # the small data set is several shards, too
 NETWORK = resnet18("random", seed=0)
 
 
