@@ -76,7 +76,7 @@ with chapter.stage("score"):
 left_out = table_of_left_out(videos, [fit_reader, reader])
 watched = scored[scored["split"] == "test"]
 unread = np.flatnonzero(watched[list(detectors)].isna().any(axis=1))
-chapter.run.scores(watched, watched[list(detectors)], skipped=unread)
+chapter.run.scores(watched, dict(watched[list(detectors)]), skipped=unread)
 scored = scored.dropna(subset=list(detectors))
 targets = {
     "frames": FalseAlarmTarget(promised_share, "frames", alarm_method),

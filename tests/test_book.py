@@ -38,6 +38,7 @@ CHAPTERS = {
         "varied": {
             "PaDiM": {"n_components": [10], "image_size": [96], "n_fit": [10], "epsilon": [0.1], "layers": ["layer2"]},
             "Grad-CAM + SSIM": {"layers": ["layer3"], "map_size": [16], "image_size": [96], "n_fit": [10]},
+            "SPADE": {"k": [3], "image_size": [96], "n_fit": [10]},
             "Prototypes": {"k": [3], "top_k": [2]},
         }
     },

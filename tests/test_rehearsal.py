@@ -35,14 +35,14 @@ def test_frames_are_scaled_and_nothing_else_is(rehearse):
     given = {
         "n_fit_frames": 2000,
         "n_components": 300,
-        "chapter": {"n_test_normal": 1000, "seed": 3},
+        "chapter": {"n_test_normal": 4000, "seed": 3},
         "n_fit": [50, 1000],
     }
     expected = {
         "n_fit_frames": 100,
         "n_components": 300,
-        "chapter": {"n_test_normal": 50, "seed": 3},
-        "n_fit": [12, 50],
+        "chapter": {"n_test_normal": 200, "seed": 3},
+        "n_fit": [100, 100],
     }
     assert rehearse.scaled(given, 0.05) == expected
     assert rehearse.scaled({"n_test_compared": 100}, 0.001) == {"n_test_compared": rehearse.FEWEST_FRAMES}

@@ -344,7 +344,7 @@ class Chapter:
         line = chapter_line(
             profile=profile,
             dataset=dataset,
-            network=(", ".join(named) or "none") if len(named) <= MAX_NETWORKS_NAMED else f"{len(named)} networks",
+            network=", ".join(named) if len(named) <= MAX_NETWORKS_NAMED else f"{len(named)} networks",
             n_fit=self.n_fit,
             n_test=self.n_test,
             seconds=self.run.seconds,
