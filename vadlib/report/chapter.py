@@ -39,7 +39,7 @@ class Chapter:
     """One run of a notebook: `chapter = Chapter("02_padim", globals())`, in the first cell after the parameters.
 
     It holds the results folder's lock until `close`, and gives the page what all pages have: the line under the title,
-    the note on the data, figures with captions, downloads. Every parameter can be cited as ``{glue:text}`seed` ``, and
+    the note on the data, figures with captions, downloads. Every parameter can be cited as ``{glue:text}`seed```, and
     is `chapter.given.seed` in code.
 
     Parameters
@@ -272,7 +272,7 @@ class Chapter:
         Parameters
         ----------
         name : str
-            Such as `roc`: cited from `02_padim` as ``{numref}`fig-padim-roc` ``.
+            Such as `roc`: cited from `02_padim` as ``{numref}`fig-padim-roc```.
         figure : matplotlib.figure.Figure
         caption : str
             One that can be read alone.
@@ -291,7 +291,7 @@ class Chapter:
         display(SVG(data=svg), metadata={"image/svg+xml": {"vadlib": about}})
 
     def say(self, **values) -> None:
-        """Give the prose a value, as ``{glue:text}`name` ``, at `close`.
+        """Give the prose a value, as ``{glue:text}`name```, at `close`.
 
         Text goes as it is; `Interval` and fractions with three decimals, whole numbers, and None for what was not
         measured.
