@@ -25,13 +25,20 @@ SCORE_NAMES = {"max": "maximum", "mean": "mean", "top1%": "mean of the top 1 %"}
 
 
 def chapter_line(
-    *, profile: str, dataset: str, network: str = "", n_fit: int = 0, n_test: int = 0, seconds: float, date: str
+    *,
+    profile: str | None,
+    dataset: str | None,
+    network: str = "",
+    n_fit: int = 0,
+    n_test: int = 0,
+    seconds: float,
+    date: str,
 ) -> str:
     """The line under a chapter's title.
 
     Parameters
     ----------
-    profile, dataset : str
+    profile, dataset : str or None
     network : str
         Architecture and weights.
     n_fit, n_test : int
@@ -41,7 +48,9 @@ def chapter_line(
     date : str
         ISO date and time of the start.
     """
-    parts = [f"profile {profile}", DATASET_NAMES.get(dataset, dataset), *([network] if network else [])]
+    parts = [f"profile {profile}"] if profile else []
+    parts += [DATASET_NAMES.get(dataset, dataset)] if dataset else []
+    parts += [network] if network else []
     if n_test:
         parts.append(f"{n_fit:,} frames fitted, {n_test:,} tested" if n_fit else f"{n_test:,} frames tested")
     parts += [f"{seconds:.0f} s", f"{datetime.fromisoformat(date):%Y-%m-%d}"]
