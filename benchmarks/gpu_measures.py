@@ -64,7 +64,7 @@ class Frames:
             images = self.images[first : first + len(rows)]
             if len(images) < len(rows):  # only where the batches do not divide the frames that there are
                 images = self.images[rows % len(self.images)]
-            yield SimpleNamespace(images=images, rows=rows, labels=(rows % 2).astype(int))
+            yield SimpleNamespace(images=images, rows=rows, labels=(rows % 2).astype(int), scenes=None, seconds=None)
 
 
 def make_frames(n: int, size: int, seed: int, patch: np.ndarray | None = None) -> torch.Tensor:

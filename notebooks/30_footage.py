@@ -74,6 +74,7 @@ with chapter.stage("fit"):
 with chapter.stage("score"):
     scored = score_footage(detectors, reader)
 left_out = table_of_left_out(videos, [fit_reader, reader])
+chapter.run.record(left_out=left_out.to_dict("records"))
 watched = scored[scored["split"] == "test"]
 unread = np.flatnonzero(watched[list(detectors)].isna().any(axis=1))
 chapter.run.scores(watched, dict(watched[list(detectors)]), skipped=unread)

@@ -69,7 +69,7 @@ def test_detectors_run_on_it_unchanged(network, tmp_path):
     class Reader(list):
         n_frames = 6
 
-    batch = type("Batch", (), {"images": images, "rows": np.arange(6)})
+    batch = type("Batch", (), {"images": images, "rows": np.arange(6), "scenes": None})
     for detector in (Padim(network, 40), GradCamSsim(network)):
         detector.fit(Reader([batch]))
         scores = detector.score(Reader([batch]))

@@ -3,6 +3,8 @@
 import html
 import json
 
+import jupytext
+import nbformat
 import papermill.translators
 import pytest
 
@@ -44,11 +46,11 @@ def test_notebooks_and_records_of_a_book_name_no_folder(tmp_path, project_root, 
     parameters = {"dataset_root": root, "weights": weights, "compared": ["resnet18:/home/ann/other.pth"], "seed": 0}
     (results / "run.json").write_text(json.dumps({"parameters": parameters, "argv": "/opt/python/bin/python -m x"}))
     (tmp_path / "notebooks").mkdir()
-    cells = [
-        {"source": f'dataset_root = "{root}"'},
-        {"outputs": [{"text": f"Left out {root}/normal/a.mp4, /home/ann/other.pth"}]},
-    ]
-    (tmp_path / "notebooks" / "30_footage.ipynb").write_text(json.dumps({"cells": cells}))
+    page = jupytext.read(project_root / "notebooks" / "30_footage.py")
+    first = next(cell for cell in page.cells if cell.cell_type == "code")
+    first.source = f'dataset_root = "{root}"'
+    first.outputs = [nbformat.v4.new_output("stream", text=f"Left out {root}/normal/a.mp4, /home/ann/other.pth")]
+    (tmp_path / "notebooks" / "30_footage.ipynb").write_text(nbformat.writes(page))
     source = assemble(tmp_path)
     for path in (source / "notebooks" / "30_footage.ipynb", source / "results" / "30_footage" / "run.json"):
         text = path.read_text()

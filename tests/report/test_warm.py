@@ -56,7 +56,9 @@ def start(environment, how, **options):
 def test_the_fork_has_the_arguments_folder_environment_files_and_threads_of_who_asked(warm, tmp_path):
     facts = []
     for environment in (warm, {name: value for name, value in warm.items() if name != SOCKET}):
-        process = start(environment | {"MARK": "mine", "OMP_NUM_THREADS": "2"}, "facts", cwd=tmp_path)
+        process = start(
+            environment | {"MARK": "mine", "OMP_NUM_THREADS": "2", "MKL_NUM_THREADS": "2"}, "facts", cwd=tmp_path
+        )
         out, _ = process.communicate("typed")
         line, *after = out.splitlines()
         assert after == ["at exit"]

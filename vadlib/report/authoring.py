@@ -164,7 +164,9 @@ def _lines(code: NotebookCode) -> list[str]:
 
 def _prose_problems(contents: Contents, pages: dict[str, _Page]) -> Iterator[Problem]:
     """Values, labels, references and links of the notebooks' prose and of the pages in `book`."""
-    bibliography = set(re.findall(r"@\w+\{([^,\s]+)", project_path("book/references.bib").read_text(encoding="utf-8")))
+    references = project_path("book/references.bib")
+    entries = references.read_text(encoding="utf-8") if references.is_file() else ""
+    bibliography = set(re.findall(r"@\w+\{([^,\s]+)", entries))
     prose = [
         (project_path("notebooks"), name, cell.line, cell.text, page)
         for name, page in pages.items()
