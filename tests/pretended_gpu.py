@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 import torch
+import torchvision.models  # noqa: F401  (not first under fake tensors, when a network is built)
 from torch._subclasses.fake_tensor import (
     DataDependentOutputException,
     DynamicOutputShapeException,

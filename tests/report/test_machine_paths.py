@@ -44,7 +44,9 @@ def test_notebooks_and_records_of_a_book_name_no_folder(tmp_path, project_root, 
     results = tmp_path / "results" / "30_footage"
     results.mkdir(parents=True)
     parameters = {"dataset_root": root, "weights": weights, "compared": ["resnet18:/home/ann/other.pth"], "seed": 0}
-    (results / "run.json").write_text(json.dumps({"parameters": parameters, "argv": "/opt/python/bin/python -m x"}))
+    (results / "run.json").write_text(
+        json.dumps({"parameters": parameters, "argv": "/opt/python/bin/python -m x", "files": [], "figures": {}})
+    )
     (tmp_path / "notebooks").mkdir()
     page = jupytext.read(project_root / "notebooks" / "30_footage.py")
     first = next(cell for cell in page.cells if cell.cell_type == "code")
@@ -54,7 +56,7 @@ def test_notebooks_and_records_of_a_book_name_no_folder(tmp_path, project_root, 
     source = assemble(tmp_path)
     for path in (source / "notebooks" / "30_footage.ipynb", source / "results" / "30_footage" / "run.json"):
         text = path.read_text()
-        assert "ann" not in text
+        assert "/home/ann" not in text
         assert "path/to/my videos" in text
     run = json.loads((source / "results" / "30_footage" / "run.json").read_text())
     assert run["parameters"]["weights"] == "path/to/r18.pth"
