@@ -182,6 +182,9 @@ WATCH = """\
 
 # %% tags=["parameters"]
 dataset_root = "nowhere"  # the videos
+profile = "tiny"  # the profile
+dataset = "mine"  # its data set
+backbone = "none"  # its network
 results_dir = "_build/manual/30_footage"  # results go here
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-one", "caption": "A clip."}, "image": {"alt": "A line"}}
@@ -214,7 +217,7 @@ def small_book(tmp_path, project_root, monkeypatch):
     for name in ("notebooks/profiles", "book", "vadlib/report"):
         (clone / name).mkdir(parents=True)
     (clone / "Snakefile").write_text((project_root / "Snakefile").read_text())
-    for name in ("pyproject.toml", "vadlib/report/book.py", "vadlib/report/machine_paths.py"):
+    for name in ("pyproject.toml", *(f"vadlib/report/{name}.py" for name in ("book", "page", "machine_paths"))):
         (clone / name).touch()
     (clone / "_toc.yml").write_text(
         "format: jb-book\nroot: book/index\nparts: [{caption: x, chapters: [{file: notebooks/30_footage}]}]\n"
@@ -224,11 +227,8 @@ def small_book(tmp_path, project_root, monkeypatch):
     (clone / "book/paper_values.yml").touch()
     (clone / "notebooks/30_footage.py").write_text(WATCH)
     (clone / "notebooks/profiles/tiny.yml").write_text(
-        "profile: tiny\nchapters: [30_footage]\ndataset: mine\ndataset_root: x\nweights: random\n"
+        "profile: tiny\nonly: [30_footage]\ndataset: mine\ndataset_root: x\nbackbone: resnet18:random\n"
     )
-    # `chapters` and the rest are parameters of other notebooks, which a check of names looks for beside
-    (clone / "notebooks/91_provenance.py").write_text((project_root / "notebooks/91_provenance.py").read_text())
-    (clone / "notebooks/02_padim.py").write_text((project_root / "notebooks/02_padim.py").read_text())
     videos.mkdir()
     (videos / "猫 प्रवेश 🎥").touch()
     monkeypatch.chdir(clone)
@@ -265,8 +265,8 @@ def test_a_book_in_spite_of_everything(small_book, hostile):
             r"Snakemake, which runs the notebooks, stopped: FileExistsError.*",
         ),
         (
-            lambda clone: (clone / "notebooks/profiles/tiny.yml").write_text("profile: tiny\n"),
-            r"Snakemake, which runs the notebooks, stopped: KeyError in file .*Snakefile.*: 'weights'",
+            lambda clone: (clone / "notebooks/profiles/tiny.yml").write_text("only: [30_footage]\n"),
+            r"Snakemake, which runs the notebooks, stopped: KeyError in file .*Snakefile.*: 'dataset'",
         ),
     ],
 )

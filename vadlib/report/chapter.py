@@ -324,7 +324,8 @@ class Chapter:
                 self.record_network(self._runner.networks[name])
         about: dict = {}  # of the first chapters read that have it: not every detector has a network
         for found in reversed(self._read.values()):
-            about |= {key: found.run[key] for key in ("parameters", "dataset", "weights") if key in found.run}
+            about |= {key: found.run[key] for key in ("dataset", "weights") if key in found.run}
+            about |= {"profile": found.run["parameters"]["profile"]} if "profile" in found.run["parameters"] else {}
         recorded = {} if self.dataset else {key: about[key] for key in ("dataset", "weights") if key in about}
         self.run.record(upstream=sorted(self._read), **recorded)
         self.run.save()
@@ -338,7 +339,7 @@ class Chapter:
         profile, dataset = (getattr(self.given, name, None) for name in ("profile", "dataset"))
         weights = self.networks[0].record if self.networks else None
         if read:
-            profile, dataset = profile or read["parameters"]["profile"], dataset or read["dataset"]["name"]
+            profile, dataset = profile or read.get("profile"), dataset or read.get("dataset", {}).get("name")
             weights = weights or read.get("weights")
         named = list(dict.fromkeys(map(network_name, self.networks)))
         line = chapter_line(
