@@ -1,6 +1,6 @@
 """Detectors: fit on frames, score frames; higher scores are more anomalous."""
 
-from vadlib.detectors.catalogue import load_detector
+from vadlib.detectors.catalogue import entries, load_detector, make
 from vadlib.detectors.detector import Detector, LearnsFrom
 from vadlib.detectors.feature_cache import embed_frames
 from vadlib.detectors.gradcam_ssim import GradCamSsim
@@ -18,5 +18,7 @@ __all__ = [
     "SpadeKnn",
     "ZeroShotText",
     "embed_frames",
+    "entries",
     "load_detector",
+    "make",
 ]
