@@ -75,7 +75,7 @@ def known_detectors(monkeypatch):
 @pytest.fixture
 def no_timelines(monkeypatch):
     """For tests of something else: they take half a second each."""
-    monkeypatch.setattr(scoring, "_save_timeline", lambda *_: None)
+    monkeypatch.setattr(scoring, "save_timeline", lambda *_: None)
 
 
 def write_frames(folder, values, size=SIZE):

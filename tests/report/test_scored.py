@@ -10,7 +10,8 @@ import pytest
 from vadlib.data import FrameReader, open_dataset
 from vadlib.evaluation import compare_all
 from vadlib.report.authoring import DETECTOR, SCORED
-from vadlib.report.scored import ScoredFrames, localise
+from vadlib.report.scored import ScoredFrames
+from vadlib.studies.pointing import localise
 
 
 @pytest.fixture
@@ -43,20 +44,19 @@ class Brightness:
 def test_localise_holds_heatmaps_against_masks(bright_anomalies):
     table = bright_anomalies.frame_table()
     scores = table[table["split"] == "test"].reset_index(drop=True)
-    chapter = SimpleNamespace(
-        dataset=bright_anomalies,
-        given=SimpleNamespace(seed=0, image_size=48),
-        read=lambda frames, description: FrameReader(bright_anomalies, frames, (48, 48), 3, progress=False),
-    )
-    right = localise(Brightness(1), chapter, scores, n=6)
-    wrong = localise(Brightness(-1), chapter, scores, n=6)
+
+    def read(frames):
+        return FrameReader(bright_anomalies, frames, (48, 48), 3, progress=False)
+
+    right = localise(Brightness(1), bright_anomalies, scores, read, n=6)
+    wrong = localise(Brightness(-1), bright_anomalies, scores, read, n=6)
     assert right["pixel_auroc"].estimate > 0.99
     assert right["pointing"].estimate == 1
     assert right["mask_share"].estimate == pytest.approx((8 + 16) / 2 * 16 / (48 * 64))
     assert wrong["pixel_auroc"].estimate < 0.01
     assert wrong["pointing"].estimate == 0
     one_clip = scores[scores["clip"] == scores["clip"][0]]
-    assert localise(Brightness(1), chapter, one_clip, n=6) is None
+    assert localise(Brightness(1), bright_anomalies, one_clip, read, n=6) is None
 
 
 @pytest.fixture

@@ -29,8 +29,8 @@ def main():
     elif how == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
     elif how == "waits":
-        print(os.getpid(), flush=True)
         try:
+            print(os.getpid(), flush=True)
             time.sleep(60)
         except KeyboardInterrupt:
             print("interrupted")

@@ -14,8 +14,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
 
-import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
@@ -23,13 +21,13 @@ import torch
 import vadlib
 from vadlib.apps.overlay import OverlayLimits, OverlayWriter, overlay_limits
 from vadlib.apps.saved_run import SavedRun, ScoreOptions, open_saved_run
+from vadlib.apps.video_results import check_finite, describe_video, save_timeline
 from vadlib.data import Clip, FrameReader, VideoDataset
 from vadlib.data.layouts.cameras import UNKNOWN_SCENE
 from vadlib.data.layouts.folder import open_videos
 from vadlib.data.reading import videos
 from vadlib.data.reading.frames import resize
 from vadlib.errors import ParameterError, ResultsError, UnreadableError
-from vadlib.figures import make_readable, timeline
 from vadlib.frame_times import seconds
 from vadlib.runs import provenance
 from vadlib.runs.code_state import library_digests
@@ -127,7 +125,7 @@ def score_videos(
         metrics = {
             "score": options.score,
             "threshold": None if threshold is None else {**threshold._asdict(), "is": str(threshold)},
-            "videos": [_describe(*pair, options) for pair in zip(dataset.clips, tables, strict=True)],
+            "videos": [describe_video(*pair, options) for pair in zip(dataset.clips, tables, strict=True)],
         }
         record = {
             "experiment": NAME,
@@ -192,8 +190,8 @@ def _score_clip(
     table = pd.DataFrame(
         {"clip": clip.id, "frame": frames, "second": np.round(seconds(clip.fps, frames), 6), **columns}
     )
-    _check_finite(table, list(columns))
-    _save_timeline(place, clip, table, options)
+    check_finite(table, list(columns))
+    save_timeline(place, clip, table, options)
     return table
 
 
@@ -271,56 +269,6 @@ def _collect(batches: Iterator[_Scored]) -> tuple[np.ndarray, dict[str, np.ndarr
     names = list(kept[0][1])
     return np.concatenate([frames for frames, _ in kept]), {
         name: np.concatenate([scores[name] for _, scores in kept]).astype(np.float32) for name in names
-    }
-
-
-def _check_finite(table: pd.DataFrame, names: list[str]) -> None:
-    for name in names:
-        wrong = table.loc[~np.isfinite(table[name])]
-        if len(wrong):
-            row = wrong.iloc[0]
-            raise ResultsError(
-                f"{name} is not finite for {len(wrong)} frames of {row['clip']}, first frame {row['frame']}. "
-                "The saved detector is damaged, or was fitted on something else: fit it again."
-            )
-
-
-def _save_timeline(place: Path, clip: Clip, table: pd.DataFrame, options: ScoreOptions) -> None:
-    scores = np.full(clip.n_frames, np.nan)
-    scores[table["frame"]] = table[options.score]
-    threshold = options.threshold
-    figure = timeline(
-        scores,
-        clip.fps,
-        title=clip.id,
-        ylabel=f"score: {options.score}",
-        threshold=None if threshold is None else threshold.value,
-        note="No threshold: the run has no scores of normal frames."
-        if threshold is None
-        else f"Threshold: {threshold}.",
-    )
-    make_readable(figure)
-    with mpl.rc_context({"svg.hashsalt": clip.id}):  # the same figure, the same bytes
-        figure.savefig(place / "timeline.svg", metadata={"Date": None})
-        figure.savefig(place / "timeline.png", metadata={"Software": None}, dpi=150)
-    plt.close(figure)
-
-
-def _describe(clip: Clip, table: pd.DataFrame, options: ScoreOptions) -> dict:
-    facts = {
-        "clip": clip.id,
-        "path": clip.path,
-        "frames": clip.n_frames,
-        "fps": clip.fps,
-        "skipped": clip.n_frames - len(table),
-    }
-    if not len(table):
-        return facts
-    highest = table.loc[table[options.score].idxmax()]
-    if options.threshold is not None:
-        facts["above_threshold"] = int((table[options.score] > options.threshold.value).sum())
-    return facts | {
-        "highest": {"frame": highest["frame"], "second": highest["second"], "score": highest[options.score]}
     }
 
 

@@ -21,12 +21,13 @@ from vadlib.report.authoring import require_sound_sources
 from vadlib.report.contents import select_contents
 from vadlib.report.machine_paths import hide_paths, without_machine_paths
 from vadlib.report.notebooks import read_profile_file
+from vadlib.report.overrides import check_own_folder, profile_overrides
 from vadlib.report.page import make_page
 from vadlib.report.warm import warm_process
 from vadlib.report.workflow import snakemake_command
 from vadlib.runs.parameters import ONLY
 from vadlib.runs.results import read_json
-from vadlib.storage import RunLock, project_root, user_path, write_atomically
+from vadlib.storage import RunLock, project_root, write_atomically
 
 MAX_LOG_LINES = 40
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -121,12 +122,9 @@ def bring_up_to_date(
     if not (cores == "all" or (cores.isdecimal() and int(cores))):
         raise ParameterError(f"cores: expected a whole number from 1 on, or all; found {cores!r}")
     values = read_profile_file(project / "notebooks" / "profiles" / f"{profile}.yml")
-    overrides = {"skip_unreadable": skip_unreadable, "allow_missing": allow_missing}
-    if root:
-        overrides["dataset_root"] = _existing(root, "ROOT")
-    if weights:
-        overrides |= _networks(values, _weights(weights))
-    _check_own_folder(project, values | overrides)
+    overrides = profile_overrides(values, root, weights)
+    overrides |= {"skip_unreadable": skip_unreadable, "allow_missing": allow_missing}
+    check_own_folder(project, values | overrides)
     require_sound_sources(values.get(ONLY))
     out = project / "_build" / profile
     with RunLock(out / "book") as lock, warm_process(clean_environment()) as environment:
@@ -270,41 +268,6 @@ def _project() -> Path:
             "clone's folder first"
         )
     return project
-
-
-def _check_own_folder(project: Path, values: Mapping) -> None:
-    """Open a folder of one's own before anything runs: what is wrong with it is said in a line, not in a notebook."""
-    if values.get("dataset") != "folder":
-        return
-    root = project / values.get("dataset_root", "my_videos")
-    if not root.exists():
-        raise ParameterError(
-            f"ROOT: profile {values['profile']} needs the folder of your videos, and {root} does not exist; say "
-            f"make book PROFILE={values['profile']} ROOT=path/to/my_videos"
-        )
-    from vadlib.data import open_dataset
-
-    open_dataset("folder", root, **{name: bool(values.get(name)) for name in ("allow_missing", "skip_unreadable")})
-
-
-def _networks(values: Mapping, weights: str) -> dict[str, str]:
-    """The profile's backbone with other weights, and its classifier where that is the same network."""
-    architecture = values["backbone"].partition(":")[0]
-    alike = (name for name in ("backbone", "classifier") if values.get(name, "").partition(":")[0] == architecture)
-    return dict.fromkeys(alike, f"{architecture}:{weights}")
-
-
-def _existing(path: str, name: str) -> str:
-    absolute = user_path(path).absolute()
-    if not absolute.exists():
-        raise ParameterError(f"{name}: nothing is at {absolute}; give the folder of the data set")
-    return str(absolute)
-
-
-def _weights(weights: str) -> str:
-    """A file's path made absolute; the name of published weights as it is."""
-    names_file = os.sep in weights or Path(weights).suffix in (".safetensors", ".pth", ".pt")
-    return _existing(weights, "WEIGHTS") if names_file else weights
 
 
 def main() -> None:

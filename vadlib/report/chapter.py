@@ -4,38 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from types import SimpleNamespace
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from IPython.display import SVG, display
-from matplotlib.figure import Figure
-from myst_nb import glue
 
 from vadlib import networks
 from vadlib.data import FrameReader, Split, VideoDataset, draw, open_dataset
 from vadlib.detectors import Detector, embed_frames
 from vadlib.errors import ParameterError
-from vadlib.figures import use_house_style
 from vadlib.networks import FeatureNetwork
-from vadlib.report.contents import figure_label, read_contents
+from vadlib.report.chapter_page import ChapterPage
+from vadlib.report.contents import read_contents
 from vadlib.report.paper import load_paper_values
 from vadlib.report.scored import ScoredFrames
-from vadlib.report.words.common import chapter_line, data_note, in_words, network_name
-from vadlib.runs.experiment import Experiment
 from vadlib.runs.results import Results, join_scores, load_results
 from vadlib.storage import project_path
 from vadlib.studies.cross_fit import frames_of
 from vadlib.studies.draws import ProtocolDraws, draw_protocols
 from vadlib.studies.runner import DetectorRunner, DetectorSpec, main_scores
 
-MAX_NETWORKS_NAMED = 3
 N_TIMED = 96  # frames: some seconds' work
-ROLES = ("backbone", "classifier", "embedder")  # parameters that name networks; the first is the one recorded
 
 
-class Chapter:
+class Chapter(ChapterPage):
     """One run of a notebook: `chapter = Chapter("02_padim", globals())`, in the first cell after the parameters.
 
     It holds the results folder's lock until `close`, and gives the page what all pages have: the line under the title,
@@ -54,22 +45,6 @@ class Chapter:
     LayoutError, BusyError, ResultsError
         No such notebook; another run writes the same results; `results_dir` holds something else.
     """
-
-    def __init__(self, name: str, namespace: Mapping):
-        use_house_style()
-        self.run = Experiment.from_notebook(name, namespace)
-        self.given = SimpleNamespace(**self.run.parameters)
-        self.dataset: VideoDataset | None = None
-        self.networks: list[FeatureNetwork] = []
-        self.n_fit = self.n_test = self.n_recalled = 0
-        self.seconds_to_embed: float | None = None  # a frame, where the chapter embeds frames
-        self._read: dict[str, Results] = {}
-        self._runner: DetectorRunner | None = None
-        self._said: dict[str, str] | None = {
-            key: f"{value:g}" if isinstance(value, float) else in_words(value)
-            for key, value in vars(self.given).items()
-            if isinstance(value, int | float | str)
-        }
 
     # ---- what it is given
 
@@ -147,12 +122,6 @@ class Chapter:
         network = networks.open_network(name, seed=self.given.seed).to(device)
         self.record_network(network)
         return network
-
-    def record_network(self, network: FeatureNetwork) -> None:
-        """Record a network that was made elsewhere; the first is the one that `run.json` and the data note speak of."""
-        if not self.networks:
-            self.run.record(weights=network.record.as_dict(), precision=network.precision)
-        self.networks.append(network)
 
     def read(self, table: pd.DataFrame, description: str, *, fresh: bool = False) -> FrameReader:
         """A reader of some frames, as the parameters `image_size`, `batch_size` and `skip_unreadable` say.
@@ -262,95 +231,4 @@ class Chapter:
         readable = np.logical_and.reduce([np.isfinite(values) for values in found.values()])
         return self.scores(
             self._runner.tested, found, n_fit=len(self._runner.normal.fit), skipped=np.flatnonzero(~readable)
-        )
-
-    # ---- what it says
-
-    def figure(self, name: str, figure: Figure, caption: str, *, alt: str) -> None:
-        """Show a figure, numbered and with its caption, and keep it as SVG and PNG.
-
-        Parameters
-        ----------
-        name : str
-            Such as `roc`: cited from `02_padim` as ``{numref}`fig-padim-roc```.
-        figure : matplotlib.figure.Figure
-        caption : str
-            One that can be read alone.
-        alt : str
-            What is seen, for who cannot see it.
-        """
-        if not caption.strip() or len(alt.split()) < 3:
-            raise ParameterError(f"figure {name!r}: give a caption, and an alternative text of some words")
-        svg = self.run.figure(name, figure, caption=caption)
-        plt.close(figure)  # or the notebook would show it again
-        about = {
-            "figure": {"name": figure_label(self.run.name, name), "caption": caption},
-            "image": {"alt": alt},
-            "of": name,
-        }
-        display(SVG(data=svg), metadata={"image/svg+xml": {"vadlib": about}})
-
-    def say(self, **values) -> None:
-        """Give the prose a value, as ``{glue:text}`name```, at `close`.
-
-        Text goes as it is; `Interval` and fractions with three decimals, whole numbers, and None for what was not
-        measured.
-        """
-        if self._said is None:
-            raise ParameterError(f"say: {', '.join(values)} come too late; the page got its values from close(...)")
-        self._said |= {name: in_words(value) for name, value in values.items()}
-
-    def close(self, *scored: ScoredFrames, **metrics) -> None:
-        """Write the results folder, whole or not at all, and give the page its values.
-
-        Parameters
-        ----------
-        *scored : ScoredFrames
-            What the chapter is about first: their figures of merit go to `metrics.json`, and its values to the prose.
-        **metrics
-            What else was measured: numbers, text, `Interval`, and lists and mappings of these.
-        """
-        every = {"scores": {}} if scored else {}
-        for frames in reversed(scored):
-            every |= frames.metrics() | {"scores": frames.score_metrics() | every["scores"]}
-        if scored:
-            every["n_fit_frames"] = self.n_fit
-            words = scored[0].words(metrics.get("localisation"))
-            self._said = {name: in_words(value) for name, value in words.items()} | self._said
-        self.run.metrics({**every, **metrics})
-        if self._runner is not None:
-            roles = [getattr(self.given, role, None) for role in ROLES]
-            for name in sorted(self._runner.networks, key=lambda name: roles.index(name) if name in roles else -1):
-                self.record_network(self._runner.networks[name])
-        about: dict = {}  # of the first chapters read that have it: not every detector has a network
-        for found in reversed(self._read.values()):
-            about |= {key: found.run[key] for key in ("dataset", "weights") if key in found.run}
-            about |= {"profile": found.run["parameters"]["profile"]} if "profile" in found.run["parameters"] else {}
-        recorded = {} if self.dataset else {key: about[key] for key in ("dataset", "weights") if key in about}
-        self.run.record(upstream=sorted(self._read), **recorded)
-        self.run.save()
-        self.say(**self._page(about))
-        for name, text in self._said.items():
-            glue(name, text, display=False)
-        self._said = None
-
-    def _page(self, read: Mapping) -> dict[str, str]:
-        """The line under the title, and the note on the data where there are data; both of what was read upstream."""
-        profile, dataset = (getattr(self.given, name, None) for name in ("profile", "dataset"))
-        weights = self.networks[0].record if self.networks else None
-        if read:
-            profile, dataset = profile or read.get("profile"), dataset or read.get("dataset", {}).get("name")
-            weights = weights or read.get("weights")
-        named = list(dict.fromkeys(map(network_name, self.networks)))
-        line = chapter_line(
-            profile=profile,
-            dataset=dataset,
-            network=", ".join(named) if len(named) <= MAX_NETWORKS_NAMED else f"{len(named)} networks",
-            n_fit=self.n_fit,
-            n_test=self.n_test,
-            seconds=self.run.seconds,
-            date=self.run.started,
-        )
-        return {"chapter_line": line} | (
-            {"data_note": data_note(dataset, weights, copy=self.dataset)} if dataset else {}
         )

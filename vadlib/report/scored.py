@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -20,12 +19,10 @@ from vadlib.evaluation import (
     auroc_by_group,
     bootstrap_auroc,
     bootstrap_difference,
-    bootstrap_mean,
     bootstrap_roc_band,
     compare_all,
     event_of_frames,
     extreme_frames,
-    localisation,
     overlap_coefficient,
     summarize,
 )
@@ -34,6 +31,7 @@ from vadlib.report.paper import load_paper_values
 from vadlib.report.tables import table_of_merit
 from vadlib.report.words.common import SCORE_NAMES, against_chance, interval_or_none
 from vadlib.runs.results import Results
+from vadlib.studies.pointing import localise
 
 if TYPE_CHECKING:
     from vadlib.report.chapter import Chapter
@@ -141,9 +139,10 @@ class ScoredFrames:
         )
 
     def localise(self, n: int) -> dict[str, Interval] | None:
-        """How often the heatmap points at the anomaly, in `n` anomalous frames; see `localise`."""
+        """How often the heatmap points at the anomaly, in `n` anomalous frames."""
         with self.chapter.stage("localise"):
-            return localise(self.detector, self.chapter, self.table, n=n)
+            seed, read = self.chapter.given.seed, partial(self.chapter.read, description="locating")
+            return localise(self.detector, self.chapter.dataset, self.table, read, n=n, seed=seed)
 
     def merits(self, names: Mapping[str, str] | None = None) -> pd.DataFrame:
         """Each column's figures of merit, as a table; `names` says what to write for a column."""
@@ -281,40 +280,3 @@ class ScoredFrames:
             "normal frames. Lines: 95 % intervals over clips; a dot alone comes from a single clip, which has none.",
             alt="Dots with intervals: AUROC by kind of event",
         )
-
-
-def localise(detector: Detector, chapter: Chapter, scores: pd.DataFrame, *, n: int) -> dict[str, Interval] | None:
-    """How often a detector's heatmap points at the anomaly, over anomalous frames drawn at random.
-
-    Returns
-    -------
-    dict of str to Interval, or None
-        ``pixel_auroc``, ``pointing`` and ``mask_share`` (see `localisation`), means over frames with intervals over
-        clips; None where fewer than two clips have a mask.
-    """
-    dataset, seed, size = chapter.dataset, chapter.given.seed, (chapter.given.image_size,) * 2
-    anomalous = scores[scores["label"] == 1]
-    drawn = anomalous.sample(min(n, len(anomalous)), random_state=np.random.default_rng(seed))
-    drawn = drawn.sort_values(["clip", "frame"], ignore_index=True)
-    masks = [dataset.pixel_mask(row.clip, row.frame) for row in drawn.itertuples()]
-    has_mask = np.array([mask is not None and bool(mask.any()) for mask in masks], dtype=bool)
-    drawn = drawn[has_mask].reset_index(drop=True)
-    if drawn["clip"].nunique() < 2:
-        return None
-    masks = [mask for mask, has in zip(masks, has_mask, strict=True) if has]
-    rows = []
-    for batch in chapter.read(drawn, "locating"):
-        truth = np.stack([_to_size(masks[row], size) for row in batch.rows.tolist()])  # (B, H, W)
-        found = localisation(detector.heatmap(batch.images, scenes=batch.scenes), truth)
-        rows.append(found.assign(clip=drawn["clip"].to_numpy()[batch.rows]))
-    table = pd.concat(rows, ignore_index=True).dropna()
-    if table["clip"].nunique() < 2:
-        return None
-    return {
-        name: bootstrap_mean(table[name], clusters=table["clip"], seed=seed)
-        for name in ("pixel_auroc", "pointing", "mask_share")
-    }
-
-
-def _to_size(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    return cv2.resize(mask.astype(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST).astype(bool)
