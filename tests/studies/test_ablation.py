@@ -21,7 +21,7 @@ from vadlib.report.words.ablation import (
     table_of_choices,
 )
 from vadlib.runs.results import plain
-from vadlib.studies.ablation import LUCK, ablation_settings, default_text, default_value, rank_choices
+from vadlib.studies.ablation import LUCK, ablation_settings, choice_title, default_text, default_value, rank_choices
 from vadlib.studies.runner import DetectorSpec, compare_trials
 
 PADIM = DetectorSpec("PaDiM", "resnet18:random", 64, options={"n_components": 20})
@@ -204,3 +204,9 @@ def test_nothing_varied_is_an_error():
     merit = compare_trials(scores, {name: s.base for name, s in settings.items()}, n_resamples=20)
     with pytest.raises(ParameterError, match="nothing is varied"):
         rank_choices(scores, settings, merit)
+
+
+def test_an_argument_goes_by_what_it_counts_in_its_detector():
+    assert choice_title("SPADE", "k") == "number of neighbours"
+    assert choice_title("Prototypes", "k") == "number of prototypes"
+    assert choice_title("PaDiM", "n_components") == "dimensions"

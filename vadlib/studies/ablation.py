@@ -31,7 +31,6 @@ CHOICES = {
     "reference": "reference map",
     "map_size": "size of maps",
     "weights": "ensemble's weights",
-    "k": "number of prototypes",
     "top_k": "prototypes averaged",
     "view": "part of the frame",
     "mode": "classes learnt",
@@ -89,7 +88,7 @@ def ablation_settings(
     for detector, default in defaults.items():
         settings[detector] = Setting(detector, "", "default", detector, default)
         for key, values in varied.get(detector, {}).items():
-            usual, choice = default_value(default, key), choice_title(key)
+            usual, choice = default_value(default, key), choice_title(detector, key)
             for value in dict.fromkeys(_parsed(key, value) for value in values):
                 if value != usual:
                     text = _text(key, value)
@@ -124,9 +123,14 @@ def variations(
     }
 
 
-def choice_title(key: str) -> str:
-    """What a reader calls a field of `DetectorSpec` or an argument of a detector."""
-    return CHOICES.get(key, key.replace("_", " "))
+def choice_title(detector: str, key: str) -> str:
+    """What a reader calls a field of `DetectorSpec` or an argument of a detector.
+
+    An argument that `CHOICES` does not name goes by the chapters' parameter for it: ``k`` of SPADE is ``n_neighbours``.
+    """
+    parameter = catalogue.entry(detector).cls.chapter_options.get(key, key)
+    counted = parameter.replace("n_", "number of ", 1) if parameter.startswith("n_") else parameter
+    return CHOICES.get(key, counted.replace("_", " "))
 
 
 def default_value(trial: DetectorSpec, key: str) -> Any:
@@ -182,7 +186,8 @@ def _text(key: str, value: Any) -> str:
 
 def default_text(setting: Setting, choice: str) -> str:
     """What the default has for a choice, as a reader sees it."""
-    key = next((key for key, title in CHOICES.items() if title == choice), choice.replace(" ", "_"))
+    keys = {*CHOICES, *catalogue.entry(setting.detector).cls.varied, *setting.trial.options}
+    key = next((key for key in sorted(keys) if choice_title(setting.detector, key) == choice), choice.replace(" ", "_"))
     return _text(key, default_value(setting.trial, key))
 
 
