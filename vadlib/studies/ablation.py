@@ -126,10 +126,10 @@ def variations(
 def choice_title(detector: str, key: str) -> str:
     """What a reader calls a field of `DetectorSpec` or an argument of a detector.
 
-    An argument that `CHOICES` does not name goes by the chapters' parameter for it: ``k`` of SPADE is ``n_neighbours``.
+    A count that `CHOICES` does not name goes by the chapters' parameter for it: ``k`` of SPADE is ``n_neighbours``.
     """
-    parameter = catalogue.entry(detector).cls.chapter_options.get(key, key)
-    counted = parameter.replace("n_", "number of ", 1) if parameter.startswith("n_") else parameter
+    parameter = catalogue.entry(detector).cls.chapter_options.get(key, "")
+    counted = f"number of {parameter.removeprefix('n_')}" if parameter.startswith("n_") else key
     return CHOICES.get(key, counted.replace("_", " "))
 
 
