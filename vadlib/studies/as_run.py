@@ -1,0 +1,246 @@
+"""From the detectors as the paper writes them to the same as its author ran them, one difference at a time.
+
+Each step keeps all the steps before it, and is scored on the same test frames, so what it moves can be set against
+clips resampled alike. What a step moves depends on those before it; the order is that in which a frame is processed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from vadlib.data import Split
+from vadlib.data.sampling import Fold
+from vadlib.evaluation import Interval, bootstrap_auroc, bootstrap_difference
+from vadlib.studies.ensemble_weights import best_weights, weights_from_other_clips
+from vadlib.studies.runner import DetectorRunner, DetectorSpec
+
+PADIM, GRADCAM, PROTOTYPES = "PaDiM", "Grad-CAM + SSIM", "Prototypes"
+SCORES = ("max", "mean", "topk", "distance")  # of `PrototypesAsRun`, in the order of the weights
+NORMAL, OTHER_CLIPS, SAME_CLIPS, TESTED = (
+    "normal",
+    "other clips",
+    "same clips",
+    "tested",
+)  # where frames to fit come from
+EQUAL, CHOSEN, CONTROL = "equal weights", "weights chosen on the test frames", "weights chosen on other clips"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One difference more.
+
+    Attributes
+    ----------
+    method : str
+        The detector as written, by its title.
+    change : str
+        What differs from the step before; of the first step ``as written``.
+    spec : DetectorSpec
+    fitted_on : str
+        One of the splits of `draw_steps`.
+    weights : str
+        Of the ensemble, where the step is about them; empty otherwise.
+    """
+
+    method: str
+    change: str
+    spec: DetectorSpec
+    fitted_on: str = NORMAL
+    weights: str = ""
+
+    @property
+    def name(self) -> str:
+        """For tables and columns."""
+        return f"{self.method}: {self.change}"
+
+
+def padim_steps(network: str, image_size: int, n_components: int) -> list[Step]:
+    """PaDiM's (notebook cells 27 to 32)."""
+    written = DetectorSpec(PADIM, network, image_size, options={"n_components": n_components})
+    inner = replace(written, view="inner")
+    layers = {"n_components": n_components, "layers": ("layer2", "layer3", "layer4")}
+    as_run = layers | {"grid": 14, "standardise": False, "reduction": "projection", "gaussians": "each"}
+    as_run |= {"epsilon": 0.01, "squared": False}
+    changes = {
+        "layers 2 to 4, pooled to 14 × 14, projected together": {},
+        "channels standardised": {"standardise": True},
+        "channels picked, not projected": {"reduction": "variance"},
+        "one Gaussian for all positions": {"gaussians": "one"},
+        "epsilon 0.000001": {"epsilon": 1e-6},
+        "distance squared": {"squared": True},
+    }
+    steps = [
+        Step(PADIM, "as written", written),
+        Step(PADIM, "256 px, of which the middle 224", inner),
+        Step(PADIM, "no blur", replace(inner, options=dict(written.options) | {"sigma": 0.0})),
+    ]
+    for change, options in changes.items():
+        as_run = as_run | options
+        steps.append(Step(PADIM, change, replace(inner, detector="PaDiM as run", options=as_run)))
+    return steps
+
+
+def gradcam_steps(network: str, image_size: int) -> list[Step]:
+    """Grad-CAM + SSIM's, which the paper calls SPADE (notebook cells 13 to 19)."""
+    written = DetectorSpec(GRADCAM, network, image_size)
+    inner = replace(written, view="inner")
+    as_run: dict[str, Any] = {"scaling": "max", "merged": False, "sigma": 0.0, "window": "gaussian"}
+    changes = {
+        "maps scaled from least to largest": {"scaling": "min-max"},
+        "the mean of three maps is one map": {"merged": True},
+        "map blurred": {"sigma": 4.0},
+        "SSIM in a square window": {"window": "uniform"},
+    }
+    steps = [Step(GRADCAM, "as written", written), Step(GRADCAM, "256 px, of which the middle 224", inner)]
+    for change, options in changes.items():
+        as_run = as_run | options
+        steps.append(Step(GRADCAM, change, replace(inner, detector="Grad-CAM + SSIM as run", options=as_run)))
+    return [*steps, replace(steps[-1], change="reference from the test frames", fitted_on=TESTED)]
+
+
+def prototype_steps(network: str, image_size: int, n_prototypes: int, n_drawn: int) -> list[Step]:
+    """Those of CLIP's prototypes (notebook cells 44 to 56); `n_drawn` frames a class make them."""
+    written = DetectorSpec(PROTOTYPES, network, image_size, options={"k": n_prototypes})
+    centre = replace(written, view="centre")
+    as_run: dict[str, Any] = {"k": n_prototypes, "n_frames": None, "prototypes": "centres", "n_starts": 1}
+    as_run |= {"standardised": True, "weights": (1, 0, 1, 1)}
+    changes = {
+        f"made of {n_drawn} frames a class": {"n_frames": n_drawn},
+        "K-Means from ten starts": {"n_starts": 10},
+        "frames in place of centres": {"prototypes": "frames"},
+        "scores not standardised": {"standardised": False},
+    }
+    steps = [
+        Step(PROTOTYPES, "as written, from other clips", written, OTHER_CLIPS),
+        Step(PROTOTYPES, "CLIP's own view of the frame", centre, OTHER_CLIPS),
+        Step(PROTOTYPES, "from the clips tested", centre, SAME_CLIPS),
+    ]
+    for change, options in changes.items():
+        as_run = as_run | options
+        steps.append(
+            Step(PROTOTYPES, change, replace(centre, detector="Prototypes as run", options=as_run), SAME_CLIPS)
+        )
+    last = replace(centre, detector="Prototypes as run", options=as_run | {"weights": (1, 1, 1, 1)})
+    fourth = Step(PROTOTYPES, "the mean over all prototypes as a fourth score", last, SAME_CLIPS, EQUAL)
+    return [*steps, fourth, replace(fourth, change=CHOSEN, weights=CHOSEN)]
+
+
+def tested_reference(normal: Split, n_reference: int) -> Split:
+    """A split whose frames to fit on are the first normal test frames, in the order of files: they are tested, too."""
+    tested = normal.test.sort_values(["clip", "frame"])
+    first = tested[tested["label"] == 0].head(n_reference)
+    return Split("reused-frames", normal.seed, (Fold(first, normal.test),))
+
+
+def run_steps(
+    runner: DetectorRunner, steps: list[Step], splits: Mapping[str, Split], *, n_folds: int = 5
+) -> dict[str, np.ndarray]:
+    """Scores of the test frames after each step, float32 (n_tested,), by its name, and by `CONTROL`.
+
+    Parameters
+    ----------
+    runner : DetectorRunner
+        It holds the frames of the splits.
+    steps : list of Step
+    splits : mapping of str to Split
+        By `Step.fitted_on`; all of the same test frames.
+    n_folds : int
+        Of clips, of the weights' control.
+    """
+    columns: dict[str, np.ndarray] = {}
+    done: dict[tuple, pd.DataFrame] = {}
+    views = list(dict.fromkeys(step.spec.view for step in steps))
+    for step in sorted(steps, key=lambda step: views.index(step.spec.view)):  # a view's frames are read once
+        key = (repr(step.spec), step.fitted_on)
+        if key not in done:
+            done[key] = runner.run_under(step.spec, splits[step.fitted_on]).loc[runner.tested.index]
+        found = done[key]
+        if not step.weights:
+            columns[step.name] = found[runner.detector(step.spec).main_score].to_numpy()
+            continue
+        weighted = weigh(found, runner.tested, n_folds=n_folds, seed=runner.seed)
+        columns[step.name] = weighted[step.weights]
+        columns[CONTROL] = weighted[CONTROL]
+    return columns
+
+
+def weigh(scores: pd.DataFrame, tested: pd.DataFrame, *, n_folds: int = 5, seed: int = 0) -> dict[str, np.ndarray]:
+    """The ensemble of `PrototypesAsRun` under equal weights, those chosen on these frames, and those on other clips.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        With `SCORES`; a row of NaN, a frame that could not be read, stays one.
+    tested : DataFrame
+        ``clip`` and ``label`` of the same rows. Labels of the test frames are used here and in no detector.
+    n_folds, seed : int
+        Of clips, for the last.
+
+    Returns
+    -------
+    dict of str to float32 (n,)
+        By `EQUAL`, `CHOSEN` and `CONTROL`.
+    """
+    values, labels = scores[list(SCORES)].to_numpy(np.float64), tested["label"].to_numpy()
+    read = np.isfinite(values).all(axis=1)
+    clips = tested["clip"].to_numpy()[read]
+    folds = min(n_folds, len(np.unique(clips)))
+    weights = {
+        EQUAL: np.full(len(SCORES), 1 / len(SCORES)),
+        CHOSEN: best_weights(labels[read], values[read]),
+        CONTROL: weights_from_other_clips(labels[read], values[read], clips, n_folds=folds, seed=seed),
+    }
+    found = {name: np.full(len(values), np.nan, np.float32) for name in weights}
+    for name, chosen in weights.items():
+        found[name][read] = (values[read] * chosen).sum(axis=1)
+    return found
+
+
+def compare_steps(
+    scores: pd.DataFrame, steps: list[Step], *, n_resamples: int = 1000, seed: int = 0
+) -> tuple[pd.DataFrame, dict[str, Interval]]:
+    """What each step gets, and what it moves.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        ``clip``, ``label``, and a column a step (see `run_steps`); no NaN.
+    steps : list of Step
+    n_resamples, seed : int
+        Of the bootstrap over clips.
+
+    Returns
+    -------
+    table : DataFrame
+        A row a step: ``method``, ``change``, ``auroc`` (an `Interval`), ``gain`` (that of the difference from the
+        step before, on the same resamples; None for the first).
+    totals : dict of str to Interval
+        By method: as run minus as written; by `CONTROL`: what choosing weights on the test frames is worth, the
+        ensemble with these minus that with weights chosen on other clips.
+    """
+    resampling = {"clusters": scores["clip"], "n_resamples": n_resamples, "seed": seed}
+
+    def difference(a: str, b: str) -> Interval:
+        return bootstrap_difference(scores["label"], scores[a], scores[b], **resampling)
+
+    rows, first, before = [], {}, {}
+    for step in steps:
+        first.setdefault(step.method, step.name)
+        rows.append(
+            {
+                "method": step.method,
+                "change": step.change,
+                "auroc": bootstrap_auroc(scores["label"], scores[step.name], **resampling),
+                "gain": difference(step.name, before[step.method]) if step.method in before else None,
+            }
+        )
+        before[step.method] = step.name
+    totals = {method: difference(before[method], name) for method, name in first.items()}
+    if CONTROL in scores:
+        totals[CONTROL] = difference(before[PROTOTYPES], CONTROL)
+    return pd.DataFrame(rows, index=[step.name for step in steps]), totals
