@@ -6,9 +6,8 @@ clips resampled alike. What a step moves depends on those before it; the order i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +15,7 @@ import pandas as pd
 from vadlib.data import Split
 from vadlib.data.sampling import Fold
 from vadlib.evaluation import Interval, bootstrap_auroc, bootstrap_difference
-from vadlib.studies.ensemble_weights import best_weights, weights_from_other_clips
+from vadlib.studies.ensemble_weights import best_weights, ensemble_from_other_clips
 from vadlib.studies.runner import DetectorRunner, DetectorSpec
 
 PADIM, GRADCAM, PROTOTYPES = "PaDiM", "Grad-CAM + SSIM", "Prototypes"
@@ -38,8 +37,10 @@ class Step:
     ----------
     method : str
         The detector as written, by its title.
+    key : str
+        A short name of the difference, for the prose.
     change : str
-        What differs from the step before; of the first step ``as written``.
+        What differs from the step before, for people; of the first step ``as written``.
     spec : DetectorSpec
     fitted_on : str
         One of the splits of `draw_steps`.
@@ -48,6 +49,7 @@ class Step:
     """
 
     method: str
+    key: str
     change: str
     spec: DetectorSpec
     fitted_on: str = NORMAL
@@ -63,71 +65,76 @@ def padim_steps(network: str, image_size: int, n_components: int) -> list[Step]:
     """PaDiM's (notebook cells 27 to 32)."""
     written = DetectorSpec(PADIM, network, image_size, options={"n_components": n_components})
     inner = replace(written, view="inner")
-    layers = {"n_components": n_components, "layers": ("layer2", "layer3", "layer4")}
-    as_run = layers | {"grid": 14, "standardise": False, "reduction": "projection", "gaussians": "each"}
-    as_run |= {"epsilon": 0.01, "squared": False}
-    changes = {
-        "layers 2 to 4, pooled to 14 × 14, projected together": {},
-        "channels standardised": {"standardise": True},
-        "channels picked, not projected": {"reduction": "variance"},
-        "one Gaussian for all positions": {"gaussians": "one"},
-        "epsilon 0.000001": {"epsilon": 1e-6},
-        "distance squared": {"squared": True},
-    }
-    steps = [
-        Step(PADIM, "as written", written),
-        Step(PADIM, "256 px, of which the middle 224", inner),
-        Step(PADIM, "no blur", replace(inner, options=dict(written.options) | {"sigma": 0.0})),
-    ]
-    for change, options in changes.items():
-        as_run = as_run | options
-        steps.append(Step(PADIM, change, replace(inner, detector="PaDiM as run", options=as_run)))
-    return steps
+    sharp = replace(inner, options=dict(written.options) | {"sigma": 0.0})
+    off = {"n_components": n_components, "layers": ("layer2", "layer3", "layer4"), "grid": 14, "standardise": False}
+    off |= {"reduction": "projection", "gaussians": "each", "epsilon": 0.01, "squared": False}
+    return [
+        Step(PADIM, "written", "as written", written),
+        Step(PADIM, "view", view_change(image_size), inner),
+        Step(PADIM, "blur", "no blur", sharp),
+        *_switched(replace(inner, detector="PaDiM as run", options=off), PADIM, NORMAL, {
+            "layers": ("layers 2 to 4, pooled to 14 × 14, projected together", {}),
+            "standardised": ("channels standardised", {"standardise": True}),
+            "picked": ("channels picked, not projected", {"reduction": "variance"}),
+            "gaussians": ("one Gaussian for all positions", {"gaussians": "one"}),
+            "epsilon": ("epsilon 0.000001", {"epsilon": 1e-6}),
+            "squared": ("distance squared", {"squared": True}),
+        }),
+    ]  # fmt: skip
 
 
 def gradcam_steps(network: str, image_size: int) -> list[Step]:
     """Grad-CAM + SSIM's, which the paper calls SPADE (notebook cells 13 to 19)."""
     written = DetectorSpec(GRADCAM, network, image_size)
     inner = replace(written, view="inner")
-    as_run: dict[str, Any] = {"scaling": "max", "merged": False, "sigma": 0.0, "window": "gaussian"}
-    changes = {
-        "maps scaled from least to largest": {"scaling": "min-max"},
-        "the mean of three maps is one map": {"merged": True},
-        "map blurred": {"sigma": 4.0},
-        "SSIM in a square window": {"window": "uniform"},
-    }
-    steps = [Step(GRADCAM, "as written", written), Step(GRADCAM, "256 px, of which the middle 224", inner)]
-    for change, options in changes.items():
-        as_run = as_run | options
-        steps.append(Step(GRADCAM, change, replace(inner, detector="Grad-CAM + SSIM as run", options=as_run)))
-    return [*steps, replace(steps[-1], change="reference from the test frames", fitted_on=TESTED)]
+    off = {"scaling": "max", "merged": False, "sigma": 0.0, "window": "gaussian"}
+    steps = [
+        Step(GRADCAM, "written", "as written", written),
+        Step(GRADCAM, "view", view_change(image_size), inner),
+        *_switched(replace(inner, detector="Grad-CAM + SSIM as run", options=off), GRADCAM, NORMAL, {
+            "scaling": ("maps scaled from least to largest", {"scaling": "min-max"}),
+            "merged": ("the mean of three maps is one map", {"merged": True}),
+            "blur": ("map blurred", {"sigma": 4.0}),
+            "window": ("SSIM in a square window", {"window": "uniform"}),
+        }),
+    ]  # fmt: skip
+    return [*steps, replace(steps[-1], key="reference", change="reference from the test frames", fitted_on=TESTED)]
 
 
 def prototype_steps(network: str, image_size: int, n_prototypes: int, n_drawn: int) -> list[Step]:
     """Those of CLIP's prototypes (notebook cells 44 to 56); `n_drawn` frames a class make them."""
     written = DetectorSpec(PROTOTYPES, network, image_size, options={"k": n_prototypes})
     centre = replace(written, view="centre")
-    as_run: dict[str, Any] = {"k": n_prototypes, "n_frames": None, "prototypes": "centres", "n_starts": 1}
-    as_run |= {"standardised": True, "weights": (1, 0, 1, 1)}
-    changes = {
-        f"made of {n_drawn} frames a class": {"n_frames": n_drawn},
-        "K-Means from ten starts": {"n_starts": 10},
-        "frames in place of centres": {"prototypes": "frames"},
-        "scores not standardised": {"standardised": False},
-    }
+    off = {"k": n_prototypes, "n_frames": None, "prototypes": "centres", "n_starts": 1}
+    off |= {"standardised": True, "weights": (1, 0, 1, 1)}
     steps = [
-        Step(PROTOTYPES, "as written, from other clips", written, OTHER_CLIPS),
-        Step(PROTOTYPES, "CLIP's own view of the frame", centre, OTHER_CLIPS),
-        Step(PROTOTYPES, "from the clips tested", centre, SAME_CLIPS),
-    ]
-    for change, options in changes.items():
-        as_run = as_run | options
-        steps.append(
-            Step(PROTOTYPES, change, replace(centre, detector="Prototypes as run", options=as_run), SAME_CLIPS)
-        )
-    last = replace(centre, detector="Prototypes as run", options=as_run | {"weights": (1, 1, 1, 1)})
-    fourth = Step(PROTOTYPES, "the mean over all prototypes as a fourth score", last, SAME_CLIPS, EQUAL)
-    return [*steps, fourth, replace(fourth, change=CHOSEN, weights=CHOSEN)]
+        Step(PROTOTYPES, "written", "as written, from other clips", written, OTHER_CLIPS),
+        Step(PROTOTYPES, "view", "CLIP's own view of the frame", centre, OTHER_CLIPS),
+        Step(PROTOTYPES, "clips", "from the clips tested", centre, SAME_CLIPS),
+        *_switched(replace(centre, detector="Prototypes as run", options=off), PROTOTYPES, SAME_CLIPS, {
+            "drawn": (f"made of {n_drawn} frames a class", {"n_frames": n_drawn}),
+            "starts": ("K-Means from ten starts", {"n_starts": 10}),
+            "frames": ("frames in place of centres", {"prototypes": "frames"}),
+            "raw": ("scores not standardised", {"standardised": False}),
+            "fourth": ("the mean over all prototypes as a fourth score", {"weights": (1, 1, 1, 1)}),
+        }),
+    ]  # fmt: skip
+    steps[-1] = replace(steps[-1], weights=EQUAL)
+    return [*steps, replace(steps[-1], key="chosen", change=CHOSEN, weights=CHOSEN)]
+
+
+def view_change(image_size: int) -> str:
+    """What the view `inner` is, in pixels."""
+    return f"{round(image_size * 8 / 7)} px, of which the middle {image_size}"
+
+
+def _switched(
+    spec: DetectorSpec, method: str, fitted_on: str, changes: Mapping[str, tuple[str, dict]]
+) -> Iterator[Step]:
+    """Steps that each set some options more."""
+    for key, (change, options) in changes.items():
+        spec = replace(spec, options=dict(spec.options) | options)
+        yield Step(method, key, change, spec, fitted_on)
 
 
 def tested_reference(normal: Split, n_reference: int) -> Split:
@@ -156,6 +163,8 @@ def run_steps(
     done: dict[tuple, pd.DataFrame] = {}
     views = list(dict.fromkeys(step.spec.view for step in steps))
     for step in sorted(steps, key=lambda step: views.index(step.spec.view)):  # a view's frames are read once
+        if (step.method, step.key) == (PADIM, "view"):  # one pass for all the layers that the steps after it take
+            runner.keep_features(step.spec, splits[NORMAL], ("layer1", "layer2", "layer3", "layer4"))
         key = (repr(step.spec), step.fitted_on)
         if key not in done:
             done[key] = runner.run_under(step.spec, splits[step.fitted_on]).loc[runner.tested.index]
@@ -189,15 +198,14 @@ def weigh(scores: pd.DataFrame, tested: pd.DataFrame, *, n_folds: int = 5, seed:
     values, labels = scores[list(SCORES)].to_numpy(np.float64), tested["label"].to_numpy()
     read = np.isfinite(values).all(axis=1)
     clips = tested["clip"].to_numpy()[read]
-    folds = min(n_folds, len(np.unique(clips)))
-    weights = {
-        EQUAL: np.full(len(SCORES), 1 / len(SCORES)),
-        CHOSEN: best_weights(labels[read], values[read]),
-        CONTROL: weights_from_other_clips(labels[read], values[read], clips, n_folds=folds, seed=seed),
+    ensembles = {
+        EQUAL: values[read].mean(axis=1),
+        CHOSEN: values[read] @ best_weights(labels[read], values[read]),
+        CONTROL: ensemble_from_other_clips(labels[read], values[read], clips, n_folds=n_folds, seed=seed),
     }
-    found = {name: np.full(len(values), np.nan, np.float32) for name in weights}
-    for name, chosen in weights.items():
-        found[name][read] = (values[read] * chosen).sum(axis=1)
+    found = {name: np.full(len(values), np.nan, np.float32) for name in ensembles}
+    for name, ensemble in ensembles.items():
+        found[name][read] = ensemble
     return found
 
 
@@ -217,7 +225,7 @@ def compare_steps(
     Returns
     -------
     table : DataFrame
-        A row a step: ``method``, ``change``, ``auroc`` (an `Interval`), ``gain`` (that of the difference from the
+        A row a step: ``method``, ``key``, ``change``, ``auroc`` (`Interval`), ``gain`` (of the difference from the
         step before, on the same resamples; None for the first).
     totals : dict of str to Interval
         By method: as run minus as written; by `CONTROL`: what choosing weights on the test frames is worth, the
@@ -234,6 +242,7 @@ def compare_steps(
         rows.append(
             {
                 "method": step.method,
+                "key": step.key,
                 "change": step.change,
                 "auroc": bootstrap_auroc(scores["label"], scores[step.name], **resampling),
                 "gain": difference(step.name, before[step.method]) if step.method in before else None,

@@ -9,31 +9,15 @@ import pandas as pd
 from vadlib.detectors import catalogue
 from vadlib.evaluation import Interval
 from vadlib.report.words.common import difference_in_words
-from vadlib.studies.as_run import CHOSEN, CONTROL, PROTOTYPES
+from vadlib.studies.as_run import CONTROL, PROTOTYPES
 
-# By what the page on deviations calls it: the step's method and change.
-NAMES = {
-    "padim_view": ("PaDiM", "256 px, of which the middle 224"),
-    "padim_blur": ("PaDiM", "no blur"),
-    "padim_layers": ("PaDiM", "layers 2 to 4, pooled to 14 × 14, projected together"),
-    "padim_standardised": ("PaDiM", "channels standardised"),
-    "padim_picked": ("PaDiM", "channels picked, not projected"),
-    "padim_gaussians": ("PaDiM", "one Gaussian for all positions"),
-    "gradcam_merged": ("Grad-CAM + SSIM", "the mean of three maps is one map"),
-    "gradcam_window": ("Grad-CAM + SSIM", "SSIM in a square window"),
-    "gradcam_reference": ("Grad-CAM + SSIM", "reference from the test frames"),
-    "clip_view": (PROTOTYPES, "CLIP's own view of the frame"),
-    "clip_clips": (PROTOTYPES, "from the clips tested"),
-    "clip_frames": (PROTOTYPES, "frames in place of centres"),
-    "clip_fourth": (PROTOTYPES, "the mean over all prototypes as a fourth score"),
-    "clip_chosen": (PROTOTYPES, CHOSEN),
-}
+SHORT = {"PaDiM": "padim", "Grad-CAM + SSIM": "gradcam", PROTOTYPES: "clip"}
 
 
 def step_effects(table: pd.DataFrame) -> dict[str, str]:
-    """The difference that each step makes, as text, by its short name with ``_step``."""
+    """The difference that each step makes, as text, by its method's and its own short name: ``padim_blur_step``."""
     return {
-        f"{name}_step": f"{table.loc[f'{method}: {change}', 'gain']:+.3f}" for name, (method, change) in NAMES.items()
+        f"{SHORT[row.method]}_{row.key}_step": f"{row.gain:+.3f}" for row in table.itertuples() if row.gain is not None
     }
 
 
@@ -102,7 +86,7 @@ def as_run_words(table: pd.DataFrame, totals: Mapping[str, Interval]) -> dict[st
         "weights_worth": f"{totals[CONTROL]:+.3f}",
         "largest_steps": " ".join(largest_step_sentence(table, method) for method in of_method),
     }
-    for key, method in (("padim", "PaDiM"), ("gradcam", "Grad-CAM + SSIM"), ("clip", PROTOTYPES)):
+    for method, key in SHORT.items():
         words[f"{key}_written"], words[f"{key}_run"] = of_method[method]["auroc"].iloc[[0, -1]]
         words[f"{key}_total"] = f"{totals[method]:+.3f}"
     return words | step_effects(table)
