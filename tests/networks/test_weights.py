@@ -189,4 +189,4 @@ def test_a_file_that_may_not_be_read_is_named(tmp_path, monkeypatch):
     (known,) = (known for known in PUBLISHED_WEIGHTS if (known.architecture, known.name) == ("resnet18", "bundled"))
     assert known.look() == (None, "UNREADABLE: Permission denied")
     with pytest.raises(WeightsError, match=r"cannot be read \(Permission denied\); see to its rights"):
-        weights.checked_sha256("resnet18", "bundled", known.place())
+        weights.load_weights("resnet18", "bundled", known.place())
