@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from vadlib.data.dataset import Clip
-from vadlib.data.labels.arrays import open_array, split_flat_labels
+from vadlib.data.labels.arrays import open_array
+from vadlib.data.labels.label_files import split_flat_labels
 from vadlib.errors import LabelError
 
 

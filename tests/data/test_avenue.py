@@ -5,7 +5,7 @@ import pytest
 import scipy.io
 
 from vadlib.data import FrameReader, open_dataset, read_frame
-from vadlib.data.labels.mat_intervals import read_intervals
+from vadlib.data.labels.label_files import read_intervals
 from vadlib.data.layouts import avenue
 from vadlib.data.layouts.opening import Opening
 from vadlib.errors import LabelError, LayoutError, UnreadableError

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vadlib.data.layouts.opening import LeftOut, count_and_list
+from vadlib.data.layouts.opening import LeftOut, count_and_list, left_out_facts
 from vadlib.data.reading import videos
 from vadlib.data.reading.files import is_text, printable
 from vadlib.data.reading.scanning import scan_video
@@ -119,6 +119,7 @@ class VideoDataset:
                 raise LayoutError(f"{clip.path}: a clip cannot be called {clip.id!r}. Rename it.")
         labels = {clip.id: self._checked_labels(clip) for clip in self.clips}
         object.__setattr__(self, "labels", labels)
+        object.__setattr__(self, "facts", {**self.facts, **left_out_facts(self.left_out)})
 
     def _counted(self, clip: Clip) -> Clip:
         """The clip; where a video's header counts other frames than there are labels, with those that it really has."""

@@ -36,7 +36,7 @@ from vadlib.data.layouts.cameras import UNKNOWN_SCENE, assign_cameras
 from vadlib.data.layouts.clip_search import list_visible, search_clips
 from vadlib.data.layouts.folder_facts import camera_facts, hour_facts, mask_facts, scan_facts
 from vadlib.data.layouts.numbered import list_numbered, seconds_between
-from vadlib.data.layouts.opening import LeftOut, Opening, check_some_left, count_and_list, left_out_facts, open_each
+from vadlib.data.layouts.opening import LeftOut, Opening, check_some_left, count_and_list, open_each
 from vadlib.data.reading import videos
 from vadlib.data.reading.decoding import is_video
 from vadlib.data.reading.files import list_names
@@ -81,7 +81,6 @@ def open_videos(
     _check_names(clips)
     labels = {clip.id: np.full(clip.n_frames, UNLABELLED, np.int8) for clip in clips}
     facts = scan_facts({clip.path.name: scan for clip, scan in opened.values() if scan})
-    facts |= left_out_facts(left_out)
     return VideoDataset(NAME, root, tuple(clips), labels, left_out=tuple(left_out), facts=facts, may_lack_labels=True)
 
 
@@ -121,7 +120,7 @@ def open_layout(name: str, home: Path, opening: Opening) -> VideoDataset:
     source = f"none ({LABEL_FILE} is not there)" if label_file is None else label_file.name
     facts = {"labels": source + (f"; unlabelled: {count_and_list(unlabelled)}" if unlabelled else "")}
     below_normal = [path.relative_to(home).parts[1:-1] for path in sources["train"]]
-    facts |= camera_facts(clips) | hour_facts(below_normal) | unread | scan_facts(scans) | left_out_facts(left_out)
+    facts |= camera_facts(clips) | hour_facts(below_normal) | unread | scan_facts(scans)
     return VideoDataset(
         name, home, tuple(clips), labels, events=events, missing=tuple(missing), left_out=tuple(left_out),
         facts=facts, may_lack_labels=True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -136,7 +136,7 @@ def listed(left_out: Sequence[LeftOut]) -> str:
     return "; ".join(clip.why for clip in left_out[:MAX_NAMED]) + more
 
 
-def left_out_facts(left_out: Sequence[LeftOut]) -> Mapping[str, str]:
+def left_out_facts(left_out: Sequence[LeftOut]) -> dict[str, str]:
     """Say which clips were left out, as an entry of `VideoDataset.facts`; none where none was."""
     if not left_out:
         return {}

@@ -27,10 +27,11 @@ import numpy as np
 import pandas as pd
 
 from vadlib.data.dataset import EVENT_COLUMNS, SEEN_IN, Clip, VideoDataset
-from vadlib.data.labels.arrays import open_array, split_flat_labels
+from vadlib.data.labels.arrays import open_array
+from vadlib.data.labels.label_files import split_flat_labels
 from vadlib.data.layouts.locate import find_sources, first_existing, relative_name
 from vadlib.data.layouts.numbered import count_numbered
-from vadlib.data.layouts.opening import LeftOut, Opening, left_out_facts, list_unmatched, open_each, refuse_incomplete
+from vadlib.data.layouts.opening import LeftOut, Opening, list_unmatched, open_each, refuse_incomplete
 from vadlib.data.reading import videos
 from vadlib.data.reading.files import read_label_text
 from vadlib.errors import LabelError, LayoutError
@@ -101,7 +102,7 @@ def open_layout(name: str, home: Path, opening: Opening) -> VideoDataset:
         events[~events["clip"].isin(gone)].reset_index(drop=True),
         tuple(missing),
         tuple(left_out),
-        {"labels": relative_name(source, home) if source else "none"} | left_out_facts(left_out),
+        {"labels": relative_name(source, home) if source else "none"},
     )
     _check_masks(dataset)
     _check_events(dataset)
