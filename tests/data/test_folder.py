@@ -7,7 +7,7 @@ import pytest
 
 from vadlib.data import FrameReader, draw, extract_frames, open_dataset, read_frame
 from vadlib.data.layouts import folder
-from vadlib.data.layouts.folder import find_clips, open_videos
+from vadlib.data.layouts.folder import open_videos
 from vadlib.data.published.check import check_datasets
 from vadlib.errors import LabelError, LayoutError, ParameterError, UnreadableError
 
@@ -335,7 +335,7 @@ class TestBadFolder:
 
     def test_two_folders_called_normal(self, root):
         (root / "Normal").mkdir()
-        with pytest.raises(LayoutError, match="has Normal/ and normal/. Keep one"):
+        with pytest.raises(LayoutError, match="has Normal and normal. Keep one"):
             open_dataset("folder", root)
 
     def test_frames_and_folders_of_frames(self, root, write):
@@ -369,12 +369,6 @@ class TestBadFolder:
         with pytest.raises(LayoutError, match="is not ucsd-ped2") as caught:
             open_dataset("ucsd-ped2", root)
         assert "looks like folder" not in str(caught.value)
-
-
-def test_find_clips_is_sorted(root):
-    found = find_clips(root)
-    assert found == sorted(found)
-    assert len(found) == 6
 
 
 def refusing_inside(real, name):
@@ -498,8 +492,7 @@ class TestClipsThatDoNotOpen:
         (root / "gone.avi").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(300))
         with pytest.raises(UnreadableError) as caught:
             open_videos([root / "gone.mp4", root / "gone.avi"], skip_unreadable=True)
-        assert str(caught.value).count(". Copy it again") == 1
-        assert "until it is finished" in str(caught.value)
+        assert "Copy them again; a recording that goes on, once it is finished" in str(caught.value)
         assert "SKIP_UNREADABLE" not in str(caught.value)  # it is what was done
         with pytest.raises(LayoutError, match="typo.mp4 does not exist"):
             open_videos([root / "typo.mp4", root / "top.avi"], skip_unreadable=True)

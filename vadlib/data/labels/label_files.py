@@ -21,6 +21,7 @@ import numpy as np
 from vadlib.data.dataset import Clip
 from vadlib.data.labels.arrays import open_array
 from vadlib.data.labels.mat_files import open_variable, variable_names
+from vadlib.data.layouts.locate import relative_name
 from vadlib.data.layouts.opening import LeftOut, list_unmatched, listed
 from vadlib.errors import LabelError
 
@@ -45,8 +46,13 @@ class LabelFiles(NamedTuple):
 NO_LABELS = LabelFiles("none", "labels", (), (), lambda clips, left_out: {})
 
 
-def mat_labels(path: Path, name: str) -> LabelFiles:
-    """Labels in a `.mat` file of either kind."""
+def labels_in(path: Path, home: Path, tested: Collection[int]) -> LabelFiles:
+    """Labels in a file of a data set in `home`, whose test clips have these numbers; its ending says of which kind."""
+    name = relative_name(path, home)
+    return _mat_labels(path, name) if path.suffix == ".mat" else _flat_labels(path, name, tested)
+
+
+def _mat_labels(path: Path, name: str) -> LabelFiles:
     variables = variable_names(path)
     arrays = {int(variable): variable for variable in variables if re.fullmatch(r"[0-9]{1,3}", variable)}
     if arrays and "gt" not in variables:
@@ -67,8 +73,7 @@ def mat_labels(path: Path, name: str) -> LabelFiles:
     )
 
 
-def flat_labels(path: Path, name: str, numbers: Collection[int]) -> LabelFiles:
-    """Labels of all test clips, which have these numbers, in one array."""
+def _flat_labels(path: Path, name: str, numbers: Collection[int]) -> LabelFiles:
     return LabelFiles(
         f"{name}: labels of frames in a row",
         f"labels in {path.name}",

@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 
 from vadlib.data.dataset import Clip, VideoDataset
-from vadlib.data.labels.label_files import MAX_FRAMES, NO_LABELS, LabelFiles, flat_labels, mat_labels
+from vadlib.data.labels.label_files import MAX_FRAMES, NO_LABELS, LabelFiles, labels_in
 from vadlib.data.labels.mat_files import open_variable
 from vadlib.data.layouts.locate import find_sources, first_existing, relative_name
 from vadlib.data.layouts.numbered import count_numbered
@@ -97,8 +97,7 @@ def _labels(home: Path, mask_files: dict[int, Path], tested: dict[int, Path]) ->
     path = first_existing(home, (*INTERVAL_PLACES, *FLAT_PLACES))
     if path is None:
         return NO_LABELS
-    relative = relative_name(path, home)
-    found = mat_labels(path, relative) if path.suffix == ".mat" else flat_labels(path, relative, tested)
+    found = labels_in(path, home, tested)
     return found._replace(name=f"{found.name}, no masks")
 
 

@@ -57,14 +57,11 @@ class LeftOut(NamedTuple):
     clip: str  # its file or folder, below the data set's
     split: str
     why: str  # a sentence, without the data set's folder in it
-    remedy: str = ""  # what to do, as sentences
 
     @classmethod
     def by(cls, message: str, path: Path, split: str, home: Path) -> LeftOut:
-        """The entry of a file or folder, from an error's message about it; leaving it out is no longer a remedy."""
-        _, _, after = message.rpartition(printable(path))
-        remedy = after.partition(". ")[2].replace(f", {SKIPPING}", "")
-        return cls(below(path, home), split, first_sentence(message, path, home), remedy)
+        """The entry of a file or folder, from an error's message about it."""
+        return cls(below(path, home), split, first_sentence(message, path, home))
 
 
 def open_each(
@@ -110,9 +107,9 @@ def check_some_left(opened_splits: Iterable[str], left_out: Sequence[LeftOut], h
     """Raise UnreadableError where every clip of a split was left out."""
     for split in {clip.split for clip in left_out} - set(opened_splits):
         of_split = [clip for clip in left_out if clip.split == split]
-        remedies = dict.fromkeys(clip.remedy for clip in of_split[:MAX_NAMED] if clip.remedy)
         raise UnreadableError(
-            " ".join([f"{printable(home)}: none of {SPLITS[split]} can be read: {listed(of_split)}.", *remedies])
+            f"{printable(home)}: none of {SPLITS[split]} can be read: {listed(of_split)}. Copy them again; a recording "
+            "that goes on, once it is finished."
         )
 
 

@@ -31,7 +31,7 @@ from vadlib.data.labels.arrays import open_array
 from vadlib.data.labels.label_files import split_flat_labels
 from vadlib.data.layouts.locate import find_sources, first_existing, relative_name
 from vadlib.data.layouts.numbered import count_numbered
-from vadlib.data.layouts.opening import LeftOut, Opening, list_unmatched, open_each, refuse_incomplete
+from vadlib.data.layouts.opening import Opening, list_unmatched, open_each, refuse_incomplete
 from vadlib.data.reading import videos
 from vadlib.data.reading.files import read_label_text
 from vadlib.errors import LabelError, LayoutError
@@ -75,22 +75,27 @@ def open_layout(name: str, home: Path, opening: Opening) -> VideoDataset:
     missing = _missing(sources, label_paths, flat)
     refuse_incomplete(name, home, missing, opening, "Unpack the archive again")
     test_labels = {clip_id: _read_labels(path) for clip_id, path in label_paths.items()}
-    clip_sources = [(clip_id, "train", path) for clip_id, path in sources["train"].items()]
-    tested = sources["test"] if flat else test_labels
-    clip_sources += [(clip_id, "test", sources["test"].get(clip_id)) for clip_id in tested]
-    facts, left_out = _count_frames(clip_sources, home, opening.skip_unreadable)
-    gone = {clip_id for clip_id, _, path in clip_sources if path is not None and path not in facts}
-    clip_sources = [each for each in clip_sources if each[0] not in gone]
-    events = _read_events(home / "events.csv")
-    clips, labels, masks = [], {}, _arrays(mask_folder)
-    for clip_id, split, path in clip_sources:
-        n_frames, fps = facts.get(path, (len(test_labels.get(clip_id, ())), _fps(facts)))
-        clip = Clip(clip_id, split, clip_id.split("_")[0], path, n_frames, fps or _fps(facts))
-        clips.append(clip)
-        labels[clip_id] = np.zeros(n_frames, np.int8) if split == "train" else test_labels.get(clip_id)
+    paths = {(clip_id, "train"): path for clip_id, path in sources["train"].items()}
+    paths |= {(clip_id, "test"): sources["test"].get(clip_id) for clip_id in (sources["test"] if flat else test_labels)}
+    counted, left_out = open_each(
+        [(split, path) for (_, split), path in paths.items() if path], _count, home,
+        skip_unreadable=opening.skip_unreadable,
+    )  # fmt: skip
+    rates = [fps for _, fps in counted.values() if fps]
+    usual_fps = float(np.median(rates)) if rates else NOMINAL_FPS
+    gone = {clip_id for (clip_id, _), path in paths.items() if path and path not in counted}
+    clips, labels = [], {}
+    for (clip_id, split), path in paths.items():
+        if clip_id not in gone:
+            n_frames, fps = counted.get(path) or (len(test_labels[clip_id]), None)
+            clips.append(Clip(clip_id, split, clip_id.split("_")[0], path, n_frames, fps or usual_fps))
+            labels[clip_id] = np.zeros(n_frames, np.int8) if split == "train" else test_labels.get(clip_id)
+    tested = [clip for clip in clips if clip.split == "test"]
     if flat:
-        labels |= split_flat_labels(flat, [clip for clip in clips if clip.split == "test"], left_out)
-    masks = {clip.id: masks[clip.id] for clip in clips if clip.split == "test" and clip.id in masks}
+        labels |= split_flat_labels(flat, tested, left_out)
+    masks = _arrays(mask_folder)
+    masks = {clip.id: masks[clip.id] for clip in tested if clip.id in masks}
+    events = _read_events(home / "events.csv")
     source = flat or label_folder
     dataset = VideoDataset(
         name,
@@ -142,21 +147,9 @@ def _missing(sources: dict[str, dict[str, Path]], label_paths: dict[str, Path], 
     return missing + list_unmatched(sources["test"], label_paths, label_paths, *words)
 
 
-def _count_frames(
-    clip_sources: list[tuple[str, str, Path | None]], home: Path, skip_unreadable: bool
-) -> tuple[dict[Path, tuple[int, float | None]], list[LeftOut]]:
-    """Frames and frame rate of each source."""
-
-    def count(_: str, path: Path) -> tuple[int, float | None]:
-        return (count_numbered(path), None) if path.is_dir() else videos.probe_video(path)[:2]
-
-    present = [(split, path) for _, split, path in clip_sources if path is not None]
-    return open_each(present, count, home, skip_unreadable=skip_unreadable)
-
-
-def _fps(facts: dict[Path, tuple[int, float | None]]) -> float:
-    rates = [fps for _, fps in facts.values() if fps]
-    return float(np.median(rates)) if rates else NOMINAL_FPS
+def _count(_: str, path: Path) -> tuple[int, float | None]:
+    """Frames, and frames a second where the source says it."""
+    return (count_numbered(path), None) if path.is_dir() else videos.probe_video(path)[:2]
 
 
 def _read_labels(path: Path) -> np.ndarray:

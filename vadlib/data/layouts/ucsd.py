@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from vadlib.data.dataset import Clip, VideoDataset
-from vadlib.data.labels.label_files import NO_LABELS, LabelFiles, flat_labels, label_intervals, mat_labels
+from vadlib.data.labels.label_files import NO_LABELS, LabelFiles, label_intervals, labels_in
 from vadlib.data.layouts.locate import find_sources, first_existing, relative_name
 from vadlib.data.layouts.numbered import IMAGE_SUFFIXES, count_numbered, list_numbered
 from vadlib.data.layouts.opening import Opening, open_each, refuse_incomplete
@@ -105,7 +105,8 @@ def open_layout(name: str, home: Path, opening: Opening) -> VideoDataset:
         clips_in, remedy = {"train": "Train/Train001", "test": "Test/Test001"}, "Unpack the archive again"
     else:
         folders = {split: _other_folders(home, split) for split in OTHER_PLACES}
-        found = _other_copys_labels(name, home, folders["test"])
+        other = first_existing(home, _other_labels(name))
+        found = labels_in(other, home, folders["test"])._replace(name=other.name) if other else NO_LABELS
         wanted, no_pictures = " or ".join(_other_labels(name)), "no folder in testing/frames"
         clips_in = {"train": "training/frames/01", "test": "testing/frames/01"}
         remedy = "Copy it again, get the authors' archive with `vadlib data fetch ucsd`"
@@ -164,15 +165,6 @@ def _other_folders(home: Path, split: str) -> dict[int, Path]:
     """Clips, by number, in the layout of the frame-prediction code (see the module)."""
     found = find_sources(home, dict.fromkeys(OTHER_PLACES[split], CLIP)).values()
     return {int(re.fullmatch(CLIP, path.name)[1]): path for path in found if path.is_dir()}
-
-
-def _other_copys_labels(name: str, home: Path, tested: dict[int, Path]) -> LabelFiles:
-    path = first_existing(home, _other_labels(name))
-    if path is None:
-        return NO_LABELS
-    relative = relative_name(path, home)
-    found = mat_labels(path, relative) if path.suffix == ".mat" else flat_labels(path, relative, tested)
-    return found._replace(name=relative)
 
 
 def _clip_folders(folder: Path | None, split: str) -> dict[int, Path]:

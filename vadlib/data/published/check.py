@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from vadlib.data.dataset import UNLABELLED, Clip, VideoDataset
-from vadlib.data.layouts.catalogue import LAYOUTS, find_dataset_folder, folder, open_dataset, unreadable
+from vadlib.data.layouts.catalogue import LAYOUTS, find_dataset_folder, open_dataset, unreadable
+from vadlib.data.layouts.clip_search import search_clips
 from vadlib.data.progress import progress_bar
 from vadlib.data.published.official import COUNTS, Counts
 from vadlib.data.published.packed import advice
@@ -88,7 +89,7 @@ def guess_names(root: Path) -> list[str]:
             home = None if LAYOUTS[name].any_folder else _home(name, near)
             if home is not None and (near in below or here.is_relative_to(os.path.abspath(home))):
                 raise LayoutError(f"{root} is not a data set's folder, but {name} is in {near}: give that as root.")
-    if folder.find_clips(root):
+    if search_clips(root).clips:
         return ["folder"]
     there = sorted(path.name for path in root.iterdir() if visible(path))
     hint = "".join(f" {said}" for said in advice(root))
