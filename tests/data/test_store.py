@@ -94,7 +94,7 @@ def test_another_size_and_another_state_of_a_file_are_others(dataset, decoded, k
 
 def test_another_revision_decodes_anew(dataset, kept, monkeypatch):
     read(dataset)
-    monkeypatch.setattr(store, "_code", lambda: "another")
+    monkeypatch.setattr(store, "code_digest", lambda *_: "another")
     assert read(dataset)[0].n_recalled == 0
 
 
