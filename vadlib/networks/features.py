@@ -166,14 +166,15 @@ class FeatureNetwork(FrozenNetwork):
     ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
         """Outputs of some stages and the logits, in one graph that begins at the earliest of these stages.
 
-        Activations (B, C, H_layer, W_layer) come in the order of `layers`, in the network's own arithmetic;
+        Activations (B, C, H_layer, W_layer) come in the order of `layers`, float32 whatever the network's precision;
         `torch.autograd.grad` of anything computed from the logits, float32 (B, classes), reaches each of them. Nothing
         before the earliest is recorded, and no weight is.
         """
         self.check_layers(layers)
         self.require_logits()
         activations: dict[str, torch.Tensor] = {}
-        with torch.inference_mode(False), torch.enable_grad(), self._arithmetic():
+        # Gradients are sums that cancel: in bfloat16 those of EfficientNet-Lite0 keep a rank correlation of 0.85 only.
+        with torch.inference_mode(False), torch.enable_grad(), arithmetic(self.device, "float32"):
             x = self.prepare(images)
             for name, stage in self.stages.items():
                 x = stage(x)
