@@ -47,13 +47,6 @@ def test_the_same_as_numpy(tmp_path, array, version):
     np.testing.assert_array_equal(opened, np.load(tmp_path / "x.npy"))
 
 
-def test_bytes_after_the_array_are_let_be(tmp_path):
-    np.save(tmp_path / "x.npy", np.arange(5))
-    with (tmp_path / "x.npy").open("ab") as file:
-        file.write(b"more")
-    assert open_array(tmp_path / "x.npy").tolist() == [0, 1, 2, 3, 4]
-
-
 REFUSED = {
     "a lie of 10**12": described("|u1", (10**12,)),
     "a lie of 10**40": described("|u1", (10**40,)),
