@@ -80,25 +80,22 @@ def open_each(
             refusal = UnreadableError(
                 f"{printable(pair[1])} cannot be read: {error.strerror or error}. Check its permissions, {SKIPPING}."
             )
-            if not skip_unreadable:
-                raise refusal from error
-            return refusal
+            if skip_unreadable:
+                return refusal
+            raise refusal from error
 
     sources = list(sources)
-    results = {}
+    opened, left_out = {}, []
     with (
         ThreadPoolExecutor(N_THREADS) as pool,
         progress_bar(len(sources), "Opening", "clips", shown=True, delay_s=3) as bar,
     ):
-        for pair, result in zip(sources, pool.map(attempt, sources), strict=True):
-            results[pair] = result
+        for (split, path), result in zip(sources, pool.map(attempt, sources), strict=True):
+            if isinstance(result, Exception):
+                left_out.append(LeftOut.by(str(result), path, split, home))
+            else:
+                opened[path] = result
             bar.update()
-    left_out = [
-        LeftOut.by(str(result), path, split, home)
-        for (split, path), result in results.items()
-        if isinstance(result, Exception)
-    ]
-    opened = {path: result for (_, path), result in results.items() if not isinstance(result, Exception)}
     check_some_left([split for (split, path) in sources if path in opened], left_out, home)
     return opened, left_out
 
