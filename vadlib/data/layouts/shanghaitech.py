@@ -18,22 +18,19 @@ of ASTNet, ABMA) or under `gt` (STG-NF), or all labels in one array (MNAD). What
 
 from __future__ import annotations
 
-import csv
-import io
-import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from vadlib.data.dataset import EVENT_COLUMNS, SEEN_IN, Clip, VideoDataset
+from vadlib.data.dataset import Clip, VideoDataset
 from vadlib.data.labels.arrays import open_array
+from vadlib.data.labels.intervals import event_table, read_intervals
 from vadlib.data.labels.label_files import split_flat_labels
 from vadlib.data.layouts.locate import find_sources, first_existing, relative_name
 from vadlib.data.layouts.numbered import count_numbered
 from vadlib.data.layouts.opening import Opening, list_unmatched, open_each, refuse_incomplete
 from vadlib.data.reading import videos
-from vadlib.data.reading.files import read_label_text
 from vadlib.errors import LabelError, LayoutError
 
 EXPECTS = ("training/videos", "testing/frames or testing/videos", "testing/test_frame_mask")
@@ -190,33 +187,11 @@ def mask_axes(shape: tuple[int, int, int], n_frames: int, size: tuple[int, int] 
 
 def _read_events(path: Path) -> pd.DataFrame:
     """Read `events.csv`; no rows where there is none."""
-    rows, columns = [], []
-    if path.exists() or path.is_symlink():
-        reader = csv.DictReader(io.StringIO(read_label_text(path, "utf-8-sig"), newline=""), strict=True)
-        try:
-            rows = [_event(path, reader.line_num, row) for row in reader]
-            columns = reader.fieldnames or []
-        except csv.Error as error:
-            raise LabelError(f"{path}, line {reader.line_num}: {error}. Write it again as CSV.") from error
-        if not set(EVENT_COLUMNS) <= set(columns):
-            raise LabelError(f"{path}: columns {', '.join(EVENT_COLUMNS)} are expected, not {', '.join(columns)}.")
-    kinds = {"clip": str, "first": np.int64, "last": np.int64, "event": str}
-    kinds |= {"seen_in": str} if "seen_in" in columns else {}
-    return pd.DataFrame({name: pd.Series([row[name] for row in rows], dtype=kinds[name]) for name in kinds})
-
-
-def _event(path: Path, line: int, row: dict) -> dict:
-    """One row: text, but for the two numbers of frames."""
-    cells = [row.get(name) for name in EVENT_COLUMNS]
-    numbers = [int(cell) if cell and re.fullmatch("[0-9]{1,9}", cell) else None for cell in cells[1:3]]
-    if None in row or None in numbers or not (cells[0] and cells[3]):  # None as a key: more cells than columns
-        raise LabelError(
-            f"{path}, line {line}: columns {', '.join(EVENT_COLUMNS)} are expected, frames as whole numbers; found "
-            f"{str([cell for cell in row.values() if cell])[:200]}."
-        )
-    if (seen_in := row.get("seen_in") or "") not in SEEN_IN:
-        raise LabelError(f"{path}, line {line}: seen_in is appearance, motion or empty, not {seen_in[:80]!r}.")
-    return dict(zip((*EVENT_COLUMNS, "seen_in"), (cells[0], *numbers, cells[3], seen_in), strict=True))
+    intervals = read_intervals(path) if path.exists() or path.is_symlink() else []
+    for interval in intervals:
+        if interval.first is None:
+            raise LabelError(f"{path}, line {interval.line}: frames first and last are expected. Write it again.")
+    return event_table(intervals)
 
 
 def _check_events(dataset: VideoDataset) -> None:
