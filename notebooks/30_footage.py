@@ -49,9 +49,8 @@ from vadlib.evaluation import AlarmRule
 from vadlib.figures import clip_timelines, cost_curves, gallery
 from vadlib.report import Chapter
 from vadlib.report.footage_tables import clips_table, moments_table, overview_of_clips, table_of_alarms
-from vadlib.report.words.common import data_note
-from vadlib.report.words.footage import facts_sentence, footage_sentences
-from vadlib.report.words.footage_answers import target_sentence
+from vadlib.report.words.common import data_sentence
+from vadlib.report.words.footage import facts_sentence, footage_sentences, target_sentence
 from vadlib.studies.alarm_costs import costs_of_alarms
 from vadlib.studies.false_alarm_targets import FalseAlarmTarget
 from vadlib.studies.footage import choose_scenes_to_show, gallery_rows, timelines_of
@@ -198,7 +197,7 @@ kept
 with chapter.stage("viewer"):
     options = {"n_clips": n_in_viewer, "size": (image_size, image_size), "batch_size": batch_size}
     viewer = AlarmViewer(videos, found, {"PaDiM": detectors["PaDiM"]}, **options)
-note = data_note(dataset, networks["backbone"].record)
+note = data_sentence(dataset, networks["backbone"].record)
 chapter.run.attach("viewer.html", partial(viewer.write, title="What happened in front of the camera", note=note))
 HTML(embed_viewer("30_footage"))
 

@@ -117,10 +117,9 @@ from vadlib.networks import open_network
 from vadlib.report import compare_with_paper, load_paper_values
 from vadlib.report.authoring import check_sources
 from vadlib.report.contents import read_contents
-from vadlib.report.run_tables import runs_table, stages_table, weights_table
-from vadlib.report.study_tables import operation_table
+from vadlib.report.study_tables import effect_table, merit_rows, operation_table, runs_table, span_table
+from vadlib.report.study_tables import stages_table, table_of_choices, weights_table
 from vadlib.report.tables import cost_table, forest_rows, frames_used, whole_workload
-from vadlib.report.words.ablation import default_table, effect_table, span_table, table_of_choices
 from vadlib.runs.results import join_scores, load_results
 from vadlib.studies.ablation import ablation_settings, rank_choices, variations
 from vadlib.studies.draws import plan_draws
@@ -173,8 +172,8 @@ varied, few = runner.tested.assign(**main_scores(trials, runner.run(trials))), {
 merit = compare_trials(varied, {key: setting.base for key, setting in settings.items()}, **few)
 ranked = rank_choices(varied, settings, merit, **few)
 effect_table(merit, settings)
-default_table(merit, settings)
-found["choices"] = [*settings, *table_of_choices(ranked, settings).index, *span_table(ranked, settings, merit).index]
+merit_rows(merit, settings)
+found["choices"] = [*settings, *table_of_choices(ranked.to_dict("records"), settings).index, *span_table(ranked, settings, merit).index]
 found["without labels"] = name in specs_by_supervision(defaults, {})[NOBODY]
 
 by_protocol = scores_by_protocol(runner, mine, {"official-split": normal, "disjoint-clips": labelled})

@@ -16,7 +16,7 @@ from vadlib.figures import use_house_style
 from vadlib.networks import FeatureNetwork
 from vadlib.report.contents import figure_label
 from vadlib.report.scored import ScoredFrames
-from vadlib.report.words.common import chapter_line, data_note, in_words, network_name
+from vadlib.report.words.common import chapter_line, data_sentence, in_words, network_name
 from vadlib.runs.experiment import Experiment
 from vadlib.runs.results import Results
 from vadlib.studies.runner import DetectorRunner
@@ -138,5 +138,5 @@ class ChapterPage:
             date=self.run.started,
         )
         return {"chapter_line": line} | (
-            {"data_note": data_note(dataset, weights, copy=self.dataset)} if dataset else {}
+            {"data_note": data_sentence(dataset, weights, copy=self.dataset)} if dataset else {}
         )

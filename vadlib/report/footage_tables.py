@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,7 @@ def table_of_alarms(
     n_resamples: int = 1000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """One row a detector, as text: its alarms, and, with labels, its AUROC, the events found and the false alarms.
+    """One row a detector: its alarms, and, with labels, its AUROC, the events found and the false alarms.
 
     Parameters
     ----------
@@ -57,7 +58,7 @@ def table_of_alarms(
     alarms : mapping of str to DataFrame
         By detector.
     events : DataFrame or None
-        The true ones; None where nothing is labelled. Then only clips with labels count.
+        The true ones, among clips with labels; None where nothing is labelled.
     fps : mapping of str to float
     n_resamples, seed : int
         Of the bootstrap over clips.
@@ -85,27 +86,14 @@ def table_of_alarms(
 
 
 def auroc_text(scores: pd.DataFrame, name: str, *, n_resamples: int = 1000, seed: int = 0) -> str:
-    """AUROC with its interval over clips, or why there is none.
-
-    Parameters
-    ----------
-    scores : DataFrame
-        ``clip``, ``label`` (0 or 1) and the detector's column.
-    name : str
-    n_resamples, seed : int
-    """
+    """AUROC of a column with its interval over clips, or why there is none."""
     if scores["label"].nunique() < 2:
         return "one class only"
-    value = auroc(scores["label"], scores[name])
-    if scores.groupby("label")["clip"].nunique().min() < 2:  # resamples would all draw one and the same clip of it
-        return f"{value:.3f} (too few clips for an interval)"
-    try:
-        interval = bootstrap_auroc(
-            scores["label"], scores[name], clusters=scores["clip"], n_resamples=n_resamples, seed=seed
-        )
-    except ParameterError:  # hardly a resample with both classes
-        return f"{value:.3f} (too few clips for an interval)"
-    return f"{interval:.3f}"
+    resampling = {"clusters": scores["clip"], "n_resamples": n_resamples, "seed": seed}
+    with suppress(ParameterError):  # hardly a resample with both classes
+        if scores.groupby("label")["clip"].nunique().min() > 1:  # or resamples would all draw the same clip of one
+            return f"{bootstrap_auroc(scores['label'], scores[name], **resampling):.3f}"
+    return f"{auroc(scores['label'], scores[name]):.3f} (too few clips for an interval)"
 
 
 def overview_of_clips(
@@ -117,22 +105,8 @@ def overview_of_clips(
 ) -> pd.DataFrame:
     """All footage watched, in groups of clips: by folder, or, where all lie in one, by the hour in their names.
 
-    Parameters
-    ----------
-    videos : VideoDataset
-    scores : DataFrame (n rows)
-        ``clip``, ``frame``, ``last`` of the frames scored.
-    strangeness : float (n,)
-        Of those frames.
-    moments : DataFrame
-        From `merge_alarms`.
-    fps : mapping of str to float
-
-    Returns
-    -------
-    DataFrame
-        As text, a row for each group, in the groups' order: ``footage``, ``camera``, ``clips``, ``length``,
-        ``moments``, ``strangest`` and ``in clip``. Folders are cut from their end until there are at most `MAX_GROUPS`.
+    `strangeness` is that of the rows of `scores`, and `moments` are from `merge_alarms`. Folders are cut from their end
+    until there are at most `MAX_GROUPS`.
     """
     group_of = _groups({clip: videos.clip(clip).path for clip in scores["clip"].unique()}, videos.root)
     rows = []

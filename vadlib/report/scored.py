@@ -29,7 +29,7 @@ from vadlib.evaluation import (
 from vadlib.figures import NORMAL, densities, density_panels, heatmap_sheet, interval_rows, roc, roc_panels
 from vadlib.report.paper import load_paper_values
 from vadlib.report.tables import table_of_merit
-from vadlib.report.words.common import SCORE_NAMES, against_chance, interval_or_none
+from vadlib.report.words.common import SCORE_NAMES, chance_sentence
 from vadlib.runs.results import Results
 from vadlib.studies.pointing import localise
 
@@ -193,7 +193,7 @@ class ScoredFrames:
         main, stages = self.intervals[self.main], self.chapter.run.stages
         words = {
             "micro_auroc": main,
-            "verdict": against_chance(main),
+            "verdict": chance_sentence(main),
             "score_name": SCORE_NAMES.get(self.main, self.main),
             **{f"auroc_{name}": interval for name, interval in self.intervals.items()},
         }
@@ -205,8 +205,8 @@ class ScoredFrames:
             "best_kind": f"{best.name} ({best['estimate']:.3f})",
             "worst_kind": f"{worst.name} ({worst['estimate']:.3f})",
             "n_fitted": self.chapter.n_fit,
-            "pointing": interval_or_none(located and located["pointing"]),
-            "pointing_chance": interval_or_none(located and located["mask_share"]),
+            "pointing": f"{located['pointing']:.2f}" if located else None,
+            "pointing_chance": f"{located['mask_share']:.2f}" if located else None,
         }
         if self.detector.paper is not None:
             words["paper_auroc"] = load_paper_values()[f"{self.detector.paper}_auroc"].value
