@@ -1,3 +1,4 @@
+import ast
 import json
 import shutil
 import subprocess
@@ -144,6 +145,15 @@ def test_comments_docstrings_and_layout_do_not_change_a_digest_and_code_does():
         assert code_digest(other) != code_digest(code)
     assert code_digest("x = True") != code_digest("x = 1")
     assert code_digest("f(a)[b]") != code_digest("f(a, b)")
+
+
+def test_literal_parts_that_python_312_leaves_empty_or_apart_change_nothing():
+    source = 'f"a{x:{width}}b"'
+    tree = ast.parse(source)
+    text = tree.body[0].value
+    text.values[1].format_spec.values.append(ast.Constant(""))
+    text.values[2:] = [ast.Constant(""), ast.Constant("b"), ast.Constant("")]
+    assert code_digest(tree) == code_digest(source) != code_digest('f"a{x:{width}}c"')
 
 
 def test_upstream_is_found_by_name_and_through_others(toy):
