@@ -19,7 +19,8 @@ from vadlib.environment import clean_environment
 from vadlib.errors import ResultsError
 from vadlib.report import kernel_manager
 from vadlib.report.book import bring_up_to_date, pages_error
-from vadlib.report.notebooks import KernelError, run_notebook
+from vadlib.report.kernel_manager import KernelError
+from vadlib.report.notebooks import run_notebook
 from vadlib.report.workflow import own_error
 
 NO_HOME = "/dev/null/home"  # nobody can make a folder there, the superuser neither

@@ -6,13 +6,22 @@ import sys
 import tempfile
 import weakref
 
+import click
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
 from vadlib.environment import clean_environment
-from vadlib.report.refusals import KernelError
+from vadlib.errors import VadError
 
 MAX_FOLDER_BYTES = 80  # of the sockets' folder: the system takes names of sockets of some 100 bytes
+
+
+class KernelError(VadError, click.ClickException):
+    """A kernel that does not start; papermill's command line prints it as one message instead of a traceback."""
+
+    def __init__(self, message: str):
+        VadError.__init__(self, message)
+        click.ClickException.__init__(self, message)
 
 
 class OwnKernelManager(AsyncKernelManager):
@@ -42,13 +51,7 @@ class OwnKernelManager(AsyncKernelManager):
         return KernelSpec(argv=command, name="python3", display_name="Python 3", language="python")
 
     async def start_kernel(self, **options) -> None:
-        """Start it.
-
-        Raises
-        ------
-        KernelError
-            The process or its sockets cannot be made.
-        """
+        """Start it; KernelError where the process or its sockets cannot be made."""
         try:
             await super().start_kernel(**options | {"env": clean_environment()})
         except OSError as error:

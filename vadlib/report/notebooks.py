@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from vadlib.errors import LayoutError, ParameterError, ResultsError, VadError
-from vadlib.report.papermill_handler import MARK, SCHEME, KernelError, handler
+from vadlib.report.papermill_handler import MARK, SCHEME, handler
 from vadlib.runs.parameters import NotebookParameterError, Parameter, notebook_parameters, results_place, values_for
 from vadlib.storage import RunLock, project_path, project_root, write_atomically
 
@@ -169,6 +169,8 @@ def _version_of(results: Path | None) -> tuple[int, int] | None:
 @contextmanager
 def _writing(output: Path, running: Path):
     """Say which page could not be written, where one could not, and leave no part of one that was not run."""
+    from vadlib.report.kernel_manager import KernelError
+
     try:
         yield
     except KernelError:

@@ -41,6 +41,8 @@ class Experiment:
         The folder to write; relative to the project's root. An earlier run's results there are replaced by `save`.
     parameters : mapping
         Every parameter of the run, as the notebook got it.
+    upstream : iterable of str
+        Notebooks whose results it reads, directly or through another.
 
     Raises
     ------
@@ -50,8 +52,16 @@ class Experiment:
         The folder holds something other than results.
     """
 
-    def __init__(self, name: str, results_dir: str | os.PathLike, parameters: Mapping | None = None):
+    def __init__(
+        self,
+        name: str,
+        results_dir: str | os.PathLike,
+        parameters: Mapping | None = None,
+        *,
+        upstream: Iterable[str] = (),
+    ):
         self.name = name
+        self._upstream = tuple(upstream)
         self.path = project_path(results_dir)
         self._started, self._clock = datetime.now(UTC), time.perf_counter()
         self._lock = RunLock(self.path).acquire()
@@ -71,33 +81,19 @@ class Experiment:
         self._skipped: dict = {"count": 0, "frames": []}
 
     @classmethod
-    def from_notebook(cls, name: str, namespace: Mapping) -> "Experiment":
-        """Start the experiment of a notebook: `Experiment.from_notebook("02_padim", globals())`.
+    def from_notebook(cls, name: str, namespace: Mapping, *, upstream: Iterable[str] = ()) -> "Experiment":
+        """Start a notebook's experiment, from its kernel's names: `Experiment.from_notebook("02_padim", globals())`.
 
-        Parameters
-        ----------
-        name : str
-            The notebook's name, without folder and ending.
-        namespace : mapping
-            The kernel's names, in which every parameter that the notebook declares has its value.
-
-        Returns
-        -------
-        Experiment
-            With every declared parameter. It writes to `results_dir`; where that is the notebook's own, a run of other
-            parameters gets a folder beside it, and says so.
-
-        Raises
-        ------
-        LayoutError
-            There is no such notebook.
+        It has every parameter that the notebook declares, and writes to `results_dir`; where that is the notebook's
+        own, a run of other parameters gets a folder beside it, and says so. LayoutError where there is no such
+        notebook.
         """
         declared = notebook_parameters(project_path(f"notebooks/{name}.py"))
         given = {key: namespace[key] for key in declared}
         place, why = results_place(declared, given)
         if why:
             print(f"{name}: results go to {place}: {why}", file=sys.stderr)
-        return cls(name, place, given | {"results_dir": place})
+        return cls(name, place, given | {"results_dir": place}, upstream=upstream)
 
     @property
     def parameters(self) -> dict:
@@ -274,7 +270,7 @@ class Experiment:
             "seconds": self.seconds,
             "parameters": self._parameters,
             "git": provenance.git_revision(project_root() or Path.cwd()),
-            "depends_on": dependencies(self.name),
+            "depends_on": dependencies(self.name, upstream=self._upstream),
             "versions": provenance.package_versions(),
             "device": provenance.device_name(),
             "hardware": provenance.hardware(),

@@ -42,97 +42,51 @@ class Check:
         return f"{self.where} is {self.stated!r}, and {self.again!r} by the scores ({self.score})"
 
 
-def check_metrics(metrics: Mapping, scores: pd.DataFrame) -> list[Check]:
+def check_metrics(metrics: Mapping, scores: pd.DataFrame, resampling: Mapping | None = None) -> list[Check]:
     """Compute again every figure of merit that `metrics` states of a column of `scores`.
 
-    Parameters
-    ----------
-    metrics : mapping
-        Of `metrics.json`.
-    scores : DataFrame
-        Of `scores.parquet`.
-
-    Returns
-    -------
-    list of Check
-        Empty where nothing in `metrics` is understood.
+    With `resampling` (``n_resamples``, ``seed``), that of the bootstrap over clips, the bounds of every interval of a
+    column's AUROC are checked, too.
     """
     columns = [name for name in scores.columns if name not in KEYS]
     again = cache(lambda column: _again(scores, column))
-    checks = [
-        Check(where, column, stated, again(column)[figure])
-        for where, column, figure, stated in _stated(metrics, set(columns))
-        if figure in again(column)
-    ]
+    checks = []
+    for place, column, value in _entries(metrics, set(columns)):
+        where = ".".join((*place, column))
+        checks += [
+            Check(f"{where}{ending}", column, stated, again(column)[figure])
+            for ending, figure, stated in _figures(place, value)
+            if figure in again(column)
+        ]
+        ending, interval = _interval(place, value)
+        if resampling and interval:
+            found = bootstrap_auroc(scores["label"], scores[column], clusters=scores["clip"], **resampling)
+            bounds = {"low": found.low, "high": found.high}
+            checks += [Check(f"{where}{ending}.{name}", column, interval[name], bounds[name]) for name in bounds]
     known = again(columns[0]) if columns else {}
     head = {figure: value for figure, value in _flat(metrics).items() if figure in known}
-    if head:
-        tried = {
-            column: [Check(figure, column, value, again(column)[figure]) for figure, value in head.items()]
-            for column in columns
-        }
-        checks += max(tried.values(), key=lambda found: sum(check.agrees for check in found))
-    return checks
-
-
-def check_interval(metrics: Mapping, scores: pd.DataFrame, *, n_resamples: int, seed: int) -> list[Check]:
-    """Compute again the bounds of every interval of a column's AUROC.
-
-    Parameters
-    ----------
-    metrics, scores
-        As in `check_metrics`.
-    n_resamples, seed : int
-        Of the bootstrap over clips.
-
-    Returns
-    -------
-    list of Check
-    """
-    checks = []
-    for where, column, interval in _intervals(metrics, set(scores.columns) - set(KEYS)):
-        again = bootstrap_auroc(
-            scores["label"], scores[column], clusters=scores["clip"], n_resamples=n_resamples, seed=seed
-        )
-        checks += [
-            Check(f"{where}.{bound}", column, interval[bound], getattr(again, bound)) for bound in ("low", "high")
-        ]
-    return checks
+    tried = [[Check(figure, column, head[figure], again(column)[figure]) for figure in head] for column in columns]
+    return checks + max(tried, key=lambda found: sum(check.agrees for check in found), default=[])
 
 
 def check_recorded(recorded: Recorded) -> list[Check]:
-    """Compute a recorded run's figures again from its scores.
+    """Compute a recorded run's figures again from its scores; ResultsError where none of its metrics is understood.
 
-    Parameters
-    ----------
-    recorded : Recorded
-
-    Returns
-    -------
-    list of Check
-        All that was computed again, whether it agrees or not. The bounds of intervals are among them while the
-        run is not stale: another revision may have another interval.
-
-    Raises
-    ------
-    ResultsError
-        The run has scores of its own, and nothing in its metrics was understood.
+    The bounds of intervals are checked while the run is not stale: another revision may have another interval.
     """
     if not (recorded.path / "scores.parquet").is_file():
         return []
-    scores = recorded.scores
-    checks = check_metrics(recorded.metrics, scores)
-    of_merit = [check for check in checks if not check.where.split(".")[-1].startswith("n_")]
-    if not of_merit:
+    parameters, scores = recorded.run["parameters"], recorded.scores
+    resampling = {name: parameters[name] for name in ("n_resamples", "seed") if name in parameters}
+    checks = check_metrics(
+        recorded.metrics, scores, resampling if len(resampling) == 2 and not recorded.is_stale else None
+    )
+    if all(check.where.split(".")[-1].startswith("n_") for check in checks):
         columns = [name for name in scores.columns if name not in KEYS]
         raise ResultsError(
             f"{recorded.name}: metrics.json states no figure of a score ({', '.join(columns)}) that can be computed "
             "again; name a mapping in it after each score, with figures as `summarize` names them."
         )
-    parameters = recorded.run["parameters"]
-    if not recorded.is_stale and {"n_resamples", "seed"} <= set(parameters):
-        resampling = {"n_resamples": parameters["n_resamples"], "seed": parameters["seed"]}
-        checks += check_interval(recorded.metrics, scores, **resampling)
     return checks
 
 
@@ -141,44 +95,41 @@ def _again(scores: pd.DataFrame, column: str) -> dict[str, float]:
     return figures | {HEAD: figures["micro_auroc"]}
 
 
+def _entries(metrics: Mapping, columns: set[str], place: tuple[str, ...] = ()) -> Iterator[tuple]:
+    """Everything in the metrics that is named like a column: where that is, the column, and what stands there."""
+    for name, value in metrics.items():
+        if name in columns:
+            yield place, name, value
+        if isinstance(value, Mapping):
+            yield from _entries(value, columns, (*place, name))
+
+
+def _figures(place: tuple[str, ...], value) -> Iterator[tuple[str, str, float]]:
+    """What an entry states: where in it, of which figure, and the number."""
+    number = _number(value)
+    if number is not None:
+        container = place[-1] if place else ""
+        yield "", "micro_auroc" if container in AUROC_TABLES else container, number
+    elif isinstance(value, Mapping):
+        for figure, stated in _flat(value).items():
+            yield f".{figure}", figure, stated
+
+
+def _interval(place: tuple[str, ...], value) -> tuple[str, Mapping | None]:
+    """Where in an entry the interval of its AUROC is, and the interval; None where there is none."""
+    if isinstance(value, Mapping) and isinstance(value.get(HEAD), Mapping):
+        return f".{HEAD}", value[HEAD]
+    is_auroc = place and place[-1] in AUROC_TABLES and isinstance(value, Mapping) and _number(value) is not None
+    return "", value if is_auroc else None
+
+
 def _flat(figures: Mapping) -> dict[str, float]:
     """Numbers by name; intervals by their estimate, `per_scene` scene by scene."""
-    flat = {}
-    for name, value in figures.items():
-        number = _number(value)
-        if number is not None:
-            flat[name] = number
-        elif name == "per_scene" and isinstance(value, Mapping):
-            flat |= {f"per_scene.{scene}": number for scene, number in value.items()}
+    flat = {name: number for name, value in figures.items() if (number := _number(value)) is not None}
+    scenes = figures.get("per_scene")
+    if isinstance(scenes, Mapping):
+        flat |= {f"per_scene.{scene}": number for scene, number in scenes.items()}
     return flat
-
-
-def _stated(metrics: Mapping, columns: set[str], path: tuple[str, ...] = ()) -> Iterator[tuple[str, str, str, float]]:
-    """Where, column, figure and value of what the metrics state of single columns."""
-    for name, value in metrics.items():
-        here, where = (*path, name), ".".join((*path, name))
-        container = path[-1] if path else ""
-        if name in columns:
-            number = _number(value)
-            if number is not None:
-                figure = "micro_auroc" if container in AUROC_TABLES else container
-                yield where, name, figure, number
-            elif isinstance(value, Mapping):
-                for figure, stated in _flat(value).items():
-                    yield f"{where}.{figure}", name, figure, stated
-        if isinstance(value, Mapping):
-            yield from _stated(value, columns, here)
-
-
-def _intervals(metrics: Mapping, columns: set[str], path: tuple[str, ...] = ()) -> Iterator[tuple[str, str, Mapping]]:
-    for name, value in metrics.items():
-        if not isinstance(value, Mapping):
-            continue
-        if name in columns and isinstance(value.get(HEAD), Mapping):
-            yield ".".join((*path, name, HEAD)), name, value[HEAD]
-        elif name in columns and path and path[-1] in AUROC_TABLES and _number(value) is not None:
-            yield ".".join((*path, name)), name, value
-        yield from _intervals(value, columns, (*path, name))
 
 
 def _number(value) -> float | None:

@@ -27,30 +27,10 @@ FACTS = (*KEPT, "depends_on", "sections", "failed", "passed", "quick")
 
 
 def record_gpu(file: str | Path, *, allow_dirty: bool = False) -> Path:
-    """Keep what `make bench-gpu` wrote in `book/recorded/gpu-DEVICE`.
+    """Keep the file that `make bench-gpu` wrote in `book/recorded/gpu-DEVICE`; gives that folder.
 
-    Parameters
-    ----------
-    file : str or Path
-        Its JSON file.
-    allow_dirty : bool
-        Record in spite of uncommitted changes; the record then says so.
-
-    Returns
-    -------
-    Path
-        The folder.
-
-    Raises
-    ------
-    ParameterError
-        The project has uncommitted changes, or is not under git.
-    ResultsError
-        The file is not what `make bench-gpu` writes, or not whole; a piece of it broke off; it tried the script alone
-        (``--quick``); or other code wrote it than this project has. Scores that are not the CPU's are no error:
-        the record says so.
-    BusyError
-        Another process is recording the same.
+    ResultsError where the file is not whole, a piece of it broke off, it tried the script alone (``--quick``), or other
+    code wrote it than this project has. Scores that are not the CPU's are no error: the record says so.
     """
     from vadlib.report.records.recording import check_revision
 
@@ -121,13 +101,7 @@ def _is_measured(sections: Mapping, failed: str) -> bool:
 
 
 def gpu_tables(record: Recorded) -> str:
-    """The device, agreement with the CPU, speed and the paper's workload, as MyST.
-
-    Parameters
-    ----------
-    record : Recorded
-        Of the profile ``gpu``.
-    """
+    """The device, agreement with the CPU, speed and the paper's workload, as MyST."""
     sections = record.metrics
     parts = [
         _table(

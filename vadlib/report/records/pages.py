@@ -25,17 +25,7 @@ _UNSAID = (*_AUROC, "scores", "frame_scores")  # words that a label does without
 
 
 def recorded_table(records: Iterable[Recorded]) -> str:
-    """One row a run: what, data set, frames, date, revision, device, state, command.
-
-    Parameters
-    ----------
-    records : iterable of Recorded
-
-    Returns
-    -------
-    str
-        A MyST table; a sentence where there is no run.
-    """
+    """A row a run: what, data set, frames, date, revision, device, state, command, as a MyST table."""
     rows = [
         [
             f"[{_cell(found.title)}](#recorded-{found.name})",
@@ -58,17 +48,7 @@ def recorded_table(records: Iterable[Recorded]) -> str:
 
 
 def recorded_section(record: Recorded) -> str:
-    """A run's heading, line, main numbers, main figure and downloads.
-
-    Parameters
-    ----------
-    record : Recorded
-
-    Returns
-    -------
-    str
-        MyST, for a page in `notebooks/`.
-    """
+    """A run's heading, line, main numbers, main figure and downloads, as MyST for a page in `notebooks/`."""
     heading = f"(recorded-{record.name})=\n## {record.title}: {dataset_name(record)}, profile {record.profile}"
     line = record.line[0].upper() + record.line[1:] + "."
     numbers = gpu_tables(record) if record.profile == PROFILE else _numbers(record)
@@ -77,17 +57,7 @@ def recorded_section(record: Recorded) -> str:
 
 
 def main_numbers(metrics: Mapping) -> list[tuple[str, Interval]]:
-    """The intervals of a `metrics.json`, the headline first, each with what it is in words.
-
-    Parameters
-    ----------
-    metrics : mapping
-
-    Returns
-    -------
-    list of (str, Interval)
-        Numbers without bounds, such as those of single clips, are left out.
-    """
+    """The intervals of a `metrics.json`, the headline first, each with what it is in words."""
     found = list(_intervals(metrics))
     return sorted(found, key=lambda entry: entry[0] != "micro AUROC")
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import cached_property
 
 from vadlib.errors import ResultsError
+from vadlib.report.words.common import revision_name
 from vadlib.runs.code_state import changed_parts
 from vadlib.runs.provenance import RECORDED_DIR
 from vadlib.runs.results import Results, load_results
@@ -18,13 +19,7 @@ from vadlib.storage import project_path
 
 @dataclass(frozen=True)
 class Recorded(Results):
-    """One recorded run.
-
-    Attributes
-    ----------
-    path, metrics, run
-        As `Results` has them.
-    """
+    """One recorded run."""
 
     @property
     def name(self) -> str:
@@ -59,10 +54,7 @@ class Recorded(Results):
     @property
     def revision(self) -> str:
         """The git revision in short, with a word if files had been changed since."""
-        git = self.run["git"]
-        if not git or not git["revision"]:
-            return "not under git"
-        return git["revision"][:10] + (" and uncommitted changes" if git["dirty"] else "")
+        return revision_name(self.run["git"])
 
     @cached_property
     def changed(self) -> tuple[str, ...]:
@@ -73,11 +65,6 @@ class Recorded(Results):
     def is_stale(self) -> bool:
         """Whether code or parameters that its numbers depend on have changed since."""
         return bool(self.changed)
-
-    @property
-    def state(self) -> str:
-        """`up to date`, or `stale` with what has changed since."""
-        return f"stale: {', '.join(self.changed)} changed since" if self.is_stale else "up to date"
 
     @property
     def brief(self) -> str:
@@ -112,10 +99,6 @@ def load_recorded(name: str) -> Recorded:
     ----------
     name : str
         `PROFILE-NOTEBOOK`, such as `ped2-02_padim`.
-
-    Returns
-    -------
-    Recorded
 
     Raises
     ------
