@@ -17,11 +17,11 @@ import vadlib
 from vadlib import environment
 from vadlib.environment import clean_environment
 from vadlib.errors import ResultsError
-from vadlib.report import kernel_manager
-from vadlib.report.book import bring_up_to_date, pages_error
-from vadlib.report.kernel_manager import KernelError
+from vadlib.report import kernel
+from vadlib.report.book import pages_error
+from vadlib.report.kernel import KernelError
 from vadlib.report.notebooks import run_notebook
-from vadlib.report.workflow import own_error
+from vadlib.report.workflow import bring_up_to_date, own_error
 
 NO_HOME = "/dev/null/home"  # nobody can make a folder there, the superuser neither
 TELLS = """\
@@ -147,7 +147,7 @@ def test_a_user_without_a_name_has_a_home_inside(project, monkeypatch):
 
 def test_a_kernel_that_does_not_start_is_said_to_be_one(project, monkeypatch):
     clean = clean_environment()
-    monkeypatch.setattr(kernel_manager, "clean_environment", lambda: clean)
+    monkeypatch.setattr(kernel, "clean_environment", lambda: clean)
     monkeypatch.setattr(tempfile, "tempdir", NO_HOME)
     with pytest.raises(
         KernelError, match=r"kernel that runs the notebook could not be started: .*Not a directory.*TMPDIR"
@@ -173,7 +173,7 @@ def test_a_kernel_names_the_folder_that_its_sockets_are_in(monkeypatch):
 
     monkeypatch.setattr(tempfile, "mkdtemp", full)
     with pytest.raises(KernelError, match=r"needs some kilobytes in /tmp: .*at most 80 bytes") as caught:
-        kernel_manager.OwnKernelManager()
+        kernel.OwnKernelManager()
     assert long not in str(caught.value)
 
 

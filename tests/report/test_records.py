@@ -14,9 +14,8 @@ from vadlib.errors import ParameterError, ResultsError
 from vadlib.evaluation import auroc, bootstrap_auroc, summarize
 from vadlib.report import Experiment, load_results
 from vadlib.report.records import recording as recording_module
-from vadlib.report.records.check import check_metrics, check_recorded
 from vadlib.report.records.pages import main_figure, main_numbers, recorded_section, recorded_table, stale_sentence
-from vadlib.report.records.recorded import list_recorded, load_recorded
+from vadlib.report.records.recorded import check_metrics, check_recorded, list_recorded, load_recorded
 from vadlib.report.records.recording import machine_paths, record, record_command, without_machine_paths, write_recorded
 from vadlib.runs import provenance
 from vadlib.runs.code_state import changed_parts, code_digest, dependencies, part_digests

@@ -169,7 +169,7 @@ def _version_of(results: Path | None) -> tuple[int, int] | None:
 @contextmanager
 def _writing(output: Path, running: Path):
     """Say which page could not be written, where one could not, and leave no part of one that was not run."""
-    from vadlib.report.kernel_manager import KernelError
+    from vadlib.report.kernel import KernelError
 
     try:
         yield

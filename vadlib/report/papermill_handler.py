@@ -129,7 +129,7 @@ def _checked(engine: type) -> type:
                 return super().execute_notebook(nb, kernel_name, **options)
             from nbclient.exceptions import DeadKernelError
 
-            from vadlib.report.kernel_manager import KernelError, OwnKernelManager
+            from vadlib.report.kernel import KernelError, OwnKernelManager
 
             try:
                 return super().execute_notebook(nb, kernel_name, **options, kernel_manager_class=OwnKernelManager)

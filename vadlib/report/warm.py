@@ -49,7 +49,7 @@ IMPORTED = (
         "vadlib.detectors",
         "vadlib.evaluation",
     ),
-    *("vadlib.figures", "vadlib.networks", "vadlib.report.kernel_manager", "vadlib.runs.experiment"),
+    *("vadlib.figures", "vadlib.networks", "vadlib.report.kernel", "vadlib.runs.experiment"),
 )
 
 

@@ -12,12 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vadlib.errors import ParameterError, ResultsError
-from vadlib.report.book import bring_up_to_date
 from vadlib.report.contents import read_contents
 from vadlib.report.machine_paths import machine_paths, placeholder, without_machine_paths
 from vadlib.report.notebooks import read_profile_file
-from vadlib.report.records.check import check_recorded
-from vadlib.report.records.recorded import Recorded, load_recorded, recorded_name
+from vadlib.report.records.recorded import Recorded, check_recorded, load_recorded, recorded_name
+from vadlib.report.workflow import bring_up_to_date
 from vadlib.runs import provenance
 from vadlib.runs.code_state import changed_parts, dependencies
 from vadlib.runs.parameters import ONLY
