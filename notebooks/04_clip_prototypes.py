@@ -73,7 +73,8 @@ aurocs = {name: found.auroc(n_resamples=n_resamples, seed=seed) for name, found 
 # ## How well it separates
 #
 # The paper's Figure 3 sees "minimal overlap" of "CLIP anomaly scores". {numref}`fig-clip-prototypes-densities` shows
-# all four with the share of the area that both classes' densities cover; the ensemble's is {glue:text}`overlap`.
+# all four with the share of the area that both classes' densities cover; the ensemble's is {glue:text}`overlap`. Two normal
+# curves of one width share {glue:text}`paper_overlap` where the AUROC is the paper's {glue:text}`paper_auroc`.
 
 # %%
 chapter.figure(

@@ -21,6 +21,7 @@ from vadlib.evaluation import (
     bootstrap_difference,
     bootstrap_roc_band,
     compare_all,
+    equal_normal_overlap,
     event_of_frames,
     extreme_frames,
     overlap_coefficient,
@@ -210,6 +211,7 @@ class ScoredFrames:
         }
         if self.detector.paper is not None:
             words["paper_auroc"] = load_paper_values()[f"{self.detector.paper}_auroc"].value
+            words["paper_overlap"] = f"{equal_normal_overlap(words['paper_auroc']):.0%}"
         if {"fit", "score"} <= set(stages):
             before = " (of frames that another chapter had decoded before)" if self.chapter.n_recalled else ""
             words["fit_time"] = f"{stages['fit']['seconds']:.0f} s{before}"
