@@ -56,7 +56,7 @@ from vadlib.studies.false_alarm_targets import FalseAlarmTarget
 from vadlib.studies.footage import choose_scenes_to_show, gallery_rows, timelines_of
 from vadlib.studies.footage_alarms import find_alarms
 from vadlib.studies.footage_frames import fit_on_footage, score_footage, split_footage, table_of_left_out
-from vadlib.viewer.alarms import AlarmViewer
+from vadlib.viewer.clips import AlarmViewer
 from vadlib.viewer.page import embed_viewer
 
 chapter = Chapter("30_footage", globals())

@@ -51,17 +51,8 @@ def table_of_alarms(
 ) -> pd.DataFrame:
     """One row a detector: its alarms, and, with labels, its AUROC, the events found and the false alarms.
 
-    Parameters
-    ----------
-    scores : DataFrame
-        ``clip``, ``frame``, ``last``, ``label`` and a column for each detector: the footage watched.
-    alarms : mapping of str to DataFrame
-        By detector.
-    events : DataFrame or None
-        The true ones, among clips with labels; None where nothing is labelled.
-    fps : mapping of str to float
-    n_resamples, seed : int
-        Of the bootstrap over clips.
+    `scores` are of the footage watched (``clip``, ``frame``, ``last``, ``label``, a column a detector), `alarms` by
+    detector, and `events` the true ones, among clips with labels; None where nothing is labelled.
     """
     hours, rows = footage_hours(scores, fps), {}
     if events is not None:

@@ -14,16 +14,7 @@ EMBEDDED = re.compile(r"base64,[A-Za-z0-9+/=\s]+")  # a picture inside an SVG
 
 
 def without_machine_paths(value):
-    """A copy of plain JSON data in which `path/to/NAME` stands for each path of this machine, in keys as well.
-
-    Parameters
-    ----------
-    value : dict, list, str, int, float, bool or None
-
-    Returns
-    -------
-    of the same type
-    """
+    """A copy of plain JSON data in which `path/to/NAME` stands for each path of this machine, also in keys."""
     if isinstance(value, Mapping):
         return {without_machine_paths(key): without_machine_paths(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -41,18 +32,10 @@ def machine_paths(text: str) -> list[str]:
 
 
 def hide_paths(paths: Iterable[str]) -> Callable:
-    """Make a function that puts `path/to/NAME` in place of some paths, and of what they lead to, in plain JSON data.
+    """Make a function of plain JSON data that puts `path/to/NAME` for absolute paths, and for what they lead to.
 
-    Parameters
-    ----------
-    paths : iterable of str
-        Absolute; spaces and quotes in them and all. Relative ones are not looked for.
-
-    Returns
-    -------
-    callable
-        Of a dict, list, str, int, float, bool or None; gives a copy. Paths below a given one keep what follows it. A
-        path is also found as Python source and HTML write it.
+    It gives a copy. Paths below a given one keep what follows it. They may have spaces and quotes in them, and are also
+    found as Python source and HTML write them.
     """
     stands_for = {}
     for path in {path.rstrip("/") for path in paths if path.startswith("/") and path.strip("/")}:

@@ -60,22 +60,9 @@ class PaperValue:
 
 
 def load_paper_values(path: str | os.PathLike = "book/paper_values.yml") -> dict[str, PaperValue]:
-    """Read and check the paper's values.
+    """Read and check the paper's values, by id, in the file's order, which is relative to the project's root.
 
-    Parameters
-    ----------
-    path : path-like
-        Relative to the project's root.
-
-    Returns
-    -------
-    dict of str to PaperValue
-        By id, in the file's order.
-
-    Raises
-    ------
-    ParameterError
-        The file is missing or an entry is wrong; the message names the entry.
+    ParameterError where the file is missing or an entry is wrong; the message names the entry.
     """
     path = project_path(path)
     try:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from vadlib.report.chapter import Chapter
 
 LEAST_RESAMPLES, RESAMPLES_A_PAIR = 1000, 20  # fewer cannot reach a verdict over many pairs
+N_EXAMPLES = 3  # of each kind
 EXAMPLES = (("hit", 1, True), ("miss", 1, False), ("false alarm", 0, True))
 
 
@@ -220,10 +221,11 @@ class ScoredFrames:
 
     # ---- figures
 
-    def draw_heatmaps(self, *, n: int = 3) -> Figure:
+    def draw_heatmaps(self) -> Figure:
         """The surest hits, worst misses and loudest false alarms under their heatmaps, on one colour scale."""
         chosen = [
-            self.extremes(label=value, highest=highest, n=n).assign(what=what) for what, value, highest in EXAMPLES
+            self.extremes(label=value, highest=highest, n=N_EXAMPLES).assign(what=what)
+            for what, value, highest in EXAMPLES
         ]
         frames = pd.concat(chosen).drop_duplicates(["clip", "frame"], ignore_index=True)
         dataset, side = self.chapter.dataset, self.chapter.given.image_size

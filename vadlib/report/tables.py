@@ -112,16 +112,9 @@ def forest_rows(
 ) -> pd.DataFrame:
     """For `vadlib.figures.forest`: a row a detector; what learns from labels has one for each protocol.
 
-    Parameters
-    ----------
-    intervals : mapping of str to Interval
-        AUROC by detector, of the frames that all scored.
-    detectors : mapping of str to Results
-        Of their chapters. Where one has ``by_protocol`` in its metrics, its parameter `protocol` is that of
-        `intervals`, and the others' AUROCs are of all its own frames.
-    paper : mapping of str to PaperValue
-    blind : mapping of str to mapping
-        ``scores`` of ``22_labels_alone``.
+    `intervals` are AUROCs by detector, of the frames that all scored, `detectors` the results of their chapters, and
+    `blind` the ``scores`` of ``22_labels_alone``. Where a chapter has ``by_protocol`` in its metrics, its parameter
+    `protocol` is that of `intervals`, and the other AUROCs are of all its own frames.
     """
     entries, others = [], []
     for title, interval in intervals.items():

@@ -20,8 +20,7 @@ from vadlib.errors import ParameterError, ResultsError
 from vadlib.runs import provenance
 from vadlib.runs.code_state import dependencies
 from vadlib.runs.parameters import notebook_parameters, results_place
-from vadlib.runs.results import FORMAT, plain, write_json
-from vadlib.runs.scores import scores_table
+from vadlib.runs.results import FORMAT, plain, scores_table, write_json
 from vadlib.storage import RunLock, check_replaceable, project_path, project_root, recover_folder, write_folder
 
 OWN_NAMES = ("scores.parquet", "metrics.json", "run.json", "figures")
@@ -132,7 +131,7 @@ class Experiment:
             }
 
     def scores(self, table: pd.DataFrame, columns: Mapping[str, np.ndarray], *, skipped: Iterable[int] = ()):
-        """Take the scores of the test frames.
+        """Take the scores of the test frames; gives the table that will be in `scores.parquet`.
 
         Parameters
         ----------
@@ -142,11 +141,6 @@ class Experiment:
             Score name to scores in the table's order.
         skipped : iterable of int
             Positions in `table` of frames that could not be read. They are left out and counted in `run.json`.
-
-        Returns
-        -------
-        DataFrame
-            What will be in `scores.parquet`: the frames that were scored, with float32 score columns.
 
         Raises
         ------
@@ -182,25 +176,9 @@ class Experiment:
             self._facts[key] = plain(value, key)
 
     def figure(self, name: str, figure, *, caption: str = "") -> bytes:
-        """Take a figure as it is now, as SVG and PNG; letters that its font lacks are made readable in it.
+        """Take a figure, with a caption that can be read alone, as it is now, as SVG and PNG; gives the SVG.
 
-        Parameters
-        ----------
-        name : str
-            File name without ending.
-        figure : matplotlib.figure.Figure
-        caption : str
-            One that can be read alone; goes to `run.json`.
-
-        Returns
-        -------
-        bytes
-            The SVG.
-
-        Raises
-        ------
-        ParameterError
-            The name is not a plain file name.
+        Letters that its font lacks are made readable in it. ParameterError where `name` is not a plain file name.
         """
         import matplotlib
 

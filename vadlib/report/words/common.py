@@ -62,13 +62,8 @@ def data_sentence(
 ) -> str:
     """What the numbers of a page can and cannot say, by data set and by where the network's weights come from.
 
-    Parameters
-    ----------
-    dataset : str
-    weights : WeightsRecord or dict, optional
-        Of the chapter's network, as it is or as `run.json` has it.
-    copy : VideoDataset, optional
-        What was opened: it is then said what it lacks, and what was left out of it.
+    `weights` are the record of the chapter's network, or what `run.json` has of it. Of a `copy` that was opened it is
+    said what it lacks, and what was left out of it.
     """
     if dataset == "synthcampus":
         first = "Synthetic data: these numbers show the method, not the world."

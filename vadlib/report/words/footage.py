@@ -26,17 +26,8 @@ def footage_sentences(
 ) -> dict[str, str]:
     """What the page says of alarms, by the name to cite.
 
-    Parameters
-    ----------
-    found : FootageAlarms
-    left_out : DataFrame
-        From `table_of_left_out`.
-    listed : DataFrame
-        The moments that are listed.
-    rate, asked_rate : float
-        Frames a second scored, and asked for.
-    n_timelines : int
-        Clips whose timelines are shown, at most.
+    `left_out` is from `table_of_left_out`, `listed` the moments that are listed, `rate` and `asked_rate` are the frames
+    a second scored and asked for, and `n_timelines` the number of clips whose timelines are shown, at most.
     """
     moments, n_clips = found.moments, found.scores["clip"].nunique()
     rest = f"; the strangest {len(listed)} are listed." if len(listed) < len(moments) else "."

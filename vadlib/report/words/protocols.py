@@ -75,16 +75,8 @@ def labels_alone_sentences(
 ) -> dict[str, str]:
     """What ``22_labels_alone`` says of its scores, by the name to cite.
 
-    Parameters
-    ----------
-    blind : mapping of str to Interval
-        AUROC by score, from `blind_columns` of `draws`.
-    draws : ProtocolDraws
-    shuffled : sequence of mapping
-        From `shuffled_scene_rates`.
-    stated : mapping of str to float
-        The paper's AUROCs, by detector.
-    dataset : str
+    `blind` are the AUROCs of `blind_columns` of `draws`, `shuffled` is from `shuffled_scene_rates`, and `stated` are
+    the paper's AUROCs, by detector.
     """
     padim, gradcam, clip = (stated[title] for title in IN_PAPER)
     by_protocol = {name: blind[nearest_label_column(name)] for name in draws.splits}
@@ -164,19 +156,20 @@ def records_sentence(recorded, stated: Mapping[str, float]) -> str:
 # ---- detectors under several protocols
 
 
-def quality_sentence(metrics: Mapping, trained: str = "Prototypes") -> str:
+def quality_sentence(metrics: Mapping) -> str:
     """What the detector that sees labels gets by protocol, and what the labels alone get (of ``23_protocols``)."""
     parts = [
-        f"{interval_of(found[trained]):.3f} under {protocol}, where the fit frames' labels alone get "
+        f"{interval_of(found['Prototypes']):.3f} under {protocol}, where the fit frames' labels alone get "
         f"{interval_of(metrics['blind_by_protocol'][protocol]):.3f}"
         for protocol, found in metrics["by_protocol"].items()
-        if trained in found
+        if "Prototypes" in found
     ]
-    return f"{trained}: {'; '.join(parts)}."
+    return f"Prototypes: {'; '.join(parts)}."
 
 
-def comparison_sentence(comparisons: Iterable[Mapping], first: str = "PaDiM", second: str = "Grad-CAM + SSIM") -> str:
-    """Whether one detector is above another, by Holm's correction over all pairs (rows of `compare_all`)."""
+def comparison_sentence(comparisons: Iterable[Mapping]) -> str:
+    """Whether PaDiM is above Grad-CAM + SSIM, by Holm's correction over all pairs (rows of `compare_all`)."""
+    first, second = "PaDiM", "Grad-CAM + SSIM"
     for row in comparisons:
         if {row["a"], row["b"]} == {first, second}:
             sign = 1 if row["a"] == first else -1
@@ -192,14 +185,8 @@ def audit_answers(
 ) -> dict[str, dict[str, str]]:
     """Answers to the questions of ``23_protocols``, by question and by what they are of.
 
-    Parameters
-    ----------
-    found : mapping
-        Metrics of ``23_protocols``: ``by_protocol``, ``blind_by_protocol``, ``comparisons``.
-    blind : mapping of str to mapping
-        ``scores`` of ``22_labels_alone``.
-    ped2, labels_record : Recorded, optional
-        Of the same two chapters, on UCSD Ped2 and on ShanghaiTech's labels.
+    `found` are metrics of that chapter, `blind` the ``scores`` of ``22_labels_alone``; `ped2` and `labels_record` are
+    recorded runs of the same two chapters, on UCSD Ped2 and on ShanghaiTech's labels.
     """
     sources = {"this build": found} | ({"UCSD Ped2, recorded": ped2.metrics} if ped2 else {})
     labels = {"this build's labels": blind}

@@ -59,12 +59,8 @@ def prototypes_sentence(
 ) -> str:
     """Whether the prototypes' lead survives when all see the same.
 
-    Parameters
-    ----------
-    prototypes : mapping of str to str
-        Their name, by what all see (`NOBODY`, `SAME_FOR_ALL`).
-    merits, comparisons : mapping
-        By the same, AUROCs by detector and `compare_all` of all pairs.
+    `prototypes` are their names, by what all see (`NOBODY`, `SAME_FOR_ALL`), and by the same are `merits`, AUROCs by
+    detector, and `comparisons`, from `compare_all`.
     """
     parts = []
     for seen, title in ((NOBODY, "Without labels for anyone"), (SAME_FOR_ALL, "With the same labels for all")):
@@ -109,17 +105,8 @@ def effects_words(
 ) -> dict[str, object]:
     """What the prose on choices, and the page on deviations, say of an ablation, by the name to cite.
 
-    Parameters
-    ----------
-    ranked : DataFrame
-        From `rank_choices`.
-    settings : mapping of str to Setting
-    merit : DataFrame
-        From `compare_trials`.
-    commonest : int
-        The class that the classifier sees most often in normal frames.
-    record : Recorded or None
-        Whose choices stand beside this build's.
+    `ranked` is from `rank_choices`, `merit` from `compare_trials`; `commonest` is the class that the classifier sees
+    most often in normal frames, and `record` the run whose choices stand beside this build's.
     """
     defaults = merit.loc[[name for name, setting in settings.items() if not setting.choice], "estimate"]
     choices = ranked[ranked["choice"] != LUCK]
@@ -194,13 +181,7 @@ def luck_sentence(ranked: pd.DataFrame) -> str:
 def undecided_sentence(merit: pd.DataFrame, by_kind: pd.DataFrame, wanted: Mapping[str, DetectorSpec]) -> str:
     """Which pairings trained weights do not raise for certain, and what their gain is for each kind of anomaly.
 
-    Parameters
-    ----------
-    merit : DataFrame
-        From `compare_trials` with `random_bases`.
-    by_kind : DataFrame
-        From `gains_by_kind` with the same.
-    wanted : mapping of str to DetectorSpec
+    `merit` is from `compare_trials` with `random_bases`, and `by_kind` from `gains_by_kind` with the same.
     """
     parts = []
     for name, gain in merit["gain"].items():
