@@ -20,14 +20,6 @@ def in_the_project(project_root, monkeypatch):
     monkeypatch.chdir(project_root)
 
 
-def test_help_lists_the_commands(vadlib):
-    code, out, _ = vadlib("--help")
-    assert code == 0
-    for command in ("book", "synth", "extract", "data"):
-        assert command in out
-    assert "fetch" in vadlib("data", "--help")[1]
-
-
 def test_extract_writes_every_frame_by_label(tiny_world, tmp_path, vadlib):
     code, _, error = vadlib("extract", "synthcampus", tiny_world, tmp_path / "frames", "--size", 60, 106)
     assert code == 0, error

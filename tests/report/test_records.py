@@ -193,7 +193,8 @@ def test_a_part_that_is_gone_or_new_in_a_folder_is_a_change(toy):
 
 
 def test_a_record_is_small_and_reads_like_any_result(toy):
-    results = make_results(figures=[("roc", line_figure()), ("cloud", line_figure(20_000))])
+    own = line_figure(text="weights /home/ann/r.pth")
+    results = make_results(figures=[("roc", line_figure()), ("cloud", line_figure(20_000)), ("own", own)])
     folder = keep(results)
     assert list_recorded() == ["toy-02_padim"]
     found = load_recorded("toy-02_padim")
@@ -204,8 +205,9 @@ def test_a_record_is_small_and_reads_like_any_result(toy):
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert files == {"metrics.json", "run.json", "scores.parquet", "figures/roc.svg"}
     left_out = found.run["recorded"]["figures_left_out"]
-    assert list(left_out) == ["cloud"]
+    assert left_out.keys() == {"cloud", "own"}
     assert "above the 300 kB" in left_out["cloud"]
+    assert left_out["own"] == "it shows a path of the machine"
     assert list(found.run["figures"]) == ["roc"]
     assert [path.name for path in folder.parent.iterdir()] == ["toy-02_padim"]  # no lock, nothing partial
 
@@ -231,12 +233,6 @@ def test_keys_and_lists_lose_their_paths_and_what_is_no_path_stays():
         "url": "https://a.org/b/c",
         "rate": "5 s/frame",
     }
-
-
-def test_a_figure_that_shows_a_path_is_left_out(toy):
-    keep(make_results(figures=[("roc", line_figure()), ("own", line_figure(text="weights /home/ann/r.pth"))]))
-    found = load_recorded("toy-02_padim").run["recorded"]["figures_left_out"]
-    assert found == {"own": "it shows a path of the machine"}
 
 
 def test_scores_that_take_too_much_are_refused_and_the_former_record_stays(toy, monkeypatch):
@@ -312,15 +308,6 @@ def test_unknown_and_foreign_records_are_named(toy):
 # ---- computing again
 
 
-def test_every_figure_is_computed_again(toy):
-    keep(make_results())
-    checks = check_recorded(load_recorded("toy-02_padim"))
-    assert all(check.agrees for check in checks)
-    places = {check.where for check in checks}
-    assert {"micro_auroc", "scores.mean.macro_auroc", "scores.max.average_precision", "trials.mean"} <= places
-    assert {"scores.mean.micro_auroc_interval.low", "scores.mean.micro_auroc_interval", "n_frames"} <= places
-
-
 @pytest.mark.parametrize(
     "where",
     [
@@ -340,16 +327,6 @@ def test_a_tampered_number_is_found(toy, where):
     wrong = [check for check in check_recorded(load_recorded("toy-02_padim")) if not check.agrees]
     assert len(wrong) == 1
     assert wrong[0].where in (where, where.removesuffix(".estimate"))
-
-
-def test_tampered_scores_are_found(toy):
-    folder = keep(make_results())
-    scores = pd.read_parquet(folder / "scores.parquet")
-    scores.loc[scores["label"] == 1, "mean"] += 1
-    scores.to_parquet(folder / "scores.parquet", index=False)
-    wrong = [check for check in check_recorded(load_recorded("toy-02_padim")) if not check.agrees]
-    assert wrong
-    assert {check.score for check in wrong} == {"mean"}
 
 
 def test_columns_without_figures_are_an_error_and_a_table_of_figures_is_understood():

@@ -4,12 +4,7 @@ import pandas as pd
 import pytest
 
 from vadlib.evaluation import Interval
-from vadlib.report.words.studies import (
-    intervals_sentence,
-    operation_sentence,
-    prototypes_sentence,
-    ranking_sentence,
-)
+from vadlib.report.words.studies import intervals_sentence, operation_sentence, prototypes_sentence, ranking_sentence
 from vadlib.studies.supervision import NOBODY, SAME_FOR_ALL
 
 

@@ -165,12 +165,7 @@ def summary_lines(folder: Path) -> list[str]:
 
 
 def _score_clip(
-    run: SavedRun,
-    dataset: VideoDataset,
-    clip: Clip,
-    folder: Path,
-    limits: OverlayLimits | None,
-    options: ScoreOptions,
+    run: SavedRun, dataset: VideoDataset, clip: Clip, folder: Path, limits: OverlayLimits | None, options: ScoreOptions
 ) -> pd.DataFrame:
     """Score one video and draw it; gives its rows of the table, none where nothing of it could be read."""
     place = folder / "videos" / clip.id

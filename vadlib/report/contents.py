@@ -205,7 +205,7 @@ def select_contents(contents: dict, source: Path, chapters: Collection[str] | No
     root = next((page for page in dict.fromkeys((contents["root"], *ROOTS)) if kept(page)), None)
     if root is None:
         raise ParameterError(
-            f"chapters: each opening page ({', '.join(ROOTS)}) takes numbers from notebooks other than "
+            f"only: each opening page ({', '.join(ROOTS)}) takes numbers from notebooks other than "
             f"{', '.join(chapters)}; name 30_footage and 91_provenance at least"
         )
     parts = [

@@ -88,11 +88,7 @@ def auroc_text(scores: pd.DataFrame, name: str, *, n_resamples: int = 1000, seed
 
 
 def overview_of_clips(
-    videos: VideoDataset,
-    scores: pd.DataFrame,
-    strangeness: np.ndarray,
-    moments: pd.DataFrame,
-    fps: Mapping[str, float],
+    videos: VideoDataset, scores: pd.DataFrame, strangeness: np.ndarray, moments: pd.DataFrame, fps: Mapping[str, float]
 ) -> pd.DataFrame:
     """All footage watched, in groups of clips: by folder, or, where all lie in one, by the hour in their names.
 

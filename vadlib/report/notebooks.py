@@ -118,11 +118,7 @@ def run_notebook(
         running.unlink(missing_ok=True)
         try:
             papermill.execute_notebook(
-                f"{SCHEME}{_literal(source)}",
-                _literal(running),
-                values,
-                cwd=project_root(),
-                progress_bar=progress_bar,
+                f"{SCHEME}{_literal(source)}", _literal(running), values, cwd=project_root(), progress_bar=progress_bar
             )
         except papermill.PapermillExecutionError as error:
             running.replace(failed)
