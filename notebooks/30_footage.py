@@ -48,9 +48,16 @@ from vadlib.detectors.catalogue import colours
 from vadlib.evaluation import AlarmRule
 from vadlib.figures import clip_timelines, cost_curves, gallery
 from vadlib.report import Chapter
-from vadlib.report.footage_tables import clips_table, moments_table, overview_of_clips, table_of_alarms
+from vadlib.report.footage_page import (
+    clips_table,
+    facts_sentence,
+    footage_sentences,
+    moments_table,
+    overview_of_clips,
+    table_of_alarms,
+    target_sentence,
+)
 from vadlib.report.words.common import data_sentence
-from vadlib.report.words.footage import facts_sentence, footage_sentences, target_sentence
 from vadlib.studies.alarm_costs import costs_of_alarms
 from vadlib.studies.false_alarm_targets import FalseAlarmTarget
 from vadlib.studies.footage import choose_scenes_to_show, gallery_rows, timelines_of

@@ -11,15 +11,16 @@ from vadlib.data.footage import spread_over
 from vadlib.errors import ParameterError
 from vadlib.evaluation import AlarmRule, Threshold, auroc, bootstrap_auroc, footage_hours, list_alarms
 from vadlib.networks import resnet18
-from vadlib.report.footage_tables import auroc_text, table_of_alarms
-from vadlib.report.words.footage import (
+from vadlib.report.footage_page import (
     answer_sentence,
+    auroc_text,
     cost_sentence,
     footage_sentences,
     gallery_sentence,
     hours_and_minutes,
     rate_sentence,
     roc_sentence,
+    table_of_alarms,
 )
 from vadlib.studies.alarm_costs import alarm_rates_compared, costs_of_alarms
 from vadlib.studies.footage import (

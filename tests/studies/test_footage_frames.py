@@ -5,7 +5,7 @@ import pytest
 
 from vadlib.data import FrameReader, open_dataset
 from vadlib.errors import UnreadableError
-from vadlib.report.words.footage import facts_sentence, left_out_sentence
+from vadlib.report.footage_page import facts_sentence, left_out_sentence
 from vadlib.studies.footage_frames import check_enough_left, table_of_left_out
 
 

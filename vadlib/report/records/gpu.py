@@ -7,7 +7,7 @@ only by a project that has just that code, committed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from vadlib.errors import ResultsError
@@ -104,15 +104,21 @@ def gpu_tables(record: Recorded) -> str:
     """The device, agreement with the CPU, speed and the paper's workload, as MyST."""
     sections = record.metrics
     parts = [
-        _table(
+        myst_table(
             ["beside float32 on the CPU", "largest difference, of the spread", "rank correlation", "within tolerance"],
             _agreement(sections),
         ),
-        _table(["frames per second", "fit", "score", "score, lowest to highest", "memory, GiB"], _speeds(sections)),
-        _table(["the paper's workload, extrapolated", "seconds in all"], _paper(sections)),
+        myst_table(["frames per second", "fit", "score", "score, lowest to highest", "memory, GiB"], _speeds(sections)),
+        myst_table(["the paper's workload, extrapolated", "seconds in all"], _paper(sections)),
     ]
     formulas = {entry["formula"] for entry in sections.get("paper", {}).values() if "formula" in entry}
     return "\n\n".join([_device(record.run), *(part for part in parts if part), *sorted(formulas)])
+
+
+def myst_table(titles: list[str], rows: Iterable[list[str]]) -> str:
+    """A table as MyST has it; empty where there is no row."""
+    lines = [titles, ["---"] * len(titles), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) if len(lines) > 2 else ""
 
 
 def _device(run: Mapping) -> str:
@@ -151,8 +157,3 @@ def _speeds(sections: Mapping) -> Iterator[list[str]]:
 def _paper(sections: Mapping) -> Iterator[list[str]]:
     for name, entry in sections.get("paper", {}).items():
         yield [name, f"{entry['total_seconds']:,.0f}"]
-
-
-def _table(titles: list[str], rows: Iterator[list[str]]) -> str:
-    lines = [titles, ["---"] * len(titles), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) if len(lines) > 2 else ""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from vadlib.evaluation import Interval
-from vadlib.report.records.gpu import PROFILE, gpu_tables
+from vadlib.report.records.gpu import PROFILE, gpu_tables, myst_table
 from vadlib.report.records.recorded import Recorded
 from vadlib.report.words.common import DATASET_NAMES
 from vadlib.runs.provenance import RECORDED_DIR
@@ -40,11 +40,8 @@ def recorded_table(records: Iterable[Recorded]) -> str:
         ]
         for found in records
     ]
-    if not rows:
-        return "No run is recorded in this copy of the project."
     titles = ["run", "profile", "data set", "test frames", "date", "revision", "device", "state", "command"]
-    lines = [titles, ["---"] * len(titles), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return myst_table(titles, rows) or "No run is recorded in this copy of the project."
 
 
 def recorded_section(record: Recorded) -> str:
@@ -111,11 +108,8 @@ def _intervals(metrics: Mapping, path: tuple[str, ...] = ()) -> Iterator[tuple[s
 
 def _numbers(record: Recorded) -> str:
     numbers = main_numbers(record.metrics)
-    if not numbers:
-        return ""
-    rows = [f"| {_cell(what)} | {_in_words(what, interval)} |" for what, interval in numbers[:N_MAIN_NUMBERS]]
-    table = "\n".join(["| what | value [95 % interval] |", "| --- | --- |", *rows])
-    rest = len(numbers) - N_MAIN_NUMBERS
+    rows = [[_cell(what), _in_words(what, interval)] for what, interval in numbers[:N_MAIN_NUMBERS]]
+    table, rest = myst_table(["what", "value [95 % interval]"], rows), len(numbers) - N_MAIN_NUMBERS
     return table if rest <= 0 else f"{table}\n\n{rest} more are in its metrics."
 
 
