@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from vadlib.data.reading.frames import Batch, check_size
+from vadlib.data.reading.views import check_view
 from vadlib.detectors import Detector, load_detector
 from vadlib.errors import ParameterError, ResultsError
 from vadlib.runs.results import read_json
@@ -57,12 +58,15 @@ class SavedRun:
         Of the frames that it was fitted on, in pixels.
     record : dict
         The run's `run.json`; empty for a detector's folder that lies outside one.
+    view : str
+        The part of a frame that fills that size (see `vadlib.data.reading.views`).
     """
 
     path: Path
     detector: Detector
     size: tuple[int, int]
     record: dict
+    view: str = "whole"
 
     @cached_property
     def scores(self) -> pd.DataFrame | None:
@@ -125,6 +129,7 @@ class SavedRun:
             "precision": saved["precision"],
             "state_sha256": file_sha256(self.path / "state.safetensors"),
             "image_size": list(self.size),
+            "view": self.view,
             "fitted_by": {key: self.record.get(key) for key in ("experiment", "started", "git")}
             if self.record
             else None,
@@ -136,14 +141,16 @@ def open_saved_run(
     path: str | os.PathLike,
     *,
     size: tuple[int, int] | None = None,
+    view: str | None = None,
     weights: str | os.PathLike | None = None,
     device: str = "auto",
 ) -> SavedRun:
     """Open a results folder with a fitted detector, a detector's own, or any other that `Detector.save` wrote.
 
-    `size` (height, width) is the frame size of the fit, which a detector outside a run needs said, and `weights` where
-    the network's weights lie now. ResultsError where there is no fitted detector, ParameterError where the size is not
-    known, WeightsError where the weights cannot be had or are not those of the fit; the messages say what to do.
+    `size` (height, width) is the frame size of the fit, which a detector outside a run needs said, `view` the part of a
+    frame that filled it, and `weights` where the network's weights lie now. ResultsError where there is no fitted
+    detector, ParameterError where the size is not known, WeightsError where the weights cannot be had or are not those
+    of the fit; the messages say what to do.
     """
     path = Path(os.path.abspath(user_path(path)))
     folder = path if (path / "detector.json").is_file() else path / DETECTOR_FOLDER
@@ -153,9 +160,11 @@ def open_saved_run(
     record = read_json(folder.parent / "run.json") if is_of_run else {}
     if size is None:
         size = _recorded_size(record, folder)
+    view = view or (record.get("parameters") or {}).get("view", "whole")
     check_size(size)
+    check_view(view, size)
     detector = load_detector(folder, weights=weights, device=device)
-    return SavedRun(folder, detector, (int(size[0]), int(size[1])), record)
+    return SavedRun(folder, detector, (int(size[0]), int(size[1])), record, view)
 
 
 def _recorded_size(record: dict, folder: Path) -> tuple[int, int]:
