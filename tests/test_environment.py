@@ -258,26 +258,13 @@ def test_a_book_in_spite_of_everything(small_book, hostile):
         assert machine not in page.get_text()
 
 
-@pytest.mark.parametrize(
-    ("hindrance", "expected"),
-    [
-        (
-            lambda clone: (clone / ".snakemake").touch(),
-            r"Snakemake, which runs the notebooks, stopped: FileExistsError.*",
-        ),
-        (
-            lambda clone: (clone / "notebooks/profiles/tiny.yml").write_text("only: [30_footage]\n"),
-            r"Snakemake, which runs the notebooks, stopped: KeyError in file .*Snakefile.*: 'dataset'",
-        ),
-    ],
-)
-def test_snakemake_s_own_errors_are_told(small_book, capfd, hindrance, expected):
+def test_snakemake_s_own_errors_are_told(small_book, capfd):
     clone, videos = small_book
-    hindrance(clone)
+    (clone / ".snakemake").touch()
     with pytest.raises(ResultsError, match="see above"):
         bring_up_to_date("tiny", root=str(videos), cores="1")
     lines = capfd.readouterr().err.splitlines()
-    assert re.fullmatch(f"error: {expected}", lines[-1])
+    assert lines[-1].startswith("error: Snakemake, which runs the notebooks, stopped: FileExistsError")
     assert len(lines) <= 2
     assert not any("Traceback" in line for line in lines)
 

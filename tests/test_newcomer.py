@@ -5,59 +5,36 @@ In a copy of the project, a throw-away detector is added by just these, and ever
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import jupytext
 import nbformat
 import pytest
 
-DETECTOR = '''\
+ROOT = Path(__file__).parents[1]
+EXAMPLE = re.search(r"```python\n(class Brightness.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)[1]
+DETECTOR = f'''\
 """A throw-away detector: how bright a frame is, beside how bright frames usually are."""
 
 import torch
 
-from vadlib.detectors.detector import Detector
+from vadlib.data.reading.inputs import Frames
+from vadlib.detectors.detector import Detector, LearnsFrom
 
 
-class Brightness(Detector):
-    """Distance of a frame's mean brightness to that of normal frames."""
-
-    title, colour, main_score = "Brightness", "#123456", "brightness"
-    network = None
-    chapter_options = {"power": "brightness_power"}
-    varied = {"power": (2.0, 3.0)}
-
-    def __init__(self, seed: int = 0, device: str = "auto", *, power: float = 1.0):
-        super().__init__(device=device)
-        self.power, self.usual = power, None
-
-    def fit(self, reader):
-        """Take the mean over the normal frames."""
-        self.usual = torch.cat([self._brightness(batch.images) for batch in reader]).mean(dim=0, keepdim=True)
-        return self
-
-    def score_batch(self, images, *, scenes=None):
-        """The distance, to a power."""
-        self._require_fitted(self.usual is not None)
-        return {"brightness": (self._brightness(images) - self.usual).abs() ** self.power}
-
+{EXAMPLE}
     def parameters(self):
-        """What it was made with."""
-        return {"power": self.power}
+        return {{"power": self.power}}
 
     def state(self):
-        """What it has learnt."""
-        self._require_fitted(self.usual is not None)
-        return {"usual": self.usual}
+        return {{"usual": self.usual}}
 
     def set_state(self, state):
-        """Take that over."""
         self.usual = state["usual"]
-
-    def _brightness(self, images: torch.Tensor) -> torch.Tensor:
-        return images.float().mean(dim=(1, 2, 3))  # uint8 (B, 3, H, W)
 '''
 
 NOTEBOOK = """\
