@@ -13,11 +13,9 @@ from vadlib.data import Split, VideoDataset, draw, open_dataset
 from vadlib.data.reading.batches import BatchReader
 from vadlib.data.reading.inputs import Frames, Inputs
 from vadlib.detectors import Detector, embed_frames
-from vadlib.errors import ParameterError
 from vadlib.networks import FeatureNetwork
 from vadlib.report.chapter_page import ChapterPage
 from vadlib.report.contents import read_contents
-from vadlib.report.paper import load_paper_values
 from vadlib.report.scored import ScoredFrames
 from vadlib.runs.results import Results, join_scores, load_results
 from vadlib.storage import project_path
@@ -49,13 +47,6 @@ class Chapter(ChapterPage):
     """
 
     # ---- what it is given
-
-    def paper(self, name: str) -> int | float | str:
-        """A value that the paper states, by its id in `book/paper_values.yml`."""
-        values = load_paper_values()
-        if name not in values:
-            raise ParameterError(f"paper: no entry {name!r} in book/paper_values.yml; there are {', '.join(values)}")
-        return values[name].value
 
     def open_dataset(self, *, labels_alone: bool = False) -> VideoDataset:
         """The data set that the parameters `dataset` and `dataset_root` name.
