@@ -94,6 +94,11 @@ def test_protocols_are_judged_on_the_same_frames_with_their_blind_score(frames):
         assert found["scores"]["ensemble"]["micro_auroc_interval"] == interval
         assert found["share_seen"] == table["seen"].mean()
         assert "nearest_fit_label" in found["scores"]
+    shared, apart = scored["same-clips"], scored["disjoint-clips"]
+    assert metrics["disjoint-clips"]["same_clips_minus_this"].estimate == pytest.approx(
+        auroc(shared["label"], shared["ensemble"]) - auroc(apart["label"], apart["ensemble"])
+    )
+    assert "same_clips_minus_this" not in metrics["reused-frames"]
     assert metrics["reused-frames"]["share_seen"] >= 0.5 * 40 / 60
     assert metrics["disjoint-scenes"]["scores"]["nearest_fit_label"]["micro_auroc"] == 0.5
     assert metrics["same-clips"]["scores"]["ensemble"]["micro_auroc"] > 0.8  # the words tell them apart

@@ -15,7 +15,7 @@ from vadlib.evaluation import auroc, bootstrap_auroc, bootstrap_difference, boot
 from vadlib.runs.results import plain
 from vadlib.studies.event_kinds import kinds_by_score
 from vadlib.studies.paper_arrays import judge_paper_arrays, paper_clip_scores, weights_worth
-from vadlib.studies.published_scores import compare_scores, curve_band, judge_scores, small_curve
+from vadlib.studies.published_scores import compare_scores, curve_band, judge_scores, moving_mean, small_curve
 
 
 def opened(root):
@@ -82,6 +82,18 @@ def test_a_kind_from_six_clips_has_an_interval(tables):
     of_one = kinds_by_score(scored, ["stg_nf"], dataset.events.assign(event="any"), n_resamples=50)["stg_nf"]["any"]
     assert of_one["n_clips"] == 8
     assert of_one["low"] < of_one["estimate"] == pytest.approx(roc_auc_score(scored["label"], scored["stg_nf"]))
+
+
+def test_the_moving_mean_stays_inside_the_clip(tables):
+    _, scored = tables
+    found = moving_mean(scored["deep"], scored["clip"], 5)
+    for clip in scored["clip"].unique():
+        rows = np.flatnonzero(scored["clip"] == clip)
+        values = scored["deep"].to_numpy()[rows]
+        expected = [values[max(i - 2, 0) : i + 3].mean() for i in range(len(rows))]
+        np.testing.assert_allclose(found[rows], expected, rtol=1e-6)
+    with pytest.raises(ParameterError, match="n_frames: an odd number"):
+        moving_mean(scored["deep"], scored["clip"], 24)
 
 
 def test_curves(tables):

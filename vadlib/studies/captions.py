@@ -17,11 +17,18 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from threadpoolctl import threadpool_limits
 
 from vadlib.data import Split, draw
-from vadlib.detectors import ClipPrototypes, LearnsFrom
+from vadlib.detectors import LearnsFrom
 from vadlib.detectors.embedding_detector import EmbeddingDetector
 from vadlib.detectors.feature_cache import EmbeddedFrames
 from vadlib.errors import ParameterError
-from vadlib.evaluation import auroc, bootstrap_auroc, delong_auroc, nearest_fit_label, summarize
+from vadlib.evaluation import (
+    auroc,
+    bootstrap_auroc,
+    bootstrap_difference,
+    delong_auroc,
+    nearest_fit_label,
+    summarize,
+)
 from vadlib.studies.cross_fit import cross_fit
 
 CAPTION_PROTOCOLS = ("reused-frames", "same-clips", "disjoint-clips", "disjoint-scenes")
@@ -158,7 +165,8 @@ def caption_protocols(
     Returns
     -------
     metrics : dict
-        By protocol: `judged_protocol` of the first seed, and ``by_seed``, the main score's AUROC under each.
+        By protocol: `judged_protocol` of the first seed; ``by_seed``, the main score's AUROC under each; and
+        ``same_clips_minus_this``, what its AUROC lacks of that under ``same-clips``, on the same frames.
     scored : dict of str to DataFrame
         By protocol: what `score_captions` gave, and `judge` made of it, under the first seed.
     """
@@ -174,6 +182,11 @@ def caption_protocols(
                 kept[protocol] = scored
         judged = judged_protocol(kept[protocol], main, n_resamples=n_resamples, seed=seeds[0])
         metrics[protocol] = judged | {"n_fit": n_fit, "n_folds": len(split.folds), "by_seed": by_seed}
+        if protocol not in SHARED_CLIPS and "same-clips" in kept:
+            shared, own = kept["same-clips"], kept[protocol]
+            metrics[protocol]["same_clips_minus_this"] = bootstrap_difference(
+                own["label"], shared[main], own[main], clusters=own["clip"], n_resamples=n_resamples, seed=seeds[0]
+            )
     return metrics, kept
 
 
@@ -201,8 +214,3 @@ def judged_protocol(scored: pd.DataFrame, main: str, *, n_resamples: int, seed: 
         "share_seen": float(scored["seen"].mean()),
         "n_test": len(scored),
     }
-
-
-def paper_prototypes(network: CaptionEmbedder, seed: int) -> ClipPrototypes:
-    """The prototypes as the paper describes them: K-Means, 100 a class."""
-    return ClipPrototypes(network, k=100, seed=seed, device="cpu")

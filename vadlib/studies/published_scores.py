@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from vadlib.errors import ParameterError
 from vadlib.evaluation import (
     RocBand,
     auroc_by_unit,
@@ -67,6 +68,17 @@ def compare_scores(scored: pd.DataFrame, columns: Sequence[str], *, n_resamples:
         scored["label"], scored[list(columns)], clusters=scored["clip"], n_resamples=n_resamples, seed=seed
     )
     return found.to_dict("records")
+
+
+def moving_mean(scores, clips, n_frames: int) -> np.ndarray:
+    """Mean of an odd number of frames, centred on each, and of fewer at a clip's ends, float64 (n,).
+
+    `scores` and `clips` (n,) have every frame of each clip, in order.
+    """
+    if n_frames < 1 or n_frames % 2 == 0:
+        raise ParameterError(f"n_frames: an odd number of at least 1 is expected, not {n_frames!r}.")
+    by_clip = pd.Series(np.asarray(scores, np.float64)).groupby(np.asarray(clips))
+    return by_clip.transform(lambda clip: clip.rolling(n_frames, center=True, min_periods=1).mean()).to_numpy()
 
 
 def small_curve(labels, scores, *, clips=None, n_resamples: int = 1000, seed: int = 0) -> dict[str, list[float]]:

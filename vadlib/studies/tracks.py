@@ -79,7 +79,7 @@ def fit_usual_speeds(tracks: pd.DataFrame, *, square_px: int | None = None) -> U
     return UsualSpeeds(by_scene, by_place, square_px, int(train["clip"].nunique()))
 
 
-def speed_scores(tracks: pd.DataFrame, usual: UsualSpeeds, frames: pd.DataFrame, *, mean_frames: int = 1) -> np.ndarray:
+def speed_scores(tracks: pd.DataFrame, usual: UsualSpeeds, frames: pd.DataFrame) -> np.ndarray:
     """Score test frames by the fastest person in each.
 
     Parameters
@@ -88,9 +88,7 @@ def speed_scores(tracks: pd.DataFrame, usual: UsualSpeeds, frames: pd.DataFrame,
         From `vadlib.data.published.tables.read_tracks`; its test clips are scored.
     usual : UsualSpeeds
     frames : DataFrame
-        ``clip``, ``scene`` and ``frame`` of every frame of the test clips, in order.
-    mean_frames : int
-        Odd: each score is the mean of so many, centred on it, of fewer at a clip's ends.
+        ``clip``, ``scene`` and ``frame`` of every frame of the test clips.
 
     Returns
     -------
@@ -100,13 +98,11 @@ def speed_scores(tracks: pd.DataFrame, usual: UsualSpeeds, frames: pd.DataFrame,
     Raises
     ------
     ParameterError
-        A scene of which there is no training clip; a width that is even.
+        A scene of which there is no training clip.
     """
     unknown = sorted(set(frames["scene"]) - set(usual.by_scene.index))
     if unknown:
         raise ParameterError(f"tracks: of scene {unknown[0]} there is no training clip, so no speed is usual there.")
-    if mean_frames < 1 or mean_frames % 2 == 0:
-        raise ParameterError(f"mean_frames: an odd number of at least 1 is expected, not {mean_frames!r}.")
     test = tracks[tracks["split"] == "test"]
     limits = test["scene"].map(usual.by_scene).to_numpy()
     if usual.square_px:
@@ -114,11 +110,7 @@ def speed_scores(tracks: pd.DataFrame, usual: UsualSpeeds, frames: pd.DataFrame,
         of_place = usual.by_place.reindex(pd.MultiIndex.from_arrays([test["scene"], *squares])).to_numpy()
         limits = np.where(np.isfinite(of_place), of_place, limits)
     fastest = pd.Series(track_speeds(test) / limits).groupby([test["clip"].to_numpy(), test["frame"].to_numpy()]).max()
-    scores = fastest.reindex(pd.MultiIndex.from_frame(frames[["clip", "frame"]])).fillna(0)
-    if mean_frames == 1:
-        return scores.to_numpy()
-    by_clip = pd.Series(scores.to_numpy()).groupby(frames["clip"].to_numpy())
-    return by_clip.transform(lambda clip: clip.rolling(mean_frames, center=True, min_periods=1).mean()).to_numpy()
+    return fastest.reindex(pd.MultiIndex.from_frame(frames[["clip", "frame"]])).fillna(0).to_numpy()
 
 
 def _feet(tracks: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
