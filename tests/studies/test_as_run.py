@@ -13,7 +13,7 @@ from vadlib.report.words import as_run as words
 from vadlib.studies import as_run
 from vadlib.studies.as_run import CHOSEN, CONTROL, EQUAL, GRADCAM, PADIM, PROTOTYPES
 from vadlib.studies.cross_fit import cross_fit
-from vadlib.studies.ensemble_weights import best_weights, ensemble_from_other_clips
+from vadlib.studies.ensemble_weights import best_weights, weights_from_other_clips
 from vadlib.studies.runner import DetectorRunner
 
 SIZE, NETWORK = 64, "resnet18:random"
@@ -140,8 +140,24 @@ def test_weights_are_chosen_with_the_test_labels_in_the_study_alone(runner, step
     labels, clips = runner.tested["label"].to_numpy(), runner.tested["clip"].to_numpy()
     np.testing.assert_allclose(weighted[EQUAL], found["ensemble"], atol=1e-6)
     np.testing.assert_allclose(weighted[CHOSEN], values @ best_weights(labels, values), atol=1e-6)
-    expected = ensemble_from_other_clips(labels, values, clips, n_folds=2)
-    np.testing.assert_allclose(weighted[CONTROL], expected, rtol=1e-5)
+    weights = weights_from_other_clips(labels, values, clips, n_folds=2)
+    for chosen in weights:
+        own, ensemble = (weights == chosen).all(axis=1), values @ chosen
+        others = ensemble if own.all() else ensemble[~own]
+        expected = (ensemble[own] - others.mean()) / others.std()
+        np.testing.assert_allclose(weighted[CONTROL][own], expected, rtol=1e-5, atol=1e-5)
+
+
+def test_the_control_does_not_know_the_labels_of_a_fold_that_it_weighs(runner, steps, splits):
+    found = runner.run_under(steps[-1].spec, splits[as_run.SAME_CLIPS]).loc[runner.tested.index]
+    clips = runner.tested["clip"]
+    turned = runner.tested.assign(
+        label=runner.tested["label"].where(clips != clips.iloc[0], 1 - runner.tested["label"])
+    )
+    n = clips.nunique()
+    before, after = (as_run.weigh(found, table, n_folds=n)[CONTROL] for table in (runner.tested, turned))
+    own = (clips == clips.iloc[0]).to_numpy()
+    np.testing.assert_allclose(np.argsort(before[own]), np.argsort(after[own]))
 
 
 def test_a_frame_that_could_not_be_read_stays_nan(runner, steps, splits):

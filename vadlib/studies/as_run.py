@@ -15,7 +15,7 @@ import pandas as pd
 from vadlib.data import Split
 from vadlib.data.sampling import Fold
 from vadlib.evaluation import Interval, bootstrap_auroc, bootstrap_difference
-from vadlib.studies.ensemble_weights import best_weights, ensemble_from_other_clips
+from vadlib.studies.ensemble_weights import best_weights, weights_from_other_clips
 from vadlib.studies.runner import DetectorRunner, DetectorSpec
 
 PADIM, GRADCAM, PROTOTYPES = "PaDiM", "Grad-CAM + SSIM", "Prototypes"
@@ -198,15 +198,30 @@ def weigh(scores: pd.DataFrame, tested: pd.DataFrame, *, n_folds: int = 5, seed:
     values, labels = scores[list(SCORES)].to_numpy(np.float64), tested["label"].to_numpy()
     read = np.isfinite(values).all(axis=1)
     clips = tested["clip"].to_numpy()[read]
+    folds = {"n_folds": n_folds, "seed": seed}
     ensembles = {
         EQUAL: values[read].mean(axis=1),
         CHOSEN: values[read] @ best_weights(labels[read], values[read]),
-        CONTROL: ensemble_from_other_clips(labels[read], values[read], clips, n_folds=n_folds, seed=seed),
+        CONTROL: _alike(values[read], weights_from_other_clips(labels[read], values[read], clips, **folds)),
     }
     found = {name: np.full(len(values), np.nan, np.float32) for name in ensembles}
     for name, ensemble in ensembles.items():
         found[name][read] = ensemble
     return found
+
+
+def _alike(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Ensembles (n,) of scores (n, k) under weights of several folds, brought to one scale.
+
+    Folds with other weights have ensembles of another spread, and would be told apart instead of frames. So each is
+    taken in standard deviations from the mean that its weights give on the frames of the other folds.
+    """
+    ensemble = np.empty(len(values))
+    for chosen in np.unique(weights, axis=0):
+        own, weighted = (weights == chosen).all(axis=1), values @ chosen
+        others = weighted if own.all() else weighted[~own]
+        ensemble[own] = (weighted[own] - others.mean()) / max(others.std(), 1e-12)
+    return ensemble
 
 
 def compare_steps(

@@ -45,11 +45,8 @@ def best_weights(labels, scores) -> np.ndarray:
     return grid[np.concatenate(aurocs).argmax()]
 
 
-def ensemble_from_other_clips(labels, scores, clips, *, n_folds: int = 5, seed: int = 0) -> np.ndarray:
-    """Each frame's ensemble with the weights that are best on the clips of other folds: no clip chooses its own.
-
-    Folds have weights of their own, so ensembles of their own spread: each is taken in standard deviations from the
-    mean over the frames that chose it, or folds would be told apart and not frames.
+def weights_from_other_clips(labels, scores, clips, *, n_folds: int = 5, seed: int = 0) -> np.ndarray:
+    """For each frame the weights that are best on the clips of other folds, float64 (n, k): no frame chooses its own.
 
     Parameters
     ----------
@@ -60,10 +57,6 @@ def ensemble_from_other_clips(labels, scores, clips, *, n_folds: int = 5, seed: 
     n_folds : int
         At most as many as there are clips.
     seed : int
-
-    Returns
-    -------
-    float64 (n,)
 
     Raises
     ------
@@ -79,14 +72,13 @@ def ensemble_from_other_clips(labels, scores, clips, *, n_folds: int = 5, seed: 
     dealt = shuffled[np.argsort(~anomalous[shuffled], kind="stable")]
     folds = np.empty(len(names), np.int64)
     folds[dealt] = np.arange(len(names)) % n_folds
-    ensemble = np.empty(len(scores))
+    weights = np.empty(scores.shape)
     for fold in range(n_folds):
         own = folds[of_frames] == fold
         if len(np.unique(labels[~own])) < 2:
             raise ParameterError(f"clips: those outside fold {fold + 1} of {n_folds} have one class alone; use fewer")
-        weighted = scores @ best_weights(labels[~own], scores[~own])
-        ensemble[own] = (weighted[own] - weighted[~own].mean()) / max(weighted[~own].std(), 1e-12)
-    return ensemble
+        weights[own] = best_weights(labels[~own], scores[~own])
+    return weights
 
 
 @cache

@@ -8,7 +8,7 @@ import pandas as pd
 
 from vadlib.detectors import catalogue
 from vadlib.evaluation import Interval
-from vadlib.report.words.common import difference_in_words
+from vadlib.report.words.common import difference_sentence
 from vadlib.studies.as_run import CONTROL, PROTOTYPES
 
 SHORT = {"PaDiM": "padim", "Grad-CAM + SSIM": "gradcam", PROTOTYPES: "clip"}
@@ -50,7 +50,7 @@ def totals_table(table: pd.DataFrame, totals: Mapping[str, Interval]) -> pd.Data
 def total_sentences(totals: Mapping[str, Interval]) -> str:
     """What all steps together are worth, a clause a method."""
     clauses = [
-        difference_in_words(f"{method} as run", f"{method} as written", total)
+        difference_sentence(f"{method} as run", f"{method} as written", total)
         for method, total in totals.items()
         if method != CONTROL
     ]
