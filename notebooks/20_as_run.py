@@ -53,7 +53,8 @@ results_dir = "_build/manual/20_as_run"  # folder to write the results to
 # | CLIP: ensemble | "weighted" | that of 1,296 combinations of weights whose AUROC on the 1,200 tested frames is highest | 50 |
 #
 # So the paper's three AUROCs are of different frames, and CLIP's is of frames whose neighbours in time the prototypes were made
-# of. [By having seen the clip](23_protocols) says what that alone can be worth.
+# of. What the author's published scores say, and what the same procedure gets on the paper's own data set, is on
+# [the next page](29_shanghaitech).
 
 # %% tags=["remove-output"]
 from vadlib.figures import effect_rows
@@ -111,8 +112,8 @@ chapter.figure(
 # ## What choosing the weights on the test frames is worth
 #
 # The highest AUROC of a grid, on the frames on which it is then reported, is too high by construction: it was picked for being
-# high. As a control the weights of each frame are chosen on the clips of the other folds. {glue:text}`weights_sentence` The
-# difference is the ensemble's alone; frames of the same clips, in prototypes and tests, are worth {glue:text}`clip_clips_step`.
+# high. As a control the weights of each frame are chosen on the clips of the other folds. {glue:text}`weights_sentence` Prototypes
+# that are made of the clips tested, instead of others, are worth {glue:text}`clip_clips_step`.
 
 # %% tags=["remove-cell"]
 chapter.say(n_tested=len(scored), **words.as_run_words(table, totals))

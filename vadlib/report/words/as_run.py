@@ -47,7 +47,7 @@ def totals_table(table: pd.DataFrame, totals: Mapping[str, Interval]) -> pd.Data
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("detector")
 
 
-def total_sentences(totals: Mapping[str, Interval]) -> str:
+def totals_sentence(totals: Mapping[str, Interval]) -> str:
     """What all steps together are worth, a clause a method."""
     clauses = [
         difference_sentence(f"{method} as run", f"{method} as written", total)
@@ -81,7 +81,7 @@ def as_run_words(table: pd.DataFrame, totals: Mapping[str, Interval]) -> dict[st
     """What the chapter's prose says, by the name to cite."""
     of_method = dict(list(table.groupby("method", sort=False)))
     words: dict[str, object] = {
-        "totals": total_sentences(totals),
+        "totals": totals_sentence(totals),
         "weights_sentence": weights_sentence(totals),
         "weights_worth": f"{totals[CONTROL]:+.3f}",
         "largest_steps": " ".join(largest_step_sentence(table, method) for method in of_method),
