@@ -178,10 +178,15 @@ def test_words_follow_from_the_intervals(compared):
     assert said["largest_steps"].count("moves the AUROC furthest") == 3
     above = {CONTROL: replace(totals[CONTROL], estimate=0.05, low=0.01, high=0.09)}
     assert words.weights_sentence(above).endswith(
-        "+0.050 [+0.010, +0.090] over weights chosen on other clips, which is above zero."
+        "+0.05 [+0.01, +0.09] over weights chosen on other clips, which is above zero."
     )
     level = {CONTROL: replace(totals[CONTROL], estimate=0.0, low=-0.01, high=0.01)}
     assert words.weights_sentence(level).endswith("not distinguishable from zero.")
+    higher, lower = above[CONTROL], replace(above[CONTROL], estimate=-0.05, low=-0.09, high=-0.01)
+    assert words.totals_sentence({PADIM: higher, GRADCAM: level[CONTROL], PROTOTYPES: lower} | above) == (
+        "the AUROC of PaDiM is higher as run than as written; the AUROC of Prototypes is lower as run than as written; what "
+        "was written and what was run cannot be told apart for Grad-CAM + SSIM"
+    )
     rows = words.step_rows(table)
     assert len(rows) == len(table) - 3
     assert words.totals_table(table, totals).index.tolist() == [PADIM, GRADCAM, PROTOTYPES]

@@ -8,7 +8,6 @@ import pandas as pd
 
 from vadlib.detectors import catalogue
 from vadlib.evaluation import Interval
-from vadlib.report.words.common import difference_sentence
 from vadlib.studies.as_run import CONTROL, PROTOTYPES
 
 SHORT = {"PaDiM": "padim", "Grad-CAM + SSIM": "gradcam", PROTOTYPES: "clip"}
@@ -48,13 +47,16 @@ def totals_table(table: pd.DataFrame, totals: Mapping[str, Interval]) -> pd.Data
 
 
 def totals_sentence(totals: Mapping[str, Interval]) -> str:
-    """What all steps together are worth, a clause a method."""
-    clauses = [
-        difference_sentence(f"{method} as run", f"{method} as written", total)
-        for method, total in totals.items()
-        if method != CONTROL
-    ]
-    return "; ".join(clauses)
+    """What all steps together do to each method, in clauses that follow from the intervals."""
+    methods = {method: total for method, total in totals.items() if method != CONTROL}
+    found = {
+        "the AUROC of {} is higher as run than as written": [m for m, total in methods.items() if total.low > 0],
+        "the AUROC of {} is lower as run than as written": [m for m, total in methods.items() if total.high < 0],
+        "what was written and what was run cannot be told apart for {}": [
+            m for m, total in methods.items() if total.low <= 0 <= total.high
+        ],
+    }
+    return "; ".join(clause.format(" and ".join(names)) for clause, names in found.items() if names)
 
 
 def largest_step_sentence(table: pd.DataFrame, method: str) -> str:
@@ -71,7 +73,7 @@ def largest_step_sentence(table: pd.DataFrame, method: str) -> str:
 def weights_sentence(totals: Mapping[str, Interval]) -> str:
     """What choosing the ensemble's weights on the test frames is worth."""
     worth = totals[CONTROL]
-    sentence = f"Weights chosen on the test frames get {worth:+.3f} over weights chosen on other clips"
+    sentence = f"Weights chosen on the test frames get {worth:+.2f} over weights chosen on other clips"
     if worth.low > 0:
         return f"{sentence}, which is above zero."
     return f"{sentence}, which is {'below zero' if worth.high < 0 else 'not distinguishable from zero'}."
