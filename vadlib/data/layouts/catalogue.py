@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vadlib.data.dataset import VideoDataset
-from vadlib.data.layouts import avenue, folder, shanghaitech, ucsd
+from vadlib.data.layouts import avenue, folder, shanghaitech, shanghaitech_published, ucsd
 from vadlib.data.layouts.opening import Opening
 from vadlib.data.reading.files import list_names, printable
 from vadlib.errors import LayoutError, ParameterError, UnreadableError
@@ -40,6 +40,12 @@ LAYOUTS = {
     "ucsd-ped1": Layout(*_UCSD, ("UCSD_Anomaly_Dataset.v1p2", "UCSDped1"), ucsd.EXPECTS),
     "ucsd-ped2": Layout(*_UCSD, ("UCSD_Anomaly_Dataset.v1p2", "UCSDped2"), ucsd.EXPECTS),
     "avenue": Layout(avenue.matches, avenue.open_layout, ("Avenue Dataset",), avenue.EXPECTS),
+    "shanghaitech-published": Layout(
+        shanghaitech_published.matches,
+        shanghaitech_published.open_layout,
+        ("shanghaitech_published",),
+        shanghaitech_published.EXPECTS,
+    ),
     "folder": Layout(folder.matches, folder.open_layout, (), folder.EXPECTS, any_folder=True),
 }
 
@@ -51,7 +57,7 @@ def open_dataset(
 
     Parameters
     ----------
-    name : {"shanghaitech", "synthcampus", "ucsd-ped1", "ucsd-ped2", "avenue", "folder"}
+    name : {"shanghaitech", "synthcampus", "ucsd-ped1", "ucsd-ped2", "avenue", "shanghaitech-published", "folder"}
     root : path
         The set's own folder, or the archive's top folder, or the folder that was unpacked into.
     allow_missing : bool
