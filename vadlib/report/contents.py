@@ -85,7 +85,8 @@ class NotebookCode:
     def reads_records(self) -> bool:
         """Whether recorded runs are shown."""
         found = (node for node in ast.walk(self.tree) if isinstance(node, ast.ImportFrom))
-        return any("recorded" in alias.name for node in found for alias in node.names)
+        named = any("recorded" in alias.name for node in found for alias in node.names)
+        return named or bool(self.calls_of("show_record"))
 
     @property
     def computes(self) -> bool:

@@ -144,7 +144,10 @@ class ScoredFrames:
     def localise(self, n: int) -> dict[str, Interval] | None:
         """How often the heatmap points at the anomaly, in `n` anomalous frames."""
         with self.chapter.stage("localise"):
-            seed, read = self.chapter.given.seed, partial(self.chapter.read, description="locating")
+            seed, read = (
+                self.chapter.given.seed,
+                partial(self.chapter.read, description="locating", inputs=self.detector.reads),
+            )
             return localise(self.detector, self.chapter.dataset, self.table, read, n=n, seed=seed)
 
     def merits(self, names: Mapping[str, str] | None = None) -> pd.DataFrame:
@@ -229,7 +232,7 @@ class ScoredFrames:
             for what, value, highest in EXAMPLES
         ]
         frames = pd.concat(chosen).drop_duplicates(["clip", "frame"], ignore_index=True)
-        dataset, reader = self.chapter.dataset, self.chapter.read(frames, "heatmaps")
+        dataset, reader = self.chapter.dataset, self.chapter.read(frames, "heatmaps", inputs=self.detector.reads)
         pictures = [read_frame(dataset, row.clip, row.frame) for row in frames.itertuples()]
         heat: dict[int, np.ndarray] = {}
         for batch in reader:

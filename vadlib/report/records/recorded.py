@@ -83,6 +83,12 @@ class Recorded(Results):
         return f"recorded on {self.date} with {self.revision}, {self.run['device']}"
 
     @property
+    def origin(self) -> str:
+        """`brief` as a sentence, with the command, and whether it is stale: plain text."""
+        stale = f" Stale: {', '.join(self.changed)} changed since." if self.is_stale else ""
+        return f"{self.brief[0].upper()}{self.brief[1:]}; run it yourself: {self.command}.{stale}"
+
+    @property
     def line(self) -> str:
         """When, with what and on what it was recorded, how to run it, and whether it is stale: Markdown, one line."""
         line = f"{self.brief}; run it yourself: `{self.command}`"

@@ -19,6 +19,7 @@ DATASET_NAMES = {
     "avenue": "CUHK Avenue",
     "ucsd-ped1": "UCSD Ped1",
     "ucsd-ped2": "UCSD Ped2",
+    "shanghaitech-published": "ShanghaiTech Campus, by tables that others published",
     "folder": "a folder of videos",
 }
 
@@ -69,6 +70,8 @@ def data_sentence(
         first = "Synthetic data: these numbers show the method, not the world."
     elif dataset == "shanghaitech":
         first = "Real data, and the data set of the paper."
+    elif dataset == "shanghaitech-published":
+        first = "Real data, and the data set of the paper; no video was read, only tables that others made of it."
     elif dataset == "folder":
         first = "A folder of videos, not a published data set: nothing here compares with the paper."
     else:
