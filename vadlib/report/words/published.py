@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import pandas as pd
 
 from vadlib.evaluation import Interval
-from vadlib.report.words.protocols import interval_of, standing_sentence
+from vadlib.report.words.common import interval_of
+from vadlib.report.words.protocols import standing_sentence
 from vadlib.report.words.studies import pairs_sentence
 
 SCORE_TITLES = {
