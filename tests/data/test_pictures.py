@@ -134,16 +134,6 @@ def test_a_picture_that_asks_to_be_turned(tmp_path, suffix, orientation):
             read_image(turned, like=(plain, picture_size(plain)))
 
 
-def test_a_picture_unlike_its_neighbours(tmp_path):
-    first, second = tmp_path / "1.png", tmp_path / "2.png"
-    first.write_bytes(encode(".png", 24, 40))
-    second.write_bytes(encode(".png", 24, 41))
-    like = (first, picture_size(first))
-    assert read_image(first, like=like).shape == (24, 40, 3)
-    with pytest.raises(UnreadableError, match=r"2\.png is 24 x 41 pixels .* but 1\.png beside it 24 x 40"):
-        read_image(second, like=like)
-
-
 def test_a_huge_file_is_not_read(tmp_path):
     path = tmp_path / "1.jpg"
     path.write_bytes(encode(".jpg"))

@@ -14,10 +14,10 @@ from vadlib.data import VideoDataset
 from vadlib.errors import ParameterError
 from vadlib.figures import use_house_style
 from vadlib.networks import FeatureNetwork
-from vadlib.report.contents import figure_label
+from vadlib.report.contents import figure_label, read_contents
 from vadlib.report.records.recorded import Recorded, load_recorded
 from vadlib.report.scored import ScoredFrames
-from vadlib.report.words.common import chapter_line, data_note, in_words, network_name
+from vadlib.report.words.common import chapter_line, data_sentence, in_words, network_name
 from vadlib.runs.experiment import Experiment
 from vadlib.runs.results import Results
 from vadlib.studies.runner import DetectorRunner
@@ -31,7 +31,9 @@ class ChapterPage:
 
     def __init__(self, name: str, namespace: Mapping):
         use_house_style()
-        self.run = Experiment.from_notebook(name, namespace)
+        contents = read_contents(namespace.get("only"))
+        upstream = contents.all_upstream(name) if name in contents.names else ()
+        self.run = Experiment.from_notebook(name, namespace, upstream=upstream)
         self.given = SimpleNamespace(**self.run.parameters)
         self.dataset: VideoDataset | None = None
         self.networks: list[FeatureNetwork] = []
@@ -151,5 +153,5 @@ class ChapterPage:
             date=self.run.started,
         )
         return {"chapter_line": line} | (
-            {"data_note": data_note(dataset, weights, copy=self.dataset)} if dataset else {}
+            {"data_note": data_sentence(dataset, weights, copy=self.dataset)} if dataset else {}
         )
