@@ -136,7 +136,7 @@ class ChapterPage:
             line = chapter_line(
                 profile=self._shown.profile, dataset=dataset, seconds=run["seconds"], date=run["started"]
             )
-            return {"chapter_line": f"{line} · recorded", "data_note": f"{data_note(dataset)} {self._shown.origin}"}
+            return {"chapter_line": f"{line} · recorded", "data_note": f"{data_sentence(dataset)} {self._shown.origin}"}
         profile, dataset = (getattr(self.given, name, None) for name in ("profile", "dataset"))
         weights = self.networks[0].record if self.networks else None
         if read:
