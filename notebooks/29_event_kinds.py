@@ -9,7 +9,7 @@
 results_dir = "_build/manual/29_event_kinds"  # folder to write the results to
 
 # %% tags=["remove-output"]
-from vadlib.figures import BLIND, grouped_interval_rows, roc
+from vadlib.figures import BLIND, interval_rows, roc
 from vadlib.report import Chapter
 from vadlib.report.tables import grouped_rows
 from vadlib.report.words import published as words
@@ -40,7 +40,7 @@ groups = {
 }
 chapter.figure(
     "frequent",
-    grouped_interval_rows(grouped_rows(groups, colours)),
+    interval_rows(grouped_rows(groups, colours)),
     "AUROC of the frames of one kind of event against all normal frames, with 95 % intervals over clips.",
     alt="Dots with intervals under headings, one a kind of event: two published methods, the speed of tracked people, "
     "captions on other clips, and nearness to the middle of the clip",

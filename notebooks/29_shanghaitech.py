@@ -28,7 +28,7 @@ results_dir = "_build/manual/29_shanghaitech"  # folder to write the results to
 import pandas as pd
 
 from vadlib.detectors import catalogue
-from vadlib.figures import NORMAL, grouped_interval_rows, roc
+from vadlib.figures import NORMAL, interval_rows, roc
 from vadlib.report import Chapter, stated_aurocs
 from vadlib.report.tables import grouped_rows, pairs_table, stated_lines
 from vadlib.report.words import published as words
@@ -65,7 +65,7 @@ shades |= dict.fromkeys(groups["fitted on normal clips alone"], NORMAL)
 # %%
 chapter.figure(
     "forest",
-    grouped_interval_rows(grouped_rows(groups, shades), references=stated_lines({"Prototypes": stated["Prototypes"]})),
+    interval_rows(grouped_rows(groups, shades), references=stated_lines({"Prototypes": stated["Prototypes"]})),
     "AUROC on ShanghaiTech's test clips, with 95 % intervals. A protocol says where the fitted frames come from: the "
     "tested frames themselves, other frames of the tested clips, other clips, or other cameras.",
     alt="Dots with intervals in five groups, beside a line for the paper's 0.797 and one for chance",

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 
 N_FRAMES = 40
+SIZES = {"n_fit": 20, "n_test": 30, "n_fit_as_run": 20, "n_test_as_run": 25, "n_prototypes": 6, "n_drawn_as_run": 12}
+SIZES |= {"n_dimensions": 6, "n_folds": 3, "square_px": 40, "mean_frames": 5, "n_splits": 5, "n_resamples": 50}
 CLIPS = [f"{scene:02d}_{number:04d}" for scene in (1, 2, 3) for number in (1, 2, 3)]
 EVENTS = pd.DataFrame(  # none in the last clip
     [(clip, 10 + i, 19 + i, ("running", "vehicle")[i % 2]) for i, clip in enumerate(CLIPS[:-1])],

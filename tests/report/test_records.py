@@ -12,7 +12,7 @@ import yaml
 
 from vadlib.errors import ParameterError, ResultsError
 from vadlib.evaluation import auroc, bootstrap_auroc, summarize
-from vadlib.report import Experiment, load_results
+from vadlib.report import Chapter, Experiment, load_results
 from vadlib.report.records import recording as recording_module
 from vadlib.report.records.pages import main_figure, main_numbers, recorded_section, recorded_table, stale_sentence
 from vadlib.report.records.recorded import check_metrics, check_recorded, list_recorded, load_recorded
@@ -253,14 +253,6 @@ def test_metrics_that_do_not_follow_from_the_scores_are_refused(toy):
     assert list_recorded() == []
 
 
-def test_a_folder_that_no_run_wrote_is_left_alone(toy):
-    (toy / "book" / "recorded" / "toy-02_padim").mkdir(parents=True)
-    (toy / "book" / "recorded" / "toy-02_padim" / "mine.txt").write_text("mine")
-    with pytest.raises(ResultsError, match="no run.json"):
-        keep(make_results())
-    assert (toy / "book" / "recorded" / "toy-02_padim" / "mine.txt").read_text() == "mine"
-
-
 def test_the_command_has_placeholders(toy):
     data = str(toy / "elsewhere")
     assert record_command("ped2", "02_padim", data, "/x/r.pth") == (
@@ -352,7 +344,7 @@ def test_metrics_that_say_nothing_of_the_scores_are_an_error(toy):
 
 def test_the_table_has_a_row_a_run_and_says_which_is_stale(toy):
     assert recorded_table([]) == "No run is recorded in this copy of the project."
-    assert stale_sentence([]) == "No run is recorded in this copy of the project"
+    assert stale_sentence([]).startswith("0 run(s) are recorded, of which 0 came")
     keep(make_results())
     found = load_recorded("toy-02_padim")
     row = recorded_table([found]).splitlines()[2]
@@ -486,3 +478,24 @@ def test_the_command_runs_the_notebook_and_records_it(toy, project_root):
     assert found.run["git"]["dirty"] is False
     assert all(check.agrees for check in check_recorded(found))
     assert not found.is_stale
+
+
+def test_a_chapter_that_shows_a_record_speaks_of_the_record(toy, monkeypatch):
+    """Line and note under its title are the record's, whatever data set this build is of."""
+    keep(make_results())
+    (toy / "notebooks" / "26_limits.py").write_text(
+        '# %% tags=["parameters"]\nother = 1  # another number\ndataset = "synthcampus"  # this build\'s\n'
+        'results_dir = "_build/manual/26_limits"  # folder\n'
+    )
+    given = {"other": 1, "dataset": "synthcampus", "results_dir": "_build/toy/results/26_limits"}
+    chapter = Chapter("26_limits", given)
+    record = chapter.show_record("toy-02_padim")
+    assert record.metrics == load_recorded("toy-02_padim").metrics
+    said = {}
+    monkeypatch.setattr("vadlib.report.chapter_page.glue", lambda name, text, display: said.update({name: text}))
+    chapter.close(micro_auroc=record.metrics["micro_auroc"])
+    assert said["chapter_line"].startswith("profile toy · UCSD Ped2 · ")
+    assert said["chapter_line"].endswith(" · recorded")
+    assert "ecorded on" in said["data_note"]
+    assert record.command in said["data_note"]
+    assert "ynthetic" not in said["data_note"]
