@@ -35,7 +35,7 @@ results_dir = "_build/manual/10_motion"  # folder to write the results to
 # %% tags=["remove-output"]
 from vadlib.detectors import FrameDifference
 from vadlib.report import Chapter
-from vadlib.report.words.common import difference_in_words, interval_or_none
+from vadlib.report.words.common import difference_sentence, interval_of
 from vadlib.studies import motion
 
 SIGMAS = (0.0, 2.0, 8.0, 12.0)  # tried beside the one that was chosen beforehand
@@ -106,8 +106,8 @@ scored.show_kinds()
 
 # %% tags=["remove-cell"]
 chapter.say(
-    padim_auroc=interval_or_none(padim.metrics["micro_auroc_interval"]),
-    padim_verdict=difference_in_words("Frame difference", "PaDiM", minus_padim),
+    padim_auroc=f"{interval_of(padim.metrics['micro_auroc_interval']):.2f}",
+    padim_verdict=difference_sentence("Frame difference", "PaDiM", minus_padim),
 )
 chapter.close(scored, detectors=motion.COLUMNS, minus_padim=minus_padim, localisation=located)
 

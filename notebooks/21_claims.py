@@ -16,6 +16,7 @@ results_dir = "_build/manual/21_claims"  # folder to write the results to
 from vadlib.figures import forest
 from vadlib.report import Chapter, compare_with_paper, load_paper_values
 from vadlib.report.tables import cost_table, forest_rows, frames_used, pairs_table
+from vadlib.report.words.studies import pairs_sentence
 
 chapter = Chapter("21_claims", globals())
 detectors = chapter.detector_results()
@@ -102,11 +103,10 @@ comparison.drop(columns=["kind", "deviations"]).reset_index(drop=True).style.hid
 
 # %% tags=["remove-cell"]
 best = max(scored.intervals, key=lambda name: scored.intervals[name].estimate)
-told_apart = (comparisons["better"] != "").sum()
 chapter.say(
     best=best,
     best_auroc=scored.intervals[best],
-    ranking=f"of the {len(comparisons)} pairs of detectors, {told_apart} can be told apart on these clips",
+    ranking=pairs_sentence(comparisons),
     device=next(iter(detectors.values())).run["device"],
 )
 chapter.close(

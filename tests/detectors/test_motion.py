@@ -36,7 +36,7 @@ def test_difference_is_the_definition():
     np.testing.assert_allclose(scores["mean"], expected.mean(axis=(1, 2)), rtol=1e-4)
 
 
-@pytest.mark.parametrize("step", [1, 3])
+@pytest.mark.parametrize("step", [2, 4])
 def test_flow_is_as_fast_as_what_moves_and_only_there(step):
     heat = FlowSpeed(sigma=0).fit().heatmap(moving_square(step=step))
     for i, speed in enumerate(heat):

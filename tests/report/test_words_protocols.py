@@ -118,6 +118,7 @@ def test_the_audits_answer_says_what_was_measured():
     words = audit_sentences(found, "disjoint-clips")
     assert words["answer"] == COMPARISON
     assert words["within_prototypes"] == words["pooled_prototypes"] == "not measured"
+    assert words["padim_sources"] == "not measured in this build"
     interval = Interval(0.6, 0.5, 0.7)
     found |= {
         "by_protocol": {"reused-frames": {"Prototypes": interval}, "disjoint-clips": {"Prototypes": interval}},
@@ -127,6 +128,7 @@ def test_the_audits_answer_says_what_was_measured():
     words = audit_sentences(found, "disjoint-clips")
     assert "fitted ones and 0.600 [0.500, 0.700] under disjoint-clips. On the" in words["answer"]
     assert (words["within_prototypes"], words["pooled_prototypes"]) == ("0.550", "0.600")
+    assert words["padim_sources"].startswith("PaDiM minus PaDiM under disjoint-clips: +0.600 [+0.500, +0.700] on norm")
 
 
 def test_what_the_record_of_the_papers_labels_says():

@@ -4,7 +4,13 @@ import pandas as pd
 import pytest
 
 from vadlib.evaluation import Interval
-from vadlib.report.words.studies import intervals_sentence, operation_sentence, prototypes_sentence, ranking_sentence
+from vadlib.report.words.studies import (
+    intervals_sentence,
+    operation_sentence,
+    pairs_sentence,
+    prototypes_sentence,
+    ranking_sentence,
+)
 from vadlib.studies.supervision import NOBODY, SAME_FOR_ALL
 
 
@@ -36,6 +42,7 @@ def test_the_fewest_false_alarms_are_named():
 
 def test_rankings_count_what_is_told_apart(comparisons):
     merit = {name: Interval(value, value, value) for name, value in (("low", 0.5), ("high", 0.7), ("middle", 0.6))}
+    assert pairs_sentence(comparisons) == "of the 3 pairs of detectors, 2 can be told apart on these clips"
     assert ranking_sentence(merit, comparisons) == (
         "high 0.700, middle 0.600, low 0.500 (2 of 3 pairs told apart after Holm's correction)"
     )

@@ -224,8 +224,11 @@ class Chapter(ChapterPage):
 
     def run_specs(self, specs: Mapping[str, DetectorSpec]) -> ScoredFrames:
         """The main score of every detector as specified, by the `runner`, of the frames that all could read."""
-        found = main_scores(specs, self._runner.run(specs))
-        readable = np.logical_and.reduce([np.isfinite(values) for values in found.values()])
+        return self.column_scores(main_scores(specs, self._runner.run(specs)))
+
+    def column_scores(self, columns: Mapping[str, np.ndarray]) -> ScoredFrames:
+        """Scores float32 (n_tested,) of the `runner`'s test frames, of those that have all of them."""
+        readable = np.logical_and.reduce([np.isfinite(values) for values in columns.values()])
         return self.scores(
-            self._runner.tested, found, n_fit=len(self._runner.normal.fit), skipped=np.flatnonzero(~readable)
+            self._runner.tested, columns, n_fit=len(self._runner.normal.fit), skipped=np.flatnonzero(~readable)
         )

@@ -116,29 +116,23 @@ def forest_rows(
     `blind` the ``scores`` of ``22_labels_alone``. Where a chapter has ``by_protocol`` in its metrics, its parameter
     `protocol` is that of `intervals`, and the other AUROCs are of all its own frames.
     """
-    entries, others = [], []
+    first, rest = [], []
     for title, interval in intervals.items():
-        colour, found = catalogue.entry(title).colour, detectors.get(title)
-        stated = paper.get(f"{_paper_of(title)}_auroc")
+        found, stated = detectors.get(title), paper.get(f"{_paper_of(title)}_auroc")
         by_protocol = found.metrics.get("by_protocol", {}) if found else {}
-        protocol = found.run["parameters"]["protocol"] if by_protocol else ""
-        entries.append((title, protocol, interval, colour, stated.value if stated else None))
-        others += [
-            (title, name, interval_of(values["micro_auroc_interval"]), colour, None)
-            for name, values in by_protocol.items()
-            if name != protocol
-        ]
+        own = found.run["parameters"]["protocol"] if by_protocol else ""
+        first.append((title, own, interval, stated.value if stated else None))
+        others = {name: values["micro_auroc_interval"] for name, values in by_protocol.items() if name != own}
+        rest += [(title, name, interval_of(entry), None) for name, entry in others.items()]
     rows = [
         {
             "title": f"{title},\n{protocol}" if protocol else title,
-            "colour": colour,
+            "colour": catalogue.entry(title).colour,
             "paper": stated,
-            "estimate": interval.estimate,
-            "low": interval.low,
-            "high": interval.high,
+            **{"estimate": interval.estimate, "low": interval.low, "high": interval.high},
             "blind": blind_ticks(blind, protocol),
         }
-        for title, protocol, interval, colour, stated in entries + others
+        for title, protocol, interval, stated in first + rest
     ]
     return pd.DataFrame(rows).set_index("title").astype({"paper": float})
 

@@ -73,24 +73,14 @@ def dataset_name(record: Recorded) -> str:
     return DATASET_NAMES.get(dataset["name"], dataset["name"])
 
 
-def stale_sentence(records: Iterable[Recorded]) -> str:
+def stale_sentence(records: Sequence[Recorded]) -> str:
     """How many runs there are, and which of them are stale."""
-    records = list(records)
-    if not records:
-        return "No run is recorded in this copy of the project"
     stale = [record.name for record in records if record.is_stale]
-    runs = f"{len(records)} {'run is' if len(records) == 1 else 'runs are'} recorded"
-    if not stale:
-        which = "it" if len(records) == 1 else "they"
-        return f"{runs}, and the code and parameters that {which} came from are those of this build"
-    return f"{runs}, of which {len(stale)} came from code or parameters that have changed since: {', '.join(stale)}"
-
-
-def meaning_sentence(records: Sequence[Recorded]) -> str:
-    """What a reader can ask of each run, or how to make one where there is none."""
-    if not records:
-        return "The command that makes one is vadlib record."
-    return "Each says when it was made, with which revision, on what, and how to make it again."
+    which = f": {', '.join(stale)}" if stale else ""
+    return (
+        f"{len(records)} run(s) are recorded, of which {len(stale)} came from code or parameters that have changed "
+        f"since{which}"
+    )
 
 
 def _intervals(metrics: Mapping, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Interval]]:

@@ -203,7 +203,9 @@ def audit_answers(
 
 def audit_sentences(found: Mapping, protocol: str) -> dict[str, str]:
     """What ``23_protocols`` says of its metrics, by the name to cite; the others are held against `protocol`."""
+    against = found["against"]
     comparison, within = comparison_sentence(found["comparisons"]), found["within_folds"].get("Prototypes")
+    shared, training = (against.get(name, {}).get("PaDiM") for name in ("same-clips", "official-split"))
     reused, apart = (found["by_protocol"].get(name, {}).get("Prototypes") for name in ("reused-frames", protocol))
     return {
         "answer": (
@@ -214,8 +216,14 @@ def audit_sentences(found: Mapping, protocol: str) -> dict[str, str]:
         ),
         "within_prototypes": "not measured" if within is None else f"{within:.3f}",
         "pooled_prototypes": f"{apart.estimate:.3f}" if apart else "not measured",
-        "lost_prototypes": lost_sentence(found["against"], "Prototypes"),
-        "lost_padim": lost_sentence(found["against"], "PaDiM"),
+        "padim_sources": (
+            f"PaDiM minus PaDiM under {protocol}: {shared:+.3f} on normal frames of the tested clips, {training:+.3f} "
+            "on those of training clips"
+            if shared and training
+            else "not measured in this build"
+        ),
+        "lost_prototypes": lost_sentence(against, "Prototypes"),
+        "lost_padim": lost_sentence(against, "PaDiM"),
     }
 
 

@@ -22,6 +22,12 @@ DEVIATIONS = {  # what the page on deviations says of a choice: its name there, 
 # ---- certainty and operation
 
 
+def pairs_sentence(comparisons: pd.DataFrame) -> str:
+    """How many of all pairs of detectors can be told apart (of `compare_all`)."""
+    told = int((comparisons["better"] != "").sum())
+    return f"of the {len(comparisons)} pairs of detectors, {told} can be told apart on these clips"
+
+
 def intervals_sentence(simulated: pd.DataFrame, shaped_like: str) -> str:
     """How often three of the intervals hold the truth, over all designs (of `coverage_study`)."""
     shares = {name: group["coverage"].agg(["min", "max"]) for name, group in simulated.groupby("method")}
