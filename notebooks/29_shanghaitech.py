@@ -80,9 +80,10 @@ chapter.figure(
 # {glue:text}`as_run`, {glue:text}`as_run_standing`. The best of its scores by prototypes gets {glue:text}`best_single_as_run`.
 #
 # The rows below it test the same frames. Without other frames of the tested clips to fit on, {glue:text}`lost_as_run` is lost. As the paper
-# describes the detector, with more frames and no mean over all prototypes, {glue:text}`lost_as_described` is. That mean needs no cluster and holds up better on
-# other clips ({glue:text}`mean_other_clips`) than the nearest prototype ({glue:text}`max_other_clips`). Weights that were chosen on other clips give
-# {glue:text}`weights_elsewhere`. Where fitted and tested clips are the same, neither interval says what other clips would give.
+# describes the detector, with more frames and no mean over all prototypes, {glue:text}`lost_as_described` is. On other clips that mean, which needs no
+# cluster, gets {glue:text}`mean_other_clips`, and the nearest prototype {glue:text}`max_other_clips`. On the same clips, weights that other clips chose give
+# {glue:text}`weights_elsewhere`. Over {glue:text}`n_seeds` seeds, with other frames drawn each time, `as run` gets {glue:text}`seeds_as_run` on the same
+# clips and {glue:text}`seeds_other_clips` on others. Where fitted and tested clips are the same, neither interval says what other clips would give.
 
 # %%
 words.captions_table(found)
@@ -90,7 +91,8 @@ words.captions_table(found)
 # %% [markdown]
 # ## What published methods get, and how far a tracker goes
 #
-# STG-NF {cite}`hirschorn2023stgnf` looks at poses, AI-VAD {cite}`reiss2022attribute` at velocity, pose and deep features. The speed of tracked people is
+# STG-NF {cite}`hirschorn2023stgnf` looks at poses, AI-VAD {cite}`reiss2022attribute` at velocity, pose and deep features (which score is
+# whose, the names of the files say). The speed of tracked people is
 # measured here: heights of the person per frame, over the 95 % quantile of the speeds at that place in {glue:text}`n_train_clips` training clips; the
 # fastest person of a frame counts, averaged over {glue:text}`mean_frames` frames. With one limit a scene it gets {glue:text}`by_scene`; by place, but not averaged,
 # {glue:text}`not_averaged`. In {glue:text}`no_people` of the test frames nobody is tracked, and the score is 0. {glue:text}`still_frames`. On the same clips,
@@ -105,8 +107,8 @@ pairs_table(words.compared_titles(found))
 # The author published the scores behind the paper, which makes it checkable: {glue:text}`padim_frames` for PaDiM on {glue:text}`n_padim` frames, and {glue:text}`fused_frames` for the
 # ensemble on {glue:text}`n_fused`, of another run than the one in the paper. The frames are not named, so only frames can be resampled. That is too narrow: on captions,
 # in the same design, the interval over clips is {glue:text}`width_ratio` times as wide. The grid's best weights on all of them give {glue:text}`weights_all`.
-# Chosen on one half of them, they give {glue:text}`judged_on` on the other, and the best single score {glue:text}`best_single`. What the half that chose has
-# more than the other is {glue:text}`optimism`: choosing weights on the tested frames hardly moves the number.
+# Chosen on one half of them, they give {glue:text}`judged_on` on the other, and the best single score {glue:text}`best_single`. The half that chose has
+# {glue:text}`optimism` more than the other.
 
 # %%
 by_frames = zip(colours, ("padim", "fused_score"), *[groups[next(iter(groups))].values()], strict=True)

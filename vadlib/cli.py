@@ -163,7 +163,12 @@ def synth(
 
 @app.command()
 def extract(
-    dataset: Annotated[str, typer.Argument(help="shanghaitech, ucsd-ped1, ucsd-ped2, avenue, synthcampus or folder")],
+    dataset: Annotated[
+        str,
+        typer.Argument(
+            help="shanghaitech, ucsd-ped1, ucsd-ped2, avenue, synthcampus, shanghaitech-published or folder"
+        ),
+    ],
     root: Annotated[Path, typer.Argument(help="the data set's folder")],
     out: Annotated[Path, typer.Argument(help="folder to write; a run that was interrupted goes on")],
     size: Annotated[

@@ -17,6 +17,7 @@ MAIN_FIGURES = {
     "25_choices": "spans",
     "28_networks": "networks",
     "22_labels_alone": "blind",
+    "29_shanghaitech": "forest",
 }
 N_MAIN_NUMBERS = 12
 FROM_PAGE = f"../{RECORDED_DIR}"  # from a chapter to the recorded folders

@@ -99,6 +99,11 @@ def scenes_table(found: Mapping) -> pd.DataFrame:
     return pd.DataFrame({"clips": pd.Series(clips), **columns})
 
 
+def _seeds(entry: Mapping) -> str:
+    """From the lowest to the highest AUROC of a protocol's seeds."""
+    return f"{min(entry['by_seed'].values()):.2f} to {max(entry['by_seed'].values()):.2f}"
+
+
 def _bounds(row: Mapping) -> str:
     """An estimate, with its bounds where it has any."""
     bounds = "" if row["low"] is None else f" [{row['low']:.2f}, {row['high']:.2f}]"
@@ -163,6 +168,9 @@ def shanghaitech_sentences(found: Mapping, stated: float) -> dict[str, str]:
         "as_run": f"{as_run:.2f}",
         "as_run_standing": standing_sentence(as_run, stated, whose),
         "as_run_other_clips": f"{elsewhere:.2f}",
+        "seeds_as_run": _seeds(run),
+        "seeds_other_clips": _seeds(others),
+        "n_seeds": f"{len(run['by_seed'])}",
         "lost_as_run": f"{lost:.2f}",
         "lost_as_described": f"{interval_of(described['same_clips_minus_this']):.2f}",
         "weights_elsewhere": f"{main_interval(run, 'weighted_elsewhere'):.2f}",
