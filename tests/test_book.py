@@ -24,6 +24,7 @@ from vadlib.report.contents import read_contents
 from vadlib.report.notebooks import NotebookError, notebook_parameters, run_notebook
 from vadlib.report.records.recorded import list_recorded, load_recorded
 
+pytestmark = pytest.mark.usefixtures("warm_kernels")
 NOTEBOOKS = read_contents().names
 SMALL = {"n_test_normal": 20, "n_test_abnormal": 20, "n_components": 20, "n_prototypes": 5, "n_neighbours": 5}
 FEW = SMALL | {"n_fit_frames": 20, "n_fit_labelled": 10}
@@ -54,7 +55,7 @@ CHAPTERS = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tiny_profile(tiny_world, tmp_path_factory):
     profile = yaml.safe_load((Path(__file__).parents[1] / "notebooks" / "profiles" / "demo.yml").read_text())
     profile |= {
@@ -85,7 +86,7 @@ def in_order():
     return TopologicalSorter({name: contents.upstream(name) for name in contents.names}).static_order()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tiny_book(tiny_profile, tmp_path_factory, project_root):
     """The folder that `make book` would fill: results, executed notebooks and pages."""
     out = tmp_path_factory.mktemp("book")
@@ -106,7 +107,7 @@ def tiny_book(tiny_profile, tmp_path_factory, project_root):
     return out
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def pages(tiny_book):
     html = tiny_book / "html"
     return {path: BeautifulSoup(path.read_text(), "html.parser") for path in html.rglob("*.html")}
@@ -214,8 +215,8 @@ def test_downloads_hold_the_scores(tiny_book):
 def test_a_killed_run_leaves_nothing_and_the_next_gives_the_same(tiny_book, tiny_profile, tmp_path, project_root):
     results = tmp_path / "02_padim"
     command = [
-        *(sys.executable, "-m", "vadlib.report.notebooks", "notebooks/02_padim.py", str(tmp_path / "page.ipynb")),
-        *("--profile", str(tiny_profile), "--results-root", str(tmp_path)),
+        *(sys.executable, "-m", "vadlib.report.warm", "vadlib.report.notebooks", "notebooks/02_padim.py"),
+        *(str(tmp_path / "page.ipynb"), "--profile", str(tiny_profile), "--results-root", str(tmp_path)),
     ]
     process = subprocess.Popen(command, cwd=project_root, start_new_session=True, stdout=subprocess.DEVNULL)
     lock = tmp_path / ".02_padim.lock"

@@ -15,6 +15,7 @@ from vadlib.report.book import build_pages
 from vadlib.report.notebooks import NotebookError, notebook_parameters, run_notebook
 from vadlib.spans import runs_of_ones
 
+pytestmark = pytest.mark.usefixtures("warm_kernels")
 ROOT = Path(__file__).parents[1]
 SMALL = {"image_size": 64, "n_resamples": 50}
 UNTRAINED = dict.fromkeys(("backbone", "classifier", "embedder"), "resnet18:random")
