@@ -12,7 +12,12 @@ from vadlib.networks.devices import exact_convolutions
 
 
 def raw_grad_cam(
-    network: FeatureNetwork, images: torch.Tensor, layers: Sequence[str], *, target: str | int | torch.Tensor = "top1"
+    network: FeatureNetwork,
+    images: torch.Tensor,
+    layers: Sequence[str],
+    *,
+    target: str | int | torch.Tensor = "top1",
+    earliest: torch.Tensor | None = None,
 ) -> list[torch.Tensor]:
     """Maps at the layers' own resolutions and scales (Selvaraju et al. 2017, Eq. 1 and 2).
 
@@ -29,6 +34,8 @@ def raw_grad_cam(
     layers : sequence of str
     target : "top1", int, or int64 (B,)
         The class to explain: the most likely one of each frame, one for all, or one for each.
+    earliest : float32 (B, C, H_layer, W_layer), optional
+        The images' features at the first of these layers, where they are known.
 
     Returns
     -------
@@ -44,7 +51,7 @@ def raw_grad_cam(
     """
     if hasattr(network, "raw_grad_cam"):  # it keeps them
         return network.raw_grad_cam(images, layers, target)
-    activations, logits = network.activations_and_logits(images, layers)
+    activations, logits = network.activations_and_logits(images, layers, earliest)
     with torch.inference_mode(False), torch.enable_grad(), exact_convolutions(logits.device):
         chosen = _target_classes(logits, target)  # (B,)
         score = logits.gather(1, chosen[:, None]).sum()

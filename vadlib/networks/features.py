@@ -172,7 +172,7 @@ class FeatureNetwork(nn.Module):
             return self.head[:-1](x.float()).float()
 
     def activations_and_logits(
-        self, images: torch.Tensor, layers: Sequence[str]
+        self, images: torch.Tensor, layers: Sequence[str], earliest: torch.Tensor | None = None
     ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
         """Outputs of some stages and the logits, in one graph that begins at the earliest of these stages.
 
@@ -182,6 +182,8 @@ class FeatureNetwork(nn.Module):
             RGB frames.
         layers : sequence of str
             Names among ``channels``.
+        earliest : float32 (B, C, H_layer, W_layer), optional
+            `features` of the first of these stages that the images pass, where they are known: nothing before runs.
 
         Returns
         -------
@@ -201,9 +203,14 @@ class FeatureNetwork(nn.Module):
         self.require_logits()
         activations: dict[str, torch.Tensor] = {}
         with torch.inference_mode(False), torch.enable_grad(), self._arithmetic():
-            x = self.prepare(images)
-            for name, stage in self.stages.items():
-                x = stage(x)
+            stages = list(self.stages)
+            if earliest is None:
+                x = self.prepare(images)
+            else:
+                stages = stages[min(stages.index(name) for name in layers) :]
+                x = earliest.to(self.device).clone()  # what was computed for inference cannot be differentiated
+            for name in stages:
+                x = x if earliest is not None and not activations else self.stages[name](x)
                 if name in layers:
                     # The graph begins at the first of them: nothing before it is differentiated.
                     x = x if activations else x.detach().requires_grad_()

@@ -14,7 +14,7 @@ from vadlib.figures import ClipTimeline, GalleryRow
 from vadlib.frame_times import seconds
 from vadlib.networks import FeatureNetwork
 from vadlib.spans import runs_of_ones
-from vadlib.studies.memory import as_read_by
+from vadlib.studies.memory import CachedNetwork, as_read_by, shared_networks
 
 
 def fit_without_labels(
@@ -49,7 +49,7 @@ def fit_without_labels(
     ParameterError, WeightsError
         From a detector; the message is its own.
     """
-    fitted = {}
+    fitted, networks = {}, shared_networks(networks)
     for entry in catalogue.entries(learns_from=LearnsFrom.NORMAL):
         role = entry.cls.network
         of_entry = {**networks, role: networks.get(entry.title, networks.get(role))}
@@ -75,7 +75,10 @@ def score_together(detectors: Mapping[str, Detector], reader: Iterable) -> dict[
     """
     columns = {name: np.full(reader.n_frames, np.nan, np.float32) for name in detectors}
     readers = {name: as_read_by(detector, reader) for name, detector in detectors.items()}
+    caches = [detector.network for detector in detectors.values() if isinstance(detector.network, CachedNetwork)]
     for batch in reader:
+        for cache in caches:
+            cache.forget()
         for name, detector in detectors.items():
             if readers[name] is reader:
                 scores = detector.score_batch(batch.images, scenes=batch.scenes)[detector.main_score]
