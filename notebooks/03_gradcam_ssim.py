@@ -13,6 +13,7 @@ dataset_root = "_build/demo/data"  # its folder
 classifier = "resnet18:bundled"  # network and weights: resnet18 or efficientnet_lite0 (paper: ResNet-18)
 seed = 0  # of the draw, random weights and the bootstrap
 image_size = 224  # pixels, height and width of the network's input
+view = "whole"  # part of the frame that is read: whole, centre or inner (see vadlib.data.reading.views)
 batch_size = 32  # frames
 n_fit_frames = 100  # normal training frames for the reference maps (paper: 100)
 n_test_normal: int | None = 600  # normal test frames; None for all (paper: 4,000)
@@ -65,7 +66,7 @@ located = scored.localise(n_localised)
 # %%
 chapter.figure(
     "cams",
-    draw_attention_steps(detector, videos, scored.extremes(label=1, highest=True, n=1), image_size),
+    draw_attention_steps(detector, videos, scored.extremes(label=1, highest=True, n=1), chapter.read),
     "Grad-CAM of one anomalous frame, the reference of normal frames, and their local SSIM, for each layer (Figure 2 "
     "of the paper). The overlay and its reference share one scale.",
     alt="Maps: columns are the layers, rows the activation map over the frame, its reference and their similarity",

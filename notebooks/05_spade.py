@@ -14,6 +14,7 @@ upstream_dir = "_build/demo/results"  # folder of the other chapters' results
 backbone = "resnet18:bundled"  # network and weights: resnet18 or efficientnet_lite0, then imagenet, bundled, random
 seed = 0  # of the draw, random weights and the bootstrap
 image_size = 224  # pixels, height and width of the network's input
+view = "whole"  # part of the frame that is read: whole, centre or inner (see vadlib.data.reading.views)
 batch_size = 32  # frames
 n_fit_frames = 600  # normal training frames, which are kept
 n_test_normal: int | None = 600  # normal test frames; None for all

@@ -15,6 +15,8 @@ ROOT = Path(__file__).resolve().parents[1]
 LONGEST_FIRST = ("test_book", "test_folder_book", "test_interruption", "test_cli", "test_environment", "test_hub")
 
 os.environ["MPLBACKEND"] = "Agg"  # whatever the user draws with
+# The tests are of the CPU's numbers, and pretend GPUs of their own; `make bench-gpu` is what tries a real one.
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
 if "PYTEST_XDIST_WORKER" in os.environ:  # threads of several processes would fight for the cores
     os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 

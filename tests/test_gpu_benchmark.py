@@ -172,10 +172,20 @@ def test_a_run_is_recorded_and_shown(taken, project):
     section = recorded_section(record)
     assert "Measured on NVIDIA H200 (made up), 141 GiB, CUDA 12.8." in section
     assert "PaDiM, batch 4" in section
-    assert "| CLIP prototypes, float32 | 0.0e+00 | 1.0000 |" in section
+    assert "| CLIP prototypes, float32 | 0.0e+00 | 1.0000 | yes |" in section
     assert "Total = sum over the detectors" in section
     (project / "vadlib" / "detectors" / "padim.py").write_text("changed = True\n")
     assert load_recorded(folder.name).is_stale
+
+
+def test_a_device_that_differs_is_recorded_as_it_is(taken, project):
+    path = taken()
+    found = json.loads(path.read_text())
+    resnet = found["sections"]["agreement"]["resnet18, float32"]
+    resnet["outputs"]["gradients"] |= {"passed": False, "rank_correlation": 0.5}
+    resnet["passed"] = found["passed"] = False
+    path.write_text(json.dumps(found | {"failed": ["agreement: resnet18, float32"]}))
+    assert "| 0.5000 | no: gradients |" in recorded_section(load_recorded(record_gpu(path).name))
 
 
 @pytest.mark.parametrize(
@@ -184,7 +194,7 @@ def test_a_run_is_recorded_and_shown(taken, project):
         ({"kind": "holiday"}, "it is another file"),
         ({"format": 2}, "is not what `make bench-gpu` writes"),
         ({"quick": True}, "--quick"),
-        ({"failed": ["speed: SPADE, batch 32"], "passed": False}, "1 pieces failed .speed: SPADE"),
+        ({"failed": ["speed: SPADE, batch 32"], "passed": False}, "1 pieces broke off .speed: SPADE"),
         ({"depends_on": {"benchmarks/gpu.py": "0" * 64}}, "benchmarks/gpu.py differ"),
         ({"depends_on": {}}, "none is named"),
         ({"depends_on": {"benchmarks/no_such_file.py": None}}, "none is named"),

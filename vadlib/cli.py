@@ -197,6 +197,7 @@ def score(
     size: Annotated[
         tuple[int, int] | None, typer.Option(metavar="HEIGHT WIDTH", help="frame size of the fit, if no run says it")
     ] = None,
+    view: Annotated[str | None, typer.Option(help="part of the frame that the fit saw, if no run says it")] = None,
     weights: Annotated[Path | None, typer.Option(help="where the network's weights file lies now, if it moved")] = None,
     scene: Annotated[
         str | None, typer.Option(help="the camera, if the detector keeps a reference for each scene")
@@ -218,8 +219,9 @@ def score(
     matplotlib.use("Agg")  # pictures go to files, with or without a screen
     from vadlib.apps.score import score_videos, summary_lines
 
-    options = {"size": size, "weights": weights, "scene": scene, "score": score, "quantile": quantile, "fps": fps}
-    options |= {"overlay": overlay, "batch_size": batch_size, "skip_unreadable": skip_unreadable, "device": device}
+    options = {"size": size, "view": view, "weights": weights, "scene": scene, "score": score, "quantile": quantile}
+    options |= {"fps": fps, "overlay": overlay, "batch_size": batch_size, "skip_unreadable": skip_unreadable}
+    options["device"] = device
     path = score_videos(videos, detector, out, **options)
     for line in summary_lines(path):
         typer.echo(line, err=True)

@@ -18,6 +18,7 @@ from vadlib.apps.saved_run import SavedRun, open_saved_run
 from vadlib.apps.score import score_videos
 from vadlib.data import FrameReader
 from vadlib.data.layouts.folder import open_videos
+from vadlib.data.reading.views import picture_in_view
 from vadlib.detectors import ClipPrototypes, Detector, GradCamSsim, Padim, SpadeKnn, catalogue
 from vadlib.errors import LayoutError, ParameterError, ResultsError, UnreadableError, WeightsError
 from vadlib.networks import resnet18
@@ -140,6 +141,24 @@ def count_frames(path):
     while capture.grab():
         n += 1
     return n, capture.get(cv2.CAP_PROP_FPS)
+
+
+@pytest.mark.parametrize("overlay", [True, False])
+@pytest.mark.parametrize("view", ["centre", "inner"])
+def test_what_the_run_did_not_see_is_not_scored(make_run, no_timelines, tmp_path, view, overlay):
+    """A frame white at its edges and dark in the middle that the view keeps; the heat is drawn on the middle alone."""
+    folder, size = tmp_path / "in", (96, 192)
+    folder.mkdir()
+    frames = []
+    for frame in range(2):
+        image = np.full((*size, 3), 255, np.uint8)
+        image[8:88, 50:142] = 20 + frame
+        cv2.imwrite(str(folder / f"{frame}.png"), image)
+        frames.append(picture_in_view(image, (24, 24), view).mean())
+    run = make_run(parameters={"image_size": 24, "view": view})
+    out = score_videos([folder], run, tmp_path / "out", overlay=overlay, **QUIET)
+    np.testing.assert_allclose(read(out).table["brightness"], frames, rtol=1e-5)
+    assert read(out).summary["detector"]["view"] == view
 
 
 def test_every_frame_gets_its_score_second_and_pictures(make_run, tmp_path):
@@ -436,6 +455,14 @@ class TestFittedRun:
         run = make_run(parameters=parameters)
         assert open_saved_run(run, device="cpu").size == size
         assert open_saved_run(run, size=(7, 8), device="cpu").size == (7, 8)
+
+    def test_view_of_a_run(self, make_run):
+        assert open_saved_run(make_run(), device="cpu").view == "whole"
+        run = make_run(parameters={"image_size": 48, "view": "inner"})
+        assert open_saved_run(run, device="cpu").view == "inner"
+        assert open_saved_run(run, view="centre", device="cpu").describe()["view"] == "centre"
+        with pytest.raises(ParameterError, match="view: expected one of whole, centre, inner, found 'left'"):
+            open_saved_run(run, view="left", device="cpu")
 
     def test_a_run_that_does_not_say(self, make_run):
         with pytest.raises(ParameterError, match="size: nothing beside"):

@@ -133,23 +133,6 @@ def test_a_video_is_not_read_beyond_the_last_wanted_frame(tmp_path, write, shang
     assert [write.identify(image.transpose(1, 2, 0))[0] for image in images] == [0, 1]
 
 
-@pytest.mark.parametrize(
-    ("size", "interpolation"),
-    [((24, 32), cv2.INTER_AREA), ((48, 64), None), ((96, 128), cv2.INTER_LINEAR), ((24, 128), cv2.INTER_LINEAR)],
-)
-def test_resize(size, interpolation):
-    image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
-    expected = image if interpolation is None else cv2.resize(image, size[::-1], interpolation=interpolation)
-    np.testing.assert_array_equal(frames_module.resize(image, size), expected)
-
-
-def test_shrinking_averages():
-    """A one-pixel pattern becomes its mean, where sampling would give one of its two values."""
-    image = np.zeros((48, 64, 3), np.uint8)
-    image[:, ::4] = 200
-    np.testing.assert_array_equal(frames_module.resize(image, (12, 16)), np.full((12, 16, 3), 50, np.uint8))
-
-
 def test_frames_at_their_own_size(dataset, write):
     images = read_frames(dataset, "02_0001", [7, 2, 7])
     assert [write.identify(image)[0] for image in images] == [7, 2, 7]

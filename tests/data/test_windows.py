@@ -13,6 +13,7 @@ from vadlib.data import FrameReader, open_dataset, read_frame
 from vadlib.data.reading import frames as frames_module
 from vadlib.data.reading import videos
 from vadlib.data.reading.decoding import VideoDecoder
+from vadlib.data.reading.views import resize
 from vadlib.data.reading.windows import assemble_windows, window_frames
 from vadlib.errors import ParameterError, UnreadableError
 
@@ -44,7 +45,7 @@ def collect(reader):
 def naive(dataset, clip_id, frame, window, stride, size):
     """A window whose frames are read on their own, the slow way: uint8 (T, 3, H, W)."""
     wanted = [max(0, frame - stride * back) for back in reversed(range(window))]
-    return np.stack([frames_module.resize(read_frame(dataset, clip_id, f), size).transpose(2, 0, 1) for f in wanted])
+    return np.stack([resize(read_frame(dataset, clip_id, f), size).transpose(2, 0, 1) for f in wanted])
 
 
 def test_numbers_of_frames():

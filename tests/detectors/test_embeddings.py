@@ -126,6 +126,7 @@ class TestCache:
             ({"network": CountingNetwork(None, sha256="f" * 64)}, 18),
             ({"network": CountingNetwork(precision="bfloat16")}, 18),
             ({"size": (SIDE, 2 * SIDE)}, 18),
+            ({"view": "inner"}, 18),
             ({"batch_size": 7}, 0),
             ({"name": "another"}, 18),
         ],

@@ -117,9 +117,22 @@ def test_p_value_counts_resamples_as_far_off(make_clips):
 
 def test_without_spread():
     labels, clips = np.tile([0, 1], 12), np.repeat(np.arange(6), 4)
-    perfect = bootstrap_auroc(labels, labels, clusters=clips)
-    assert (perfect.low, perfect.high) == (1, 1)
+    perfect = bootstrap_auroc(labels, labels, clusters=clips)  # 6 clips, each without a mistake
+    assert (perfect.low, perfect.high) == (pytest.approx(0.05 ** (1 / 6)), 1)
+    wrong = bootstrap_auroc(labels, -labels, clusters=clips)
+    assert (wrong.low, wrong.high) == (0, pytest.approx(1 - 0.05 ** (1 / 6)))
     same = resampled(labels, [labels, labels * 2 + 1], clips)
     assert p_value(same) == 1
     apart = resampled(labels, [labels, np.zeros(len(labels))], clips)  # perfect against constant, in every clip
     assert p_value(apart) == 1 / (N + 1)
+
+
+def test_fewer_than_six_clips_bound_nothing(make_clips):
+    for n_clips in (5, 6):
+        labels, a, clips = make_clips(1, n_clips=n_clips, n_frames=6)
+        b = np.random.default_rng(1).normal(size=len(a))
+        one, two = bootstrap_auroc(labels, a, clusters=clips), bootstrap_difference(labels, a, b, clusters=clips)
+        is_bound = n_clips == 6
+        assert ((one.low, one.high) != (0, 1)) == ((two.low, two.high) != (-1, 1)) == is_bound
+        assert ("no interval: too few clips" in f"{one}") == ("no interval" in f"{two:+.2f}") == (not is_bound)
+        assert (p_value(resampled(labels, [a, b], clips)) < 1) == is_bound

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,6 +11,7 @@ from vadlib.evaluation import (
     auroc,
     average_precision,
     equal_error_rate,
+    equal_normal_overlap,
     fpr_at_tpr,
     overlap_coefficient,
     roc_curve,
@@ -210,3 +212,14 @@ def test_overlap_lies_between_0_and_1(n_normal, n_anomalous, shift, seed):
     labels = np.repeat([0, 1], [n_normal, n_anomalous])
     scores = np.random.default_rng(seed).normal(size=len(labels)) + shift * labels
     assert 0 <= overlap_coefficient(labels, scores) <= 1
+
+
+def test_two_equal_normal_curves_of_an_auroc_share_what_integration_finds():
+    for auroc_, shared in ((0.797, 0.5568), (0.603, 0.8535), (0.5, 1.0), (0.203, 0.5568)):
+        distance = np.sqrt(2) * scipy.stats.norm.ppf(auroc_)
+        grid = np.linspace(-10, 10, 100_001)
+        smaller = np.minimum(scipy.stats.norm.pdf(grid), scipy.stats.norm.pdf(grid, distance))
+        assert equal_normal_overlap(auroc_) == pytest.approx(np.trapezoid(smaller, grid), abs=1e-6)
+        assert equal_normal_overlap(auroc_) == pytest.approx(shared, abs=1e-4)
+    with pytest.raises(ParameterError, match="auroc must lie in"):
+        equal_normal_overlap(1.0)

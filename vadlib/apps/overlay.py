@@ -18,7 +18,7 @@ from matplotlib.colors import to_rgb
 from vadlib.apps.saved_run import SavedRun, ScoreOptions
 from vadlib.data import FrameReader, VideoDataset
 from vadlib.data.reading import videos
-from vadlib.data.reading.frames import resize
+from vadlib.data.reading.views import resize
 from vadlib.errors import ParameterError, ResultsError, UnreadableError
 from vadlib.figures import ANOMALOUS, HEAT, NORMAL, heat_opacity
 from vadlib.frame_times import seconds
@@ -83,6 +83,7 @@ def _sampled_limits(run: SavedRun, dataset: VideoDataset, options: ScoreOptions)
         table.iloc[rows].reset_index(drop=True),
         run.size,
         options.batch_size,
+        view=run.view,
         progress=options.progress,
         skip_unreadable=options.skip_unreadable,
         description="finding the scale",

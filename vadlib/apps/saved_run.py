@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from vadlib.data.reading.frames import Batch, check_size
+from vadlib.data.reading.views import check_view
 from vadlib.detectors import Detector, load_detector
 from vadlib.errors import ParameterError, ResultsError
 from vadlib.runs.results import read_json
@@ -57,12 +58,15 @@ class SavedRun:
         Of the frames that it was fitted on, in pixels.
     record : dict
         The run's `run.json`; empty for a detector's folder that lies outside one.
+    view : str
+        The part of a frame that fills that size (see `vadlib.data.reading.views`).
     """
 
     path: Path
     detector: Detector
     size: tuple[int, int]
     record: dict
+    view: str = "whole"
 
     @cached_property
     def scores(self) -> pd.DataFrame | None:
@@ -125,6 +129,7 @@ class SavedRun:
             "precision": saved["precision"],
             "state_sha256": file_sha256(self.path / "state.safetensors"),
             "image_size": list(self.size),
+            "view": self.view,
             "fitted_by": {key: self.record.get(key) for key in ("experiment", "started", "git")}
             if self.record
             else None,
@@ -136,6 +141,7 @@ def open_saved_run(
     path: str | os.PathLike,
     *,
     size: tuple[int, int] | None = None,
+    view: str | None = None,
     weights: str | os.PathLike | None = None,
     device: str = "auto",
 ) -> SavedRun:
@@ -147,6 +153,8 @@ def open_saved_run(
         Results folder with a `detector` folder in it, or that folder, or any other that `Detector.save` wrote.
     size : (height, width), optional
         Frame size of the fit, in pixels. By default what the run recorded; a detector outside a run needs it said.
+    view : str, optional
+        Which part of a frame filled that size. By default what the run recorded, or the whole.
     weights : path-like, optional
         Where the network's weights lie now (see `load_detector`).
     device : str
@@ -160,7 +168,7 @@ def open_saved_run(
     ResultsError
         There is no fitted detector; the message says how to get one.
     ParameterError
-        The frame size is not known.
+        The frame size is not known; no such view.
     WeightsError
         The weights cannot be had, or are not those of the fit.
     """
@@ -172,9 +180,11 @@ def open_saved_run(
     record = read_json(folder.parent / "run.json") if is_of_run else {}
     if size is None:
         size = _recorded_size(record, folder)
+    view = view or (record.get("parameters") or {}).get("view", "whole")
     check_size(size)
+    check_view(view, size)
     detector = load_detector(folder, weights=weights, device=device)
-    return SavedRun(folder, detector, (int(size[0]), int(size[1])), record)
+    return SavedRun(folder, detector, (int(size[0]), int(size[1])), record, view)
 
 
 def _recorded_size(record: dict, folder: Path) -> tuple[int, int]:

@@ -26,7 +26,7 @@ from vadlib.data import Clip, FrameReader, VideoDataset
 from vadlib.data.layouts.cameras import UNKNOWN_SCENE
 from vadlib.data.layouts.folder import open_videos
 from vadlib.data.reading import videos
-from vadlib.data.reading.frames import resize
+from vadlib.data.reading.views import heatmap_in_frame, picture_in_view
 from vadlib.errors import ParameterError, ResultsError, UnreadableError
 from vadlib.frame_times import seconds
 from vadlib.runs import provenance
@@ -44,6 +44,7 @@ def score_videos(
     out: str | os.PathLike,
     *,
     size: tuple[int, int] | None = None,
+    view: str | None = None,
     weights: str | os.PathLike | None = None,
     scene: str | None = None,
     score: str | None = None,
@@ -68,8 +69,8 @@ def score_videos(
         Results folder with a fitted detector, or a saved detector's folder (see `open_saved_run`).
     out : path-like
         Folder to write.
-    size : (height, width), optional
-        Frame size of the fit, where the run does not say.
+    size, view : (height, width) and str, optional
+        Frame size of the fit, and the part of a frame that filled it, where the run does not say.
     weights : path-like, optional
         Where the network's weights lie now.
     scene : str, optional
@@ -107,7 +108,7 @@ def score_videos(
     out = Path(os.path.abspath(user_path(out)))
     _check_replaceable(out)  # before anything slow
     dataset = open_videos(paths, fps=fps, scene=scene or UNKNOWN_SCENE, skip_unreadable=skip_unreadable)
-    run = open_saved_run(detector, size=size, weights=weights, device=device)
+    run = open_saved_run(detector, size=size, view=view, weights=weights, device=device)
     run.check_scene(scene)
     name = score or run.detector.main_score
     options = ScoreOptions(name, run.threshold(name, quantile), scene, batch_size, skip_unreadable, progress)
@@ -223,7 +224,8 @@ def _scored_batches(
     *,
     heatmaps: bool = False,
 ) -> Iterator[_Scored]:
-    """Read a video at a size, bring the frames to that of the fit, and score them."""
+    """Read a video at a size, bring the frames to what the fit saw of them, and score them."""
+    view = "whole" if heatmaps else run.view  # heatmaps are drawn on whole pictures
     table = dataset.frame_table()
     table = table[table["clip"] == clip.id].reset_index(drop=True)  # row = frame
     reader = FrameReader(
@@ -231,6 +233,7 @@ def _scored_batches(
         table,
         size,
         max(1, min(options.batch_size, BATCH_BYTES // (3 * size[0] * size[1]))) if options.batch_size > 0 else 0,
+        view=view,
         progress=options.progress,
         skip_unreadable=options.skip_unreadable,
         description=clip.id,
@@ -238,10 +241,13 @@ def _scored_batches(
     for batch in reader:
         pictures = batch.images.permute(0, 2, 3, 1).numpy()  # (B, H, W, 3)
         images = batch.images
-        if size != run.size:
-            images = torch.from_numpy(np.stack([resize(picture, run.size) for picture in pictures])).permute(0, 3, 1, 2)
+        if size != run.size or view != run.view:
+            seen = [picture_in_view(picture, run.size, run.view) for picture in pictures]
+            images = torch.from_numpy(np.stack(seen)).permute(0, 3, 1, 2)
         batch = batch._replace(images=images)
         scores, heat = run.scores_and_heatmaps(batch, scene=options.scene, heatmaps=heatmaps)
+        if heat is not None:
+            heat = np.stack([heatmap_in_frame(one, size, run.view) for one in heat])
         if options.score not in scores:
             raise ParameterError(f"score: one of {', '.join(scores)} is expected, not {options.score!r}.")
         yield _Scored(batch.rows, pictures, scores, heat)

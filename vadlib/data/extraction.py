@@ -32,8 +32,9 @@ from vadlib.data.layouts.opening import count_and_list
 from vadlib.data.progress import progress_bar
 from vadlib.data.reading import videos
 from vadlib.data.reading.batches import available_cores
-from vadlib.data.reading.frames import check_size, resize
+from vadlib.data.reading.frames import check_size
 from vadlib.data.reading.prefetch import prefetch
+from vadlib.data.reading.views import resize
 from vadlib.errors import ParameterError, ResultsError, UnreadableError
 from vadlib.storage import RunLock, user_path, write_atomically
 

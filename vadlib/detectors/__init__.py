@@ -1,5 +1,6 @@
 """Detectors: fit on frames, score frames; higher scores are more anomalous."""
 
+from vadlib.detectors.as_run import PadimAsRun, PrototypesAsRun, SpadeAsRun
 from vadlib.detectors.catalogue import entries, load_detector, make
 from vadlib.detectors.detector import Detector, LearnsFrom
 from vadlib.detectors.feature_cache import embed_frames
@@ -15,6 +16,9 @@ __all__ = [
     "GradCamSsim",
     "LearnsFrom",
     "Padim",
+    "PadimAsRun",
+    "PrototypesAsRun",
+    "SpadeAsRun",
     "SpadeKnn",
     "ZeroShotText",
     "embed_frames",

@@ -36,7 +36,9 @@ class Entry:
         object.__setattr__(self, "learns_from", self.learns_from or self.cls.learns_from)
 
 
-def entries(learns_from: LearnsFrom | Collection[LearnsFrom] | None = None, *, variants: bool = True) -> list[Entry]:
+def entries(
+    learns_from: LearnsFrom | Collection[LearnsFrom] | None = None, *, variants: bool = True, compared: bool = True
+) -> list[Entry]:
     """The detectors, the paper's first.
 
     Parameters
@@ -45,9 +47,12 @@ def entries(learns_from: LearnsFrom | Collection[LearnsFrom] | None = None, *, v
         Only those that are fitted on this.
     variants : bool
         False: each class once, as its defaults make it.
+    compared : bool
+        False: also those that are not compared with the others.
     """
     wanted = {learns_from} if isinstance(learns_from, LearnsFrom) else learns_from
     found = [entry for entry in _catalogue().values() if wanted is None or entry.learns_from in wanted]
+    found = [entry for entry in found if entry.cls.compared or not compared]
     return found if variants else [entry for entry in found if entry.title == entry.cls.title]
 
 
@@ -156,7 +161,7 @@ def _entries_of(module: str) -> Iterator[Entry]:
         if (
             inspect.isclass(cls)
             and issubclass(cls, Detector)
-            and cls.__module__ == module
+            and f"{cls.__module__}.".startswith(f"{module}.")  # a module's own, or those of a package's modules
             and not inspect.isabstract(cls)
         ):
             yield Entry(cls.title, cls)

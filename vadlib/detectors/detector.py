@@ -62,6 +62,8 @@ class Detector(ABC):
         What an ablation tries beside the defaults: by an argument, or a field of `studies.runner.DetectorSpec`.
     paper : str or None
         Prefix of its entries among the paper's values.
+    compared : bool
+        Whether it stands wherever detectors are compared; what does not is there for the chapters that name it.
     scenes : tuple of str
         Cameras that a fitted instance knows apart, and must be told of; empty where it makes no difference.
     """
@@ -77,6 +79,7 @@ class Detector(ABC):
     chapter_options: ClassVar[Mapping[str, str]] = {}
     varied: ClassVar[Mapping[str, Sequence]] = {}
     paper: ClassVar[str | None] = None
+    compared: ClassVar[bool] = True
     scenes: tuple[str, ...] = ()
 
     def __init__(self, network: FeatureNetwork | None = None, *, device: str = "auto"):

@@ -138,6 +138,7 @@ def _subreader(reader: FrameReader, rows: np.ndarray) -> FrameReader:
         reader.table.iloc[rows],
         reader.size,
         reader.batch_size,
+        view=reader.view,
         progress=reader.progress,
         n_threads=reader.n_threads,
         skip_unreadable=reader.skip_unreadable,
@@ -170,7 +171,7 @@ class EmbeddingCache:
             "embedding_size": network.embedding_size,
             "dataset": reader.dataset.fingerprint,
             "image_size": list(reader.size),
-        }
+        } | ({} if getattr(reader, "view", "whole") == "whole" else {"view": reader.view})
         text = json.dumps(identity, indent=2) + "\n"
         self.folder = user_path(folder).absolute() / hashlib.sha256(text.encode()).hexdigest()[:32]
         self._clips = reader.table["clip"].to_numpy()

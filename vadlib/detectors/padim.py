@@ -197,16 +197,16 @@ def _reduction_matrices(reduction: str, channels: list[int], n_components: int, 
     """One float32 (components, channels) matrix a layer; a single one over all layers for ``dense``."""
     rng = np.random.default_rng(seed)
     if reduction == "dense":
-        return [_orthonormal_rows(n_components, sum(channels), rng)]
+        return [orthonormal_rows(n_components, sum(channels), rng)]
     if reduction == "select":
         chosen = np.sort(rng.choice(sum(channels), n_components, replace=False))
         starts = np.cumsum([0, *channels])
         picked = [chosen[(chosen >= a) & (chosen < b)] - a for a, b in pairwise(starts)]
         return [np.eye(c, dtype=np.float32)[rows] for c, rows in zip(channels, picked, strict=True)]
-    return [_orthonormal_rows(n, c, rng) for n, c in zip(_in_proportion(n_components, channels), channels, strict=True)]
+    return [orthonormal_rows(n, c, rng) for n, c in zip(_in_proportion(n_components, channels), channels, strict=True)]
 
 
-def _orthonormal_rows(rows: int, columns: int, rng: np.random.Generator) -> np.ndarray:
+def orthonormal_rows(rows: int, columns: int, rng: np.random.Generator) -> np.ndarray:
     """A random float32 (rows, columns) matrix whose rows are orthonormal: a random projection."""
     q, r = np.linalg.qr(rng.standard_normal((columns, rows)))
     return np.ascontiguousarray((q * np.sign(np.diag(r))).T.astype(np.float32))

@@ -49,12 +49,14 @@ def nearness(x: torch.Tensor, centres: torch.Tensor, top_k: int) -> dict[str, to
     return {"max": best[:, 0], "topk": best.mean(dim=1), "distance": distance}
 
 
-def cluster(unit: np.ndarray, rows: np.ndarray, k: int, seed: int, device: torch.device, name: str) -> Prototypes:
-    """K-Means of the given rows of `unit` (n, D); centres of length 1."""
+def cluster(
+    unit: np.ndarray, rows: np.ndarray, k: int, seed: int, device: torch.device, name: str, *, n_starts: int = 1
+) -> Prototypes:
+    """K-Means of the given rows of `unit` (n, D), the best of some starts; centres of length 1."""
     x = unit[rows]  # (n_class, D)
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct points than k: said below, with numbers
-        fitted = KMeans(k, n_init=1, random_state=seed).fit(x)
+        fitted = KMeans(k, n_init=n_starts, random_state=seed).fit(x)
     n_frames = np.bincount(fitted.labels_, minlength=k)
     used = np.flatnonzero(n_frames)
     if len(used) < k:

@@ -18,6 +18,7 @@ from vadlib.errors import ParameterError
 from vadlib.evaluation.bootstrap import Resampled
 
 NO_SPREAD = 1e-12  # a standard error below this is rounding, not spread
+MIN_UNITS = 6  # clips or scenes: in the simulation, intervals over fewer no longer hold what the level says
 
 
 def check_level(level) -> float:
@@ -28,10 +29,20 @@ def check_level(level) -> float:
 
 
 def bounds(resampled: Resampled, *, level: float, method: str, difference: bool = False) -> tuple[float, float]:
-    """Lower and upper bound by a key of `METHODS`; the estimate always lies between them."""
+    """Lower and upper bound by a key of `METHODS`; the estimate always lies between them.
+
+    Fewer clips than `MIN_UNITS` bound nothing: the whole axis. An AUROC without a mistake, or of nothing else, has no
+    spread to resample; what bounds it is how few clips were seen without one (the exact binomial bound, Clopper and
+    Pearson 1934, of the clips that hold the scarcer class).
+    """
     check_level(level)
     if method not in METHODS:
         raise ParameterError(f"method must be one of {', '.join(METHODS)}; got {method!r}.")
+    if len(resampled.without) < MIN_UNITS:
+        return (-1.0 if difference else 0.0), 1.0
+    if not difference and resampled.error < NO_SPREAD and resampled.estimate in (0.0, 1.0):
+        reach = 1 - (1 - level) ** (1 / resampled.n_scarcer)
+        return (1 - reach, 1.0) if resampled.estimate else (0.0, reach)
     low, high = METHODS[method](resampled, level, difference)
     return min(float(low), resampled.estimate), max(float(high), resampled.estimate)
 
@@ -42,6 +53,8 @@ def p_value(resampled: Resampled) -> float:
     At least 1 / (n_resamples + 1), which it also is where the difference is the same in every clip, and not 0; 1 where
     the two never differ. Davison and Hinkley (1997), "Bootstrap methods and their application", section 4.4.
     """
+    if len(resampled.without) < MIN_UNITS:
+        return 1.0
     if resampled.error < NO_SPREAD:
         return 1.0 if abs(resampled.estimate) < NO_SPREAD else 1 / (len(resampled.values) + 1)
     deviations = _deviations(resampled, difference=True)[0]

@@ -13,15 +13,16 @@ from scipy.stats import rankdata
 
 from vadlib.errors import ParameterError
 from vadlib.evaluation.bootstrap import cluster_sizes, resample, resample_weights
-from vadlib.evaluation.bootstrap_intervals import bounds, check_level, normal_reach
+from vadlib.evaluation.bootstrap_intervals import MIN_UNITS, bounds, check_level, normal_reach
 from vadlib.evaluation.metrics import check_labels_scores
-
-MIN_UNITS = 6  # fewer clips or scenes than this say next to nothing about others: see `auroc_by_unit`
 
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate and the interval around it; `f"{interval:.3f}"` reads `0.603 [0.551, 0.648]`."""
+    """An estimate and the interval around it; `f"{interval:.3f}"` reads `0.603 [0.551, 0.648]`.
+
+    One from 0 or below to 1 bounds nothing, and reads `0.603 (no interval: too few clips)`.
+    """
 
     estimate: float
     low: float
@@ -31,6 +32,8 @@ class Interval:
     def __format__(self, spec: str) -> str:
         """The estimate by `spec` (three decimals if empty) and the bounds likewise."""
         spec = spec or ".3f"
+        if self.low <= 0 and self.high == 1:
+            return f"{self.estimate:{spec}} (no interval: too few clips)"
         return f"{self.estimate:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
 
     def __str__(self) -> str:
@@ -78,7 +81,8 @@ def bootstrap_auroc(
     Returns
     -------
     Interval
-        Inside [0, 1], around the estimate. A score without a mistake has no spread: [1, 1], by every method.
+        Inside [0, 1], around the estimate. Fewer than six clips bound nothing: [0, 1]. A score without a mistake has no
+        spread, and a bound on one side: with 12 anomalous clips, [0.78, 1].
 
     Raises
     ------

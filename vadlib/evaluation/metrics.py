@@ -9,7 +9,7 @@ so ties are exact everywhere. A case that is undefined (one class, no frame, a s
 
 import numpy as np
 import pandas as pd
-from scipy.stats import gaussian_kde, rankdata
+from scipy.stats import gaussian_kde, norm, rankdata
 
 from vadlib.errors import ParameterError
 
@@ -107,6 +107,16 @@ def overlap_coefficient(labels, scores, *, n_points: int = 2000) -> float:
     grid = np.linspace(scores.min() - 4 * width, scores.max() + 4 * width, n_points)
     smaller = np.minimum(kernels[0](grid), kernels[1](grid))
     return float(min(np.trapezoid(smaller, grid), 1.0))
+
+
+def equal_normal_overlap(auroc: float) -> float:
+    """Shared area of two normal curves of one width that a score of this AUROC, in (0, 1), tells apart: 1 at 0.5.
+
+    Their means lie sqrt(2) z(AUROC) apart (Green and Swets 1966), and 2 Phi(-d / 2) of the area is shared.
+    """
+    if not 0 < auroc < 1:
+        raise ParameterError(f"auroc must lie in (0, 1); got {auroc!r}.")
+    return float(2 * norm.cdf(-abs(norm.ppf(auroc)) / np.sqrt(2)))
 
 
 def summarize(table: pd.DataFrame, score: str) -> dict:

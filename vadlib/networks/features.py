@@ -188,8 +188,8 @@ class FeatureNetwork(nn.Module):
         Returns
         -------
         activations : dict of str to (B, C, H_layer, W_layer)
-            In the order of ``layers``, in the network's own arithmetic; `torch.autograd.grad` of anything computed
-            from the logits reaches each of them. Nothing before the earliest is recorded, and no weight is.
+            In the order of ``layers``, float32 whatever the network's precision; `torch.autograd.grad` of anything
+            computed from the logits reaches each of them. Nothing before the earliest is recorded, and no weight is.
         logits : float32 (B, classes)
 
         Raises
@@ -201,19 +201,21 @@ class FeatureNetwork(nn.Module):
         """
         self.check_layers(layers)
         self.require_logits()
-        activations: dict[str, torch.Tensor] = {}
-        with torch.inference_mode(False), torch.enable_grad(), self._arithmetic():
-            stages = list(self.stages)
+        stages = list(self.stages.items())
+        start = min(number for number, (name, _) in enumerate(stages) if name in layers)
+        # Gradients are sums that cancel: in bfloat16 those of EfficientNet-Lite0 keep a rank correlation of 0.85 only.
+        with torch.inference_mode(False), torch.enable_grad(), arithmetic(self.device, "float32"):
             if earliest is None:
                 x = self.prepare(images)
+                for _, stage in stages[: start + 1]:
+                    x = stage(x)
             else:
-                stages = stages[min(stages.index(name) for name in layers) :]
                 x = earliest.to(self.device).clone()  # what was computed for inference cannot be differentiated
-            for name in stages:
-                x = x if earliest is not None and not activations else self.stages[name](x)
+            x = x.detach().requires_grad_()  # the graph begins here
+            activations = {stages[start][0]: x}
+            for name, stage in stages[start + 1 :]:
+                x = stage(x)
                 if name in layers:
-                    # The graph begins at the first of them: nothing before it is differentiated.
-                    x = x if activations else x.detach().requires_grad_()
                     activations[name] = x
             return {name: activations[name] for name in layers}, self.head(x).float()
 

@@ -29,7 +29,16 @@ FURNITURE = frozenset({"chapter_line", "data_note"})
 SCORED = frozenset(("micro_auroc", "verdict", "score_name"))
 DETECTOR = frozenset(
     (
-        *("overlap", "best_kind", "worst_kind", "n_fitted", "pointing", "pointing_chance", "paper_auroc"),
+        *(
+            "overlap",
+            "best_kind",
+            "worst_kind",
+            "n_fitted",
+            "pointing",
+            "pointing_chance",
+            "paper_auroc",
+            "paper_overlap",
+        ),
         *("fit_time", "milliseconds"),
     )
 )

@@ -124,7 +124,7 @@ class Chapter(ChapterPage):
         return network
 
     def read(self, table: pd.DataFrame, description: str, *, fresh: bool = False) -> FrameReader:
-        """A reader of some frames, as the parameters `image_size`, `batch_size` and `skip_unreadable` say.
+        """A reader of some frames, as the parameters `image_size`, `batch_size` and `skip_unreadable` say, and `view`.
 
         What is timed a frame reads `fresh`: decoded, even where another chapter of this build has decoded it before.
         """
@@ -134,6 +134,7 @@ class Chapter(ChapterPage):
             table,
             (given.image_size, given.image_size),
             given.batch_size,
+            view=getattr(given, "view", "whole"),
             skip_unreadable=given.skip_unreadable,
             description=description,
             fresh=fresh,

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from vadlib.data import FrameReader, read_frame
+from vadlib.data import read_frame
+from vadlib.data.reading.views import heatmap_in_frame
 from vadlib.detectors import Detector
 from vadlib.detectors.catalogue import colours
 from vadlib.evaluation import (
@@ -21,6 +22,7 @@ from vadlib.evaluation import (
     bootstrap_difference,
     bootstrap_roc_band,
     compare_all,
+    equal_normal_overlap,
     event_of_frames,
     extreme_frames,
     overlap_coefficient,
@@ -210,6 +212,7 @@ class ScoredFrames:
         }
         if self.detector.paper is not None:
             words["paper_auroc"] = load_paper_values()[f"{self.detector.paper}_auroc"].value
+            words["paper_overlap"] = f"{equal_normal_overlap(words['paper_auroc']):.0%}"
         if {"fit", "score"} <= set(stages):
             before = " (of frames that another chapter had decoded before)" if self.chapter.n_recalled else ""
             words["fit_time"] = f"{stages['fit']['seconds']:.0f} s{before}"
@@ -224,11 +227,16 @@ class ScoredFrames:
             self.extremes(label=value, highest=highest, n=n).assign(what=what) for what, value, highest in EXAMPLES
         ]
         frames = pd.concat(chosen).drop_duplicates(["clip", "frame"], ignore_index=True)
-        dataset, side = self.chapter.dataset, self.chapter.given.image_size
-        batch = next(iter(FrameReader(dataset, frames, (side, side), len(frames), progress=False)))
+        dataset, reader = self.chapter.dataset, self.chapter.read(frames, "heatmaps")
+        pictures = [read_frame(dataset, row.clip, row.frame) for row in frames.itertuples()]
+        heat: dict[int, np.ndarray] = {}
+        for batch in reader:
+            heat |= dict(
+                zip(batch.rows.tolist(), self.detector.heatmap(batch.images, scenes=batch.scenes), strict=True)
+            )
         return heatmap_sheet(
-            [read_frame(dataset, row.clip, row.frame) for row in frames.itertuples()],
-            self.detector.heatmap(batch.images, scenes=batch.scenes)[np.argsort(batch.rows)],
+            pictures,
+            [heatmap_in_frame(heat[row], pictures[row].shape[:2], reader.view) for row in range(len(frames))],
             [f"{row.what}: {row.clip}, frame {row.frame}" for row in frames.itertuples()],
             masks=[dataset.pixel_mask(row.clip, row.frame) for row in frames.itertuples()],
             label=self.detector.heat_label,

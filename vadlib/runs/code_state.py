@@ -8,6 +8,7 @@ parameters that the notebook has. A part is named by its path in the project.
 import ast
 import copy
 import hashlib
+import itertools
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -112,6 +113,14 @@ def _canonical(node) -> str:
             if not (keyword.arg in ("caption", "alt") and isinstance(keyword.value, ast.Constant))
         ]
         node = ast.Call(node.func, args, keywords)
+    if isinstance(node, ast.JoinedStr):  # Python 3.12 leaves literal parts empty, or apart, that others join
+        parts = itertools.groupby(node.values, lambda part: isinstance(part, ast.Constant))
+        joined = [
+            part
+            for literal, group in parts
+            for part in ([ast.Constant("".join(p.value for p in group))] if literal else group)
+        ]
+        node = ast.JoinedStr([part for part in joined if not (isinstance(part, ast.Constant) and part.value == "")])
     if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(node):
         node = copy.copy(node)
         node.body = node.body[1:]

@@ -6,23 +6,27 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from vadlib.data import FrameReader, VideoDataset, read_frame
+from vadlib.data import VideoDataset, read_frame
+from vadlib.data.reading.views import picture_in_view
 from vadlib.detectors import GradCamSsim
 from vadlib.figures import map_grid
 
 MAX_SHIFTED = 64
 
 
-def draw_attention_steps(detector: GradCamSsim, videos: VideoDataset, frame: pd.DataFrame, image_size: int) -> Figure:
-    """Activation map, reference and similarity of one frame (a table of one row), for each layer."""
-    batch = next(iter(FrameReader(videos, frame, (image_size, image_size), 1, progress=False)))
+def draw_attention_steps(detector: GradCamSsim, videos: VideoDataset, frame: pd.DataFrame, read: Callable) -> Figure:
+    """Activation map, reference and similarity of one frame (a table of one row), by layer."""
+    reader = read(frame, "one frame")
+    batch, picture = next(iter(reader)), read_frame(videos, frame["clip"].iloc[0], int(frame["frame"].iloc[0]))
+    if reader.view != "whole":
+        picture = picture_in_view(picture, reader.size, reader.view)
     steps = detector.steps(batch.images, scenes=frame["scene"])
     return map_grid(
         {"this frame": steps.cams[:, 0], "reference": steps.references[:, 0], "SSIM": steps.similarity[:, 0]},
         detector.layers,
         limits={"this frame": (0, 1), "reference": (0, 1), "SSIM": (-1, 1)},
         labels={"this frame": "activation", "reference": "activation", "SSIM": "similarity"},
-        backgrounds={"this frame": read_frame(videos, frame["clip"].iloc[0], int(frame["frame"].iloc[0]))},
+        backgrounds={"this frame": picture},
     )
 
 

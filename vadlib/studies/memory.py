@@ -31,20 +31,17 @@ MOST_FILE_BYTES = 32 * 2**30  # of features in it, and at most half of what is f
 
 
 class KeptFrames:
-    """Frames of a reader, or the middle part of this `size` of each, from which readers of some of them are made."""
+    """Frames of a reader, from which readers of some of them are made."""
 
-    def __init__(self, reader: FrameReader, size: tuple[int, int] | None = None):
-        self.table, self.size, self.batch_size = reader.table, tuple(size or reader.size), reader.batch_size
-        top, left = ((whole - part) // 2 for whole, part in zip(reader.size, self.size, strict=True))
-        if min(top, left) < 0:
-            raise ParameterError(f"size: expected at most {tuple(reader.size)}, the frames as read, found {self.size}")
+    def __init__(self, reader: FrameReader):
+        self.table, self.size, self.view, self.batch_size = reader.table, reader.size, reader.view, reader.batch_size
         self._file = ArrayFile()
         self._read = np.zeros(reader.n_frames, dtype=bool)
         self._places: list[Place | None] = [None] * reader.n_frames
         self._seconds = np.full(reader.n_frames, np.nan)
         self.dataset = reader.dataset
         for batch in reader:
-            images = batch.images[:, :, top : top + self.size[0], left : left + self.size[1]].permute(0, 2, 3, 1)
+            images = batch.images.permute(0, 2, 3, 1)
             try:
                 for row, image in zip(batch.rows, images.numpy(), strict=True):
                     self._places[row] = self._file.put(image)
@@ -75,7 +72,8 @@ class KeptReader:
     skip_unreadable = True  # what could not be read was left out when the frames were
 
     def __init__(self, frames: KeptFrames, table: pd.DataFrame):
-        self._frames, self.table, self.size, self.batch_size = frames, table, frames.size, frames.batch_size
+        self._frames, self.table, self.batch_size = frames, table, frames.batch_size
+        self.size, self.view = frames.size, frames.view
         self.dataset = frames.dataset
         self._positions = frames.table.index.get_indexer(table.index)  # (n,)
         if (self._positions < 0).any():
@@ -111,7 +109,8 @@ def as_read_by(detector: Detector, reader: FrameReader | KeptReader) -> Iterable
     """A reader of the same frames that gives what a detector reads: this one, where that is the frames alone."""
     if detector.reads == Frames():
         return reader
-    reading = {"size": reader.size, "batch_size": reader.batch_size, "skip_unreadable": reader.skip_unreadable}
+    names = ("size", "view", "batch_size", "skip_unreadable")
+    reading = {name: getattr(reader, name) for name in names}
     return detector.reads.open(reader.dataset, reader.table, **reading)
 
 

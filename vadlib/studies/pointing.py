@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import cv2
 import numpy as np
 import pandas as pd
 
 from vadlib.data import FrameReader, VideoDataset
+from vadlib.data.reading.views import mask_in_view
 from vadlib.detectors import Detector
 from vadlib.evaluation import Interval, bootstrap_mean, localisation
 
@@ -55,7 +55,9 @@ def localise(
     masks = [mask for mask, has in zip(masks, has_mask, strict=True) if has]
     reader, rows = open_reader(drawn), []
     for batch in reader:
-        truth = np.stack([_to_size(masks[row], reader.size) for row in batch.rows.tolist()])  # (B, H, W)
+        truth = np.stack(
+            [mask_in_view(masks[row], reader.size, reader.view) for row in batch.rows.tolist()]
+        )  # (B, H, W)
         found = localisation(detector.heatmap(batch.images, scenes=batch.scenes), truth)
         rows.append(found.assign(clip=drawn["clip"].to_numpy()[batch.rows]))
     table = pd.concat(rows, ignore_index=True).dropna()
@@ -65,7 +67,3 @@ def localise(
         name: bootstrap_mean(table[name], clusters=table["clip"], seed=seed)
         for name in ("pixel_auroc", "pointing", "mask_share")
     }
-
-
-def _to_size(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    return cv2.resize(mask.astype(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST).astype(bool)

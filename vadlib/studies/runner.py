@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from vadlib import networks
-from vadlib.data import FrameReader, Split, VideoDataset, read_frame
+from vadlib.data import FrameReader, Split, VideoDataset
 from vadlib.data.progress import progress_bar
 from vadlib.data.reading.inputs import Frames
+from vadlib.data.reading.views import check_view
 from vadlib.detectors import Detector, LearnsFrom, catalogue, embed_frames
 from vadlib.detectors.embedding_detector import EmbeddingDetector
 from vadlib.detectors.supervised_head import SupervisedHead, pooled_heatmaps
@@ -22,7 +23,6 @@ from vadlib.studies.cross_fit import cross_fit, embedded_frames, frames_of
 from vadlib.studies.memory import CachedNetwork, KeptFrames
 
 LABELLED = (LearnsFrom.LABELLED_FRAMES, LearnsFrom.LABELLED_CLIPS)
-VIEWS = ("whole", "centre")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class DetectorSpec:
     image_size: int = 224  # pixels, height and width of the frames as read
     n_fit: int | None = None  # normal frames to fit on, spread over those held, where no label is learnt from
     options: Mapping[str, Any] = field(default_factory=dict)  # brought down to what its network allows
-    view: str = "whole"  # or centre: the largest square in the middle, as CLIP's own transform
+    view: str = "whole"  # the part of the frame that is read (see `vadlib.data.reading.views`)
     head: Mapping[str, Any] | None = None
     score: str | None = field(default=None, compare=False)  # what it is judged by (see `main_scores`)
 
@@ -157,7 +157,7 @@ class DetectorRunner:
             return self._held(trial.image_size, trial.view).select
         videos, size = self._reading["videos"], (trial.image_size, trial.image_size)
         reading = {name: self._reading[name] for name in ("batch_size", "skip_unreadable")}
-        return lambda table: detector.reads.open(videos, table, size=size, **reading)
+        return lambda table: detector.reads.open(videos, table, size=size, view=trial.view, **reading)
 
     def _run(self, trial: DetectorSpec) -> dict[str, np.ndarray]:
         detector = self.detector(trial)
@@ -190,26 +190,17 @@ class DetectorRunner:
         return {name: scores[name].loc[self.tested.index].to_numpy() for name in scores}
 
     def _held(self, image_size: int, view: str = "whole") -> KeptFrames:
-        if view not in VIEWS:
-            raise ParameterError(f"view: expected one of {', '.join(VIEWS)}, found {view!r}")
+        check_view(view, (image_size, image_size))
         if self._frames is None or self._frames[0] != (image_size, view):
             self._frames = None  # before the next ones are read
             self._forget()
             table = frames_of(self._reading["videos"].frame_table(), self._splits)
-            size = (image_size, image_size)
             reader = FrameReader(
-                self._reading["videos"], table, size if view == "whole" else self._uncropped(table, image_size),
-                self._reading["batch_size"], skip_unreadable=self._reading["skip_unreadable"],
-                description=f"frames, {image_size} px",
+                self._reading["videos"], table, (image_size, image_size), self._reading["batch_size"], view=view,
+                skip_unreadable=self._reading["skip_unreadable"], description=f"frames, {image_size} px",
             )  # fmt: skip
-            self._frames = (image_size, view), KeptFrames(reader, size)
+            self._frames = (image_size, view), KeptFrames(reader)
         return self._frames[1]
-
-    def _uncropped(self, table: pd.DataFrame, image_size: int) -> tuple[int, int]:
-        """Height and width whose shorter side is ``image_size``, in the proportions of the first frame."""
-        first = table.iloc[0]
-        height, width = read_frame(self._reading["videos"], first["clip"], int(first["frame"])).shape[:2]
-        return tuple(round(side * image_size / min(height, width)) for side in (height, width))
 
 
 def compare_trials(

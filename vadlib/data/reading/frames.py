@@ -1,8 +1,4 @@
-"""Frames to the network: only those of a table, decoded in sequence by threads, in batches of one size.
-
-Resizing averages (`cv2.INTER_AREA`) where both sides shrink, so that distant people do not vanish between
-sampled pixels, and interpolates (`cv2.INTER_LINEAR`) otherwise.
-"""
+"""Frames to the network: only those of a table, decoded in sequence by threads, in batches of one size."""
 
 from __future__ import annotations
 
@@ -10,7 +6,6 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 
-import cv2
 import numpy as np
 import pandas as pd
 import torch
@@ -21,6 +16,7 @@ from vadlib.data.reading.batches import Batch as Batch
 from vadlib.data.reading.batches import BatchReader, Piece, check_at_least_one
 from vadlib.data.reading.prefetch import prefetch
 from vadlib.data.reading.store import FrameStore, build_store
+from vadlib.data.reading.views import check_view, picture_in_view
 from vadlib.data.reading.windows import assemble_windows, window_frames
 from vadlib.errors import ParameterError, UnreadableError
 
@@ -50,6 +46,8 @@ class FrameReader(BatchReader):
     size : (height, width), or None
         Pixels of the images; None leaves each clip's own, and a batch then ends where the size changes.
     batch_size : int
+    view : {"whole", "centre", "inner"}
+        Which part of the frame fills that size (see `vadlib.data.reading.views`).
     window, stride : int
         Frames to each row, and from one of them to the next: of frame t come ``t - (window - 1) * stride, …, t``, in
         their order, with the clip's first frame in place of those before it. Nothing looks ahead, and a frame is
@@ -80,7 +78,7 @@ class FrameReader(BatchReader):
     ------
     ParameterError
         A table that is empty, lacks a column, names a clip or frame that is not there, or names one twice; a
-        size, batch size, window, stride or number of threads below 1.
+        size, batch size, window, stride or number of threads below 1; a view that there is not.
     LayoutError
         Clips of which only the labels are there.
     UnreadableError
@@ -94,6 +92,7 @@ class FrameReader(BatchReader):
         size: tuple[int, int] | None = (224, 224),
         batch_size: int = 64,
         *,
+        view: str = "whole",
         window: int = 1,
         stride: int = 1,
         progress: bool = True,
@@ -104,6 +103,7 @@ class FrameReader(BatchReader):
     ):
         if size is not None:
             check_size(size)
+        check_view(view, size)
         check_at_least_one(window=window, stride=stride)
         super().__init__(
             dataset,
@@ -115,13 +115,13 @@ class FrameReader(BatchReader):
             description=description,
         )
         self.size = None if size is None else (int(size[0]), int(size[1]))
-        self.window, self.stride = int(window), int(stride)
+        self.view, self.window, self.stride = view, int(window), int(stride)
         self.fresh = fresh
         self.n_recalled = 0
 
     def _pieces(self, clips: list[tuple[Clip, np.ndarray]]) -> Generator[Piece | UnreadableError]:
         windows = [window_frames(frames, self.window, self.stride) for _, frames in clips]
-        store = None if self.fresh or self.size is None else build_store(self.size)
+        store = None if self.fresh or self.size is None else build_store(self.size, self.view)
         jobs = [
             job for (clip, _), wanted in zip(clips, windows, strict=True) for job in self._jobs(clip, wanted, store)
         ]
@@ -138,7 +138,7 @@ class FrameReader(BatchReader):
         step = FILES_PER_JOB if clip.path.is_dir() else len(frames)
         for start in range(0, len(frames), step):
             part = frames[start : start + step].tolist()
-            read = partial(_resized_frames, clip, size=self.size, all_or_none=self.skip_unreadable)
+            read = partial(_frames_in_view, clip, size=self.size, view=self.view, all_or_none=self.skip_unreadable)
             yield partial(store.through, clip.path, part, read) if store else partial(read, part)
 
     def _tensor(self, images: np.ndarray) -> torch.Tensor:
@@ -146,8 +146,8 @@ class FrameReader(BatchReader):
         return channels_first[:, 0] if self.window == 1 else channels_first
 
 
-def _resized_frames(
-    clip: Clip, frames: list[int], size: tuple[int, int] | None, all_or_none: bool
+def _frames_in_view(
+    clip: Clip, frames: list[int], size: tuple[int, int] | None, view: str, all_or_none: bool
 ) -> Iterator[np.ndarray | UnreadableError]:
     exact = clip.split == "test"
     if not frames:
@@ -163,14 +163,7 @@ def _resized_frames(
             yield image
         else:
             size = size or image.shape[:2]
-            yield resize(image, size)
-
-
-def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resize a picture (H, W, ...) to (height, width), averaging where both sides shrink."""
-    height, width = image.shape[:2]
-    shrinks = size[0] <= height and size[1] <= width
-    return cv2.resize(image, (size[1], size[0]), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+            yield picture_in_view(image, size, view)
 
 
 def read_frame(dataset: VideoDataset, clip_id: str, frame: int) -> np.ndarray:

@@ -80,8 +80,8 @@ class Sound(Inputs):
     seconds: float = 1.0
     rate_hz: int = RATE_HZ
 
-    def open(self, dataset: VideoDataset, table: pd.DataFrame, *, size=None, **options) -> SoundReader:
-        """Open a `SoundReader`; sound has no size."""
+    def open(self, dataset: VideoDataset, table: pd.DataFrame, *, size=None, view=None, **options) -> SoundReader:
+        """Open a `SoundReader`; sound has no size and no view."""
         return SoundReader(dataset, table, self.seconds, rate_hz=self.rate_hz, **options)
 
 
@@ -98,7 +98,14 @@ class Scores(Inputs):
     columns: Sequence[str] | None = None
 
     def open(
-        self, dataset: VideoDataset, table: pd.DataFrame, *, scores: pd.DataFrame | None = None, size=None, **options
+        self,
+        dataset: VideoDataset,
+        table: pd.DataFrame,
+        *,
+        scores: pd.DataFrame | None = None,
+        size=None,
+        view=None,
+        **options,
     ) -> ScoresReader:
         """Open a `ScoresReader`; its columns are the table's own where no `scores` are given."""
         return ScoresReader(dataset, table, table if scores is None else scores, self.columns, **options)

@@ -33,17 +33,19 @@ MOST_BYTES = 8 * 2**30  # of all that is kept; what was used longest ago goes fi
 LEFT_FREE = 4 * 2**30  # on the disk: below that, nothing more is kept
 SHARD_FRAMES = 64
 ABANDONED_S = 3600  # partial files older than this belong to nobody
-CODE = ("decoding", "videos", "pictures", "frames", "store")  # modules that make a picture what it is
+CODE = ("decoding", "videos", "pictures", "views", "frames", "store")  # modules that make a picture what it is
 Image = np.ndarray | UnreadableError
 
 
 class FrameStore:
-    """Frames of one size, below a folder that any number of processes and sizes share.
+    """Frames of one size and view, below a folder that any number of processes, sizes and views share.
 
     Parameters
     ----------
     folder : Path
     size : (height, width)
+    view : str
+        See `vadlib.data.reading.views`.
     most_bytes : int
         To keep below `folder`, about: several processes may together be over it by what they add at one time.
 
@@ -53,8 +55,8 @@ class FrameStore:
         Frames that were there, so far.
     """
 
-    def __init__(self, folder: Path, size: tuple[int, int], most_bytes: int = MOST_BYTES):
-        self.folder, self.size, self.n_recalled = folder, size, 0
+    def __init__(self, folder: Path, size: tuple[int, int], most_bytes: int = MOST_BYTES, *, view: str = "whole"):
+        self.folder, self.size, self.view, self.n_recalled = folder, size, view, 0
         self._room, self._lock = most_bytes - _make_room(folder, most_bytes), threading.Lock()
 
     def through(self, path: Path, frames: Sequence[int], read: Callable[[list[int]], Iterator[Image]]) -> Iterator:
@@ -71,7 +73,7 @@ class FrameStore:
             Takes some of `frames`; yields a picture uint8 (H, W, 3) for each, or why there is none.
         """
         try:
-            place = self.folder / _identity(path, self.size)
+            place = self.folder / _identity(path, self.size, self.view)
         except OSError:  # who reads it says what is wrong
             yield from read(list(frames))
             return
@@ -144,9 +146,9 @@ class _Adding:
         self.frames, self.images = [], []
 
 
-def build_store(size: tuple[int, int]) -> FrameStore | None:
+def build_store(size: tuple[int, int], view: str = "whole") -> FrameStore | None:
     """The store of the build that this process belongs to, if it does."""
-    return FrameStore(Path(os.environ[CACHE], "frames"), size) if os.environ.get(CACHE) else None
+    return FrameStore(Path(os.environ[CACHE], "frames"), size, view=view) if os.environ.get(CACHE) else None
 
 
 def _find(place: Path, wanted: set[int]) -> dict[int, Callable[[], np.ndarray | None]]:
@@ -206,8 +208,9 @@ def _make_room(folder: Path, most_bytes: int) -> int:
     return taken
 
 
-def _identity(path: Path, size: tuple[int, int]) -> str:
-    return hashlib.sha256(json.dumps([_code(), size, str(path.resolve()), _state(path)]).encode()).hexdigest()[:32]
+def _identity(path: Path, size: tuple[int, int], view: str) -> str:
+    identity = [_code(), size, view, str(path.resolve()), _state(path)]
+    return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]
 
 
 def _state(path: Path) -> list:
