@@ -51,7 +51,7 @@ results_dir = "_build/manual/02_padim"  # folder to write the results to
 # %% tags=["remove-output"]
 from vadlib.detectors import Padim
 from vadlib.report import Chapter
-from vadlib.report.words.common import difference_in_words
+from vadlib.report.words.common import difference_sentence
 
 chapter = Chapter("02_padim", globals())
 videos = chapter.open_dataset()
@@ -124,7 +124,7 @@ chapter.say(
     n_channels=sum(network.channels[layer] for layer in detector.layers),
     n_pixels=image_size**2,
     mean_minus_max=f"{mean_minus_max:+.3f}",
-    mean_verdict=difference_in_words("the mean", "the maximum", mean_minus_max),
+    mean_verdict=difference_sentence("the mean", "the maximum", mean_minus_max),
 )
 chapter.close(scored, mean_minus_max=mean_minus_max, localisation=located)
 

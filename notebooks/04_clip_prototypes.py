@@ -50,7 +50,7 @@ results_dir = "_build/manual/04_clip_prototypes"  # folder to write the results 
 # %% tags=["remove-output"]
 from vadlib.detectors import ClipPrototypes
 from vadlib.report import Chapter
-from vadlib.report.words.common import difference_in_words
+from vadlib.report.words.common import difference_sentence
 from vadlib.studies import prototypes
 
 chapter = Chapter("04_clip_prototypes", globals())
@@ -118,7 +118,7 @@ chapter.figure(
 # %%
 best_single = max(("max", "topk", "distance"), key=lambda name: scored.intervals[name].estimate)
 gain = scored.difference("ensemble", best_single)
-verdict = difference_in_words("the ensemble", best_single, gain)
+verdict = difference_sentence("the ensemble", best_single, gain)
 chapter.say(best_single=best_single, ensemble_gain=f"{gain:+.3f}", ensemble_verdict=verdict)
 scored.merits()
 

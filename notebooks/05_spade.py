@@ -39,7 +39,7 @@ results_dir = "_build/manual/05_spade"  # folder to write the results to
 # %% tags=["remove-output"]
 from vadlib.detectors import SpadeKnn
 from vadlib.report import Chapter
-from vadlib.report.words.common import difference_in_words
+from vadlib.report.words.common import difference_sentence
 
 chapter = Chapter("05_spade", globals())
 videos = chapter.open_dataset()
@@ -96,7 +96,7 @@ scored.merits(names={"knn": "SPADE (nearest neighbours)"})
 scored.show_kinds()
 
 # %% tags=["remove-cell"]
-chapter.say(spade_verdict=difference_in_words("SPADE", "Grad-CAM + SSIM", spade_minus_ssim))
+chapter.say(spade_verdict=difference_sentence("SPADE", "Grad-CAM + SSIM", spade_minus_ssim))
 chapter.close(scored, spade_minus_ssim=spade_minus_ssim, localisation=located)
 
 # %% [markdown]

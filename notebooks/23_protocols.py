@@ -35,7 +35,7 @@ results_dir = "_build/manual/23_protocols"  # folder to write the results to
 # %% tags=["remove-output"]
 from vadlib.detectors import catalogue
 from vadlib.evaluation import bootstrap_auroc, leakage_report, nearest_fit_label
-from vadlib.figures import grouped_interval_rows
+from vadlib.figures import interval_rows
 from vadlib.report import Chapter, stated_aurocs
 from vadlib.report.records.recorded import recorded_or_none
 from vadlib.report.study_tables import answers_table, gains_table, leakage_table
@@ -79,7 +79,7 @@ blind = {
 rows = {where: {**group, "no picture: the fit frames' labels": blind[where]} for where, group in aurocs.items()}
 chapter.figure(
     "aurocs",
-    grouped_interval_rows(grouped_rows(rows, {entry.title: entry.colour for entry in catalogue.entries()})),
+    interval_rows(grouped_rows(rows, {entry.title: entry.colour for entry in catalogue.entries()})),
     "AUROC of every detector under every protocol, on the same test frames, with 95 % intervals over clips. Grey: what "
     "the labels handed out for fitting get under that protocol, without a picture.",
     alt="Dots with intervals in groups, one group a protocol, one row a detector, and a grey row for a score that looks "

@@ -48,11 +48,10 @@ results_dir = "_build/manual/24_same_labels"  # folder to write the results to
 import pandas as pd
 
 from vadlib.detectors import catalogue
-from vadlib.figures import grouped_interval_rows
+from vadlib.figures import interval_rows
 from vadlib.report import Chapter
-from vadlib.report.study_tables import grouped_pairs_table
-from vadlib.report.tables import grouped_rows
-from vadlib.report.words.common import difference_in_words
+from vadlib.report.tables import grouped_rows, pairs_table
+from vadlib.report.words.common import difference_sentence
 from vadlib.report.words.studies import prototypes_sentence, ranking_sentence
 from vadlib.studies.runner import default_specs
 from vadlib.studies.supervision import NOBODY, SAME_FOR_ALL, specs_by_supervision, without_labels
@@ -80,7 +79,7 @@ headings = {NOBODY: "nobody sees a label", SAME_FOR_ALL: "everybody sees the sam
 colours = {name: catalogue.entry(spec.detector).colour for name, spec in specs.items()}
 chapter.figure(
     "rankings",
-    grouped_interval_rows(grouped_rows({headings[seen]: group for seen, group in aurocs.items()}, colours)),
+    interval_rows(grouped_rows({headings[seen]: group for seen, group in aurocs.items()}, colours)),
     "AUROC on the same test frames when nobody has seen a labelled anomaly (above) and when everybody has seen the same "
     "labelled frames (below). Lines: 95 % intervals over clips.",
     alt="Two groups of dots with intervals: AUROC of each detector without labels and with the same labels for all",
@@ -90,7 +89,7 @@ chapter.figure(
 # Every pair of detectors that see the same, as the difference of their AUROCs on the same resamples of the clips:
 
 # %%
-grouped_pairs_table(comparisons)
+pd.concat({seen: pairs_table(found) for seen, found in comparisons.items()}, names=["what all see"])
 
 # %% [markdown]
 # ## What the labels are worth
@@ -111,9 +110,9 @@ chapter.say(
     ranking_without=ranking_sentence(aurocs[NOBODY], comparisons[NOBODY]),
     ranking_with=ranking_sentence(aurocs[SAME_FOR_ALL], comparisons[SAME_FOR_ALL]),
     crossed=f"{crossed:+.3f}",
-    crossed_words=difference_in_words("the prototypes", "PaDiM", crossed),
+    crossed_words=difference_sentence("the prototypes", "PaDiM", crossed),
     even=f"{even:+.3f}",
-    even_words=difference_in_words("the one-class prototypes", "PaDiM", even),
+    even_words=difference_sentence("the one-class prototypes", "PaDiM", even),
     largest=f"{largest} ({worth[largest]:+.3f})",
     n_labelled=f"{n_fit_labelled} + {n_fit_labelled}",
     n_features=3 + 2 * head_grid**2,

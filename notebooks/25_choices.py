@@ -42,19 +42,15 @@ results_dir = "_build/manual/25_choices"  # folder to write the results to
 # from training clips; prototypes of both classes on labelled frames of test clips ({glue:text}`protocol`).
 
 # %% tags=["remove-output"]
+import pandas as pd
+
 from vadlib.detectors.catalogue import FITTED
 from vadlib.figures import effect_rows, interval_rows, span_rows
 from vadlib.report import Chapter
 from vadlib.report.records.recorded import recorded_or_none
-from vadlib.report.words.ablation import (
-    choices_metrics,
-    default_table,
-    effect_table,
-    effects_words,
-    recorded_choices,
-    span_table,
-    table_of_choices,
-)
+from vadlib.report.study_tables import effect_table, merit_rows, span_table, table_of_choices
+from vadlib.report.words.common import network_name
+from vadlib.report.words.studies import effects_words
 from vadlib.studies.ablation import ablation_settings, rank_choices, variations
 from vadlib.studies.runner import compare_trials, default_specs
 
@@ -94,7 +90,7 @@ chapter.figure(
 # of the clips, and the same interval corrected for having picked the two out of every pair of settings (Bonferroni).
 
 # %% tags=["hide-cell"]
-table_of_choices(ranked, settings)
+table_of_choices(ranked.to_dict("records"), settings)
 
 # %% [markdown]
 # ## The effect of each setting
@@ -114,7 +110,7 @@ chapter.figure(
 # %%
 chapter.figure(
     "defaults",
-    interval_rows(default_table(merit, settings)),
+    interval_rows(merit_rows(merit.loc[list(defaults)], settings)),
     "AUROC of the detectors with the report's defaults, on the same test frames. Lines: 95 % intervals over clips.",
     alt="Dots with intervals: AUROC of the detectors' defaults",
 )
@@ -126,12 +122,14 @@ chapter.figure(
 
 # %%
 record = recorded_or_none("ped2-offline-25_choices")
-recorded_choices(record.metrics["choices"] if record else ranked)
+table_of_choices(record.metrics["choices"] if record else ranked.to_dict("records"), n=5)
 
 # %% tags=["remove-cell"]
 chapter.say(protocol=protocol, **effects_words(ranked, settings, merit, commonest=commonest, record=record))
 chapter.say(n_frames=f"{n_fit_frames} frames fitted, {len(scored)} tested")
-chapter.close(scored, **choices_metrics(runner, settings, merit, ranked), commonest_class=commonest)
+facts = [(s.detector, network_name(runner.network(s.trial.network)), s.choice, s.value) for s in settings.values()]
+trials = pd.DataFrame(facts, list(settings), ["detector", "network", "choice", "value"]).join(merit)
+chapter.close(scored, trials=trials, choices=ranked.to_dict("records"), commonest_class=commonest)
 
 # %% [markdown]
 # ## What this shows

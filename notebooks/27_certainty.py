@@ -17,7 +17,7 @@ from vadlib.evaluation import auroc_by_unit
 from vadlib.report import Chapter
 from vadlib.report.records.recorded import recorded_or_none
 from vadlib.report.study_tables import coverage_table, processing_table, units_table
-from vadlib.report.words.studies import intervals_sentence, padding_sentence, processing_sentence
+from vadlib.report.words.studies import intervals_sentence
 from vadlib.studies.protocol_audit import auroc_after_postprocessing
 
 chapter = Chapter("27_certainty", globals())
@@ -63,13 +63,16 @@ processing_table(processing)
 
 # %% tags=["remove-cell"]
 simulated_on = f"ShanghaiTech's labels ({labels_record.brief})" if labels_record else "this build's labels"
+most = max(processing, key=lambda name: processing[name]["both"] - processing[name]["micro"])
+padded = max(processing, key=lambda name: processing[name]["padded"] - (processing[name]["macro"] or 0))
+without = f"{processing[padded]['macro']:.3f}" if processing[padded]["macro"] else "undefined"
 chapter.say(
     protocol=protocol,
     n_upstream=len(scored),
     n_rows_per_clip=f"{len(scored) / scored.table['clip'].nunique():.0f}",
     coverage_sentence=intervals_sentence(coverage, simulated_on),
-    largest_processing=processing_sentence(processing),
-    padding=padding_sentence(processing),
+    largest_processing=f"{most}, from {processing[most]['micro']:.3f} to {processing[most]['both']:.3f}",
+    padding=f"{padded}: {processing[padded]['padded']:.3f} padded, {without} without",
 )
 chapter.close(scored, units=units, processing=processing)
 

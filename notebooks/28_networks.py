@@ -37,7 +37,7 @@ results_dir = "_build/manual/28_networks"  # folder to write the results to
 from vadlib.figures import interval_rows
 from vadlib.report import Chapter
 from vadlib.report.study_tables import merit_rows, networks_table
-from vadlib.report.words.studies import best_setting_words, trained_sentence, undecided_sentence
+from vadlib.report.words.studies import trained_sentence, undecided_sentence
 from vadlib.studies import networks as study
 from vadlib.studies.runner import compare_trials
 
@@ -117,6 +117,7 @@ networks_table(runner)
 
 # %% tags=["remove-cell"]
 trials = {name: row for part in (merit, layer_merit, size_merit) for name, row in part.to_dict("index").items()}
+best_layers, best_size = layer_merit["estimate"].idxmax(), size_merit["estimate"].idxmax()
 lacking = "; ".join(f"{name} ({reason})" for name, reason in left_out.items())
 chapter.say(
     trained_sentence=trained_sentence(merit, by_network),
@@ -125,8 +126,10 @@ chapter.say(
     own=backbone if len(backbone) < 40 else backbone.split(":")[0],
     n_frames=f"{n_fit_frames} frames fitted, {len(scored)} tested",
     own_layers_auroc=layer_merit["estimate"].iloc[-1],
-    **best_setting_words("layers", layer_merit),
-    **best_setting_words("size", size_merit),
+    best_layers=best_layers.partition(", ")[2],
+    best_layers_auroc=layer_merit.loc[best_layers, "estimate"],
+    best_size=best_size.partition(", ")[2],
+    best_size_auroc=size_merit.loc[best_size, "estimate"],
 )
 chapter.close(n_frames=len(scored), n_fit_frames=n_fit_frames, left_out=left_out, gains_by_kind=by_kind, trials=trials)
 

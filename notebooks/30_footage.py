@@ -48,16 +48,22 @@ from vadlib.detectors.catalogue import colours
 from vadlib.evaluation import AlarmRule
 from vadlib.figures import clip_timelines, cost_curves, gallery
 from vadlib.report import Chapter
-from vadlib.report.footage_tables import clips_table, moments_table, overview_of_clips, table_of_alarms
-from vadlib.report.words.common import data_note
-from vadlib.report.words.footage import facts_sentence, footage_sentences
-from vadlib.report.words.footage_answers import target_sentence
+from vadlib.report.footage_page import (
+    clips_table,
+    facts_sentence,
+    footage_sentences,
+    moments_table,
+    overview_of_clips,
+    table_of_alarms,
+    target_sentence,
+)
+from vadlib.report.words.common import data_sentence
 from vadlib.studies.alarm_costs import costs_of_alarms
 from vadlib.studies.false_alarm_targets import FalseAlarmTarget
 from vadlib.studies.footage import choose_scenes_to_show, gallery_rows, timelines_of
 from vadlib.studies.footage_alarms import find_alarms
 from vadlib.studies.footage_frames import fit_on_footage, score_footage, split_footage, table_of_left_out
-from vadlib.viewer.alarms import AlarmViewer
+from vadlib.viewer.clips import AlarmViewer
 from vadlib.viewer.page import embed_viewer
 
 chapter = Chapter("30_footage", globals())
@@ -198,7 +204,7 @@ kept
 with chapter.stage("viewer"):
     options = {"n_clips": n_in_viewer, "size": (image_size, image_size), "batch_size": batch_size}
     viewer = AlarmViewer(videos, found, {"PaDiM": detectors["PaDiM"]}, **options)
-note = data_note(dataset, networks["backbone"].record)
+note = data_sentence(dataset, networks["backbone"].record)
 chapter.run.attach("viewer.html", partial(viewer.write, title="What happened in front of the camera", note=note))
 HTML(embed_viewer("30_footage"))
 

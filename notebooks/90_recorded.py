@@ -3,7 +3,8 @@
 #
 # **What came out on data sets or machines that not every reader has?** {glue:text}`sentence`. A recorded run is what one
 # run wrote: its metrics, its scores, its figures and its run record. Nothing in it is written by hand, and the project's
-# tests compute its figures of merit again from its scores. {glue:text}`meaning`
+# tests compute its figures of merit again from its scores. Each says when it was made, with which revision, on what, and
+# how to make it again.
 
 # %% tags=["parameters"]
 results_dir = "_build/manual/90_recorded"  # folder to write the results to
@@ -12,7 +13,7 @@ results_dir = "_build/manual/90_recorded"  # folder to write the results to
 from IPython.display import Markdown, display
 
 from vadlib.report import Chapter, list_recorded, load_recorded
-from vadlib.report.records.pages import meaning_sentence, recorded_section, recorded_table, stale_sentence
+from vadlib.report.records.pages import recorded_section, recorded_table, stale_sentence
 
 chapter = Chapter("90_recorded", globals())
 records = [load_recorded(name) for name in list_recorded()]
@@ -34,7 +35,7 @@ for record in records:
     display(Markdown(recorded_section(record)))
 
 # %% tags=["remove-cell"]
-chapter.say(sentence=stale_sentence(records), meaning=meaning_sentence(records))
+chapter.say(sentence=stale_sentence(records))
 chapter.close(
     n_recorded=len(records),
     recorded=[record.name for record in records],

@@ -13,7 +13,7 @@ results_dir = "_build/manual/91_provenance"  # folder to write the results to
 import pandas as pd
 
 from vadlib.report import Chapter
-from vadlib.report.run_tables import runs_table, stages_table, weights_table
+from vadlib.report.study_tables import runs_table, stages_table, weights_table
 
 chapter = Chapter("91_provenance", globals())
 runs = {name: found.run for name, found in chapter.all_results().items()}

@@ -20,14 +20,6 @@ def in_the_project(project_root, monkeypatch):
     monkeypatch.chdir(project_root)
 
 
-def test_help_lists_the_commands(vadlib):
-    code, out, _ = vadlib("--help")
-    assert code == 0
-    for command in ("book", "synth", "extract", "data"):
-        assert command in out
-    assert "fetch" in vadlib("data", "--help")[1]
-
-
 def test_extract_writes_every_frame_by_label(tiny_world, tmp_path, vadlib):
     code, _, error = vadlib("extract", "synthcampus", tiny_world, tmp_path / "frames", "--size", 60, 106)
     assert code == 0, error
@@ -130,7 +122,7 @@ def test_control_c_says_how_to_go_on(tiny_world, tmp_path, project_root, vadlib)
 
 def test_bad_input_is_one_line(tmp_path, vadlib):
     for arguments, telling in (
-        (("book", "--profile", "nope"), "ped2-offline, shanghaitech-labels, found 'nope'"),
+        (("book", "--profile", "nope"), "shanghaitech-labels, found 'nope'"),
         (("book", "--profile", "ped2", "--root", tmp_path / "gone"), "ROOT: nothing is at"),
         (("book", "--weights", "gone.pth"), "WEIGHTS: nothing is at"),
         (("extract", "ped3", tmp_path, tmp_path / "x"), "ped3"),
@@ -141,13 +133,10 @@ def test_bad_input_is_one_line(tmp_path, vadlib):
     assert not (tmp_path / "x").exists()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code", "begins"), [(("extract", "ped3", ".", "x"), 1, "error: "), (("extract",), 2, "Usage:")]
-)
-def test_a_process_ends_with_the_code_and_no_traceback(arguments, code, begins, python):
-    done = python("-m", "vadlib.cli", *arguments)
-    assert (done.returncode, done.stdout) == (code, "")
-    assert done.stderr.lstrip().startswith(begins)
+def test_a_process_ends_with_the_code_and_no_traceback(python):
+    done = python("-m", "vadlib.cli", "extract", "ped3", ".", "x")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: ")
     assert "Traceback" not in done.stderr
 
 
@@ -157,24 +146,19 @@ def test_book_outside_the_project_says_so(tmp_path, monkeypatch):
         build_book("demo")
 
 
-def test_two_builds_of_one_profile_do_not_mix(project_root, monkeypatch):
-    monkeypatch.chdir(project_root)
-    holder = subprocess.Popen(
-        [
-            *(sys.executable, "-c"),
-            "import sys; from vadlib.storage import RunLock\n"
-            "lock = RunLock(sys.argv[1]).acquire(); print('held', flush=True); sys.stdin.read()",
-            str(project_root / "_build" / "ped2" / "book"),
-        ],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
+def test_two_builds_of_one_profile_do_not_mix(background):
+    other = background(
+        """
+        import time
+        from vadlib.storage import RunLock
+        lock = RunLock("_build/ped2/book").acquire()
+        print("held", flush=True)
+        time.sleep(60)
+        """
     )
-    try:
-        assert holder.stdout.readline().strip() == "held"
-        with pytest.raises(BusyError, match="is being written by another run"):
-            build_book("ped2")
-    finally:
-        holder.communicate("")
-    with RunLock(project_root / "_build" / "ped2" / "book"):
+    with pytest.raises(BusyError, match="is being written by another run"):
+        build_book("ped2")
+    other.kill()
+    other.wait()
+    with RunLock("_build/ped2/book"):
         pass

@@ -17,10 +17,11 @@ import vadlib
 from vadlib import environment
 from vadlib.environment import clean_environment
 from vadlib.errors import ResultsError
-from vadlib.report import kernel_manager
-from vadlib.report.book import bring_up_to_date, pages_error
-from vadlib.report.notebooks import KernelError, run_notebook
-from vadlib.report.workflow import own_error
+from vadlib.report import kernel
+from vadlib.report.book import pages_error
+from vadlib.report.kernel import KernelError
+from vadlib.report.notebooks import run_notebook
+from vadlib.report.workflow import bring_up_to_date, own_error
 
 NO_HOME = "/dev/null/home"  # nobody can make a folder there, the superuser neither
 TELLS = """\
@@ -146,7 +147,7 @@ def test_a_user_without_a_name_has_a_home_inside(project, monkeypatch):
 
 def test_a_kernel_that_does_not_start_is_said_to_be_one(project, monkeypatch):
     clean = clean_environment()
-    monkeypatch.setattr(kernel_manager, "clean_environment", lambda: clean)
+    monkeypatch.setattr(kernel, "clean_environment", lambda: clean)
     monkeypatch.setattr(tempfile, "tempdir", NO_HOME)
     with pytest.raises(
         KernelError, match=r"kernel that runs the notebook could not be started: .*Not a directory.*TMPDIR"
@@ -172,7 +173,7 @@ def test_a_kernel_names_the_folder_that_its_sockets_are_in(monkeypatch):
 
     monkeypatch.setattr(tempfile, "mkdtemp", full)
     with pytest.raises(KernelError, match=r"needs some kilobytes in /tmp: .*at most 80 bytes") as caught:
-        kernel_manager.OwnKernelManager()
+        kernel.OwnKernelManager()
     assert long not in str(caught.value)
 
 
@@ -257,26 +258,13 @@ def test_a_book_in_spite_of_everything(small_book, hostile):
         assert machine not in page.get_text()
 
 
-@pytest.mark.parametrize(
-    ("hindrance", "expected"),
-    [
-        (
-            lambda clone: (clone / ".snakemake").touch(),
-            r"Snakemake, which runs the notebooks, stopped: FileExistsError.*",
-        ),
-        (
-            lambda clone: (clone / "notebooks/profiles/tiny.yml").write_text("only: [30_footage]\n"),
-            r"Snakemake, which runs the notebooks, stopped: KeyError in file .*Snakefile.*: 'dataset'",
-        ),
-    ],
-)
-def test_snakemake_s_own_errors_are_told(small_book, capfd, hindrance, expected):
+def test_snakemake_s_own_errors_are_told(small_book, capfd):
     clone, videos = small_book
-    hindrance(clone)
+    (clone / ".snakemake").touch()
     with pytest.raises(ResultsError, match="see above"):
         bring_up_to_date("tiny", root=str(videos), cores="1")
     lines = capfd.readouterr().err.splitlines()
-    assert re.fullmatch(f"error: {expected}", lines[-1])
+    assert lines[-1].startswith("error: Snakemake, which runs the notebooks, stopped: FileExistsError")
     assert len(lines) <= 2
     assert not any("Traceback" in line for line in lines)
 

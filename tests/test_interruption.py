@@ -19,6 +19,7 @@ from threading import Timer
 import pytest
 import yaml
 from safetensors.numpy import load_file
+from tiny_book import tiny_profile
 
 from synthcampus import write_world
 
@@ -189,16 +190,8 @@ class Book:
 
     def __init__(self, clone: Path, world: Path):
         self.clone, self.out = clone, clone / "_build/tiny"
-        profile = yaml.safe_load((clone / "notebooks/profiles/demo.yml").read_text())
-        numbers = {"n_fit_frames": 60, "n_fit_frames_gradcam": 20, "n_fit_frames_clip": 20, "n_prototypes": 5}
-        numbers |= {"n_test_normal": 50, "n_test_abnormal": 50, "n_localised": 12, "n_resamples": 100, "image_size": 64}
-        numbers |= {"n_neighbours": 10, "n_fit_compared": 20, "n_fit_compared_clip": 10, "n_test_compared": 20}
-        numbers |= {"n_prototypes_compared": 5, "n_components_compared": 20}
-        lists = {"compared_networks": ["resnet18:random"], "compared_embedders": ["clip_vision:random"]}
-        lists |= {"compared_layers": ["layer2"], "compared_sizes": [64]}
-        names = {"profile": "tiny", "weights": "random"}
         self.root = str(world)
-        (clone / "notebooks/profiles/tiny.yml").write_text(yaml.safe_dump(profile | numbers | lists | names))
+        (clone / "notebooks/profiles/tiny.yml").write_text(yaml.safe_dump(tiny_profile(world)))
 
     def start(self) -> subprocess.Popen:
         command = [sys.executable, "-c", "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"]
@@ -265,16 +258,3 @@ def test_a_whole_book(clone, tiny_world, tmp_path):
     assert (book.out / "html/index.html").is_file()
     left = [path.name for path in book.out.rglob(".*") if path.name.endswith((".partial", ".previous", ".ipynb"))]
     assert left == []
-
-
-@pytest.mark.long
-def test_two_books_at_once(clone, tiny_world):
-    """One of one profile finishes, the other says why it does not begin."""
-    book = Book(clone, tiny_world)
-    both = [book.start(), book.start()]
-    said = [process.communicate(timeout=1500)[0] for process in both]
-    codes = [process.returncode for process in both]
-    assert sorted(codes) == [0, 1], said
-    assert "is being written by another run" in said[codes.index(1)]
-    assert "Traceback" not in said[codes.index(1)]
-    assert (book.out / "html/index.html").is_file()

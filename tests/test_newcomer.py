@@ -5,59 +5,36 @@ In a copy of the project, a throw-away detector is added by just these, and ever
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import jupytext
 import nbformat
 import pytest
 
-DETECTOR = '''\
+ROOT = Path(__file__).parents[1]
+EXAMPLE = re.search(r"```python\n(class Brightness.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)[1]
+DETECTOR = f'''\
 """A throw-away detector: how bright a frame is, beside how bright frames usually are."""
 
 import torch
 
-from vadlib.detectors.detector import Detector
+from vadlib.data.reading.inputs import Frames
+from vadlib.detectors.detector import Detector, LearnsFrom
 
 
-class Brightness(Detector):
-    """Distance of a frame's mean brightness to that of normal frames."""
-
-    title, colour, main_score = "Brightness", "#123456", "brightness"
-    network = None
-    chapter_options = {"power": "brightness_power"}
-    varied = {"power": (2.0, 3.0)}
-
-    def __init__(self, seed: int = 0, device: str = "auto", *, power: float = 1.0):
-        super().__init__(device=device)
-        self.power, self.usual = power, None
-
-    def fit(self, reader):
-        """Take the mean over the normal frames."""
-        self.usual = torch.cat([self._brightness(batch.images) for batch in reader]).mean(dim=0, keepdim=True)
-        return self
-
-    def score_batch(self, images, *, scenes=None):
-        """The distance, to a power."""
-        self._require_fitted(self.usual is not None)
-        return {"brightness": (self._brightness(images) - self.usual).abs() ** self.power}
-
+{EXAMPLE}
     def parameters(self):
-        """What it was made with."""
-        return {"power": self.power}
+        return {{"power": self.power}}
 
     def state(self):
-        """What it has learnt."""
-        self._require_fitted(self.usual is not None)
-        return {"usual": self.usual}
+        return {{"usual": self.usual}}
 
     def set_state(self, state):
-        """Take that over."""
         self.usual = state["usual"]
-
-    def _brightness(self, images: torch.Tensor) -> torch.Tensor:
-        return images.float().mean(dim=(1, 2, 3))  # uint8 (B, 3, H, W)
 '''
 
 NOTEBOOK = """\
@@ -117,10 +94,9 @@ from vadlib.networks import open_network
 from vadlib.report import compare_with_paper, load_paper_values
 from vadlib.report.authoring import check_sources
 from vadlib.report.contents import read_contents
-from vadlib.report.run_tables import runs_table, stages_table, weights_table
-from vadlib.report.study_tables import operation_table
+from vadlib.report.study_tables import effect_table, merit_rows, operation_table, runs_table, span_table
+from vadlib.report.study_tables import stages_table, table_of_choices, weights_table
 from vadlib.report.tables import cost_table, forest_rows, frames_used, whole_workload
-from vadlib.report.words.ablation import default_table, effect_table, span_table, table_of_choices
 from vadlib.runs.results import join_scores, load_results
 from vadlib.studies.ablation import ablation_settings, rank_choices, variations
 from vadlib.studies.draws import plan_draws
@@ -173,8 +149,8 @@ varied, few = runner.tested.assign(**main_scores(trials, runner.run(trials))), {
 merit = compare_trials(varied, {key: setting.base for key, setting in settings.items()}, **few)
 ranked = rank_choices(varied, settings, merit, **few)
 effect_table(merit, settings)
-default_table(merit, settings)
-found["choices"] = [*settings, *table_of_choices(ranked, settings).index, *span_table(ranked, settings, merit).index]
+merit_rows(merit, settings)
+found["choices"] = [*settings, *table_of_choices(ranked.to_dict("records"), settings).index, *span_table(ranked, settings, merit).index]
 found["without labels"] = name in specs_by_supervision(defaults, {})[NOBODY]
 
 by_protocol = scores_by_protocol(runner, mine, {"official-split": normal, "disjoint-clips": labelled})

@@ -8,9 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from vadlib.report.records.check import check_recorded
 from vadlib.report.records.gpu import COMMAND, PROFILE
-from vadlib.report.records.recorded import list_recorded, load_recorded, recorded_name
+from vadlib.report.records.recorded import check_recorded, list_recorded, load_recorded, recorded_name
 from vadlib.report.records.recording import MAX_FIGURE_BYTES, MAX_SCORES_BYTES, machine_paths
 
 RECORDED = list_recorded()

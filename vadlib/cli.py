@@ -232,9 +232,7 @@ def score(
 def check(
     root: Annotated[Path, typer.Argument(help="the data set's folder, or one that holds it as its archive does")],
     dataset: Annotated[str | None, typer.Option(help="its name, instead of a guess by its layout")] = None,
-    decode: Annotated[
-        bool, typer.Option("--decode", help="read every frame, and the archives beside it: takes its time")
-    ] = False,
+    decode: Annotated[bool, typer.Option("--decode", help="read every frame: takes its time")] = False,
 ) -> None:
     """Say what is there, what is missing, and how it differs from what is published. Exit code 1: not complete."""
     from vadlib.data.published.check import check_datasets, report

@@ -14,7 +14,7 @@ import vadlib.networks
 from vadlib import cli
 from vadlib.apps import overlay as overlays
 from vadlib.apps import score as scoring
-from vadlib.apps.saved_run import SavedRun, open_saved_run
+from vadlib.apps.saved_run import open_saved_run
 from vadlib.apps.score import score_videos
 from vadlib.data import FrameReader
 from vadlib.data.layouts.folder import open_videos
@@ -464,10 +464,6 @@ class TestFittedRun:
         with pytest.raises(ParameterError, match="view: expected one of whole, centre, inner, found 'left'"):
             open_saved_run(run, view="left", device="cpu")
 
-    def test_a_run_that_does_not_say(self, make_run):
-        with pytest.raises(ParameterError, match="size: nothing beside"):
-            open_saved_run(make_run(parameters={}), device="cpu")
-
     def test_no_detector(self, make_run, tmp_path):
         with pytest.raises(ResultsError, match="no fitted detector.*save_detector=true"):
             open_saved_run(make_run(detector=False))
@@ -546,16 +542,6 @@ def test_a_reference_for_each_scene(network, pictures, tmp_path, make_run):
             score_videos([pictures[1]], tmp_path / "d", tmp_path / "x", scene=scene, **settings)
     with pytest.raises(ParameterError, match="knows none, so '07' would change nothing"):
         score_videos([pictures[1]], make_run(), tmp_path / "x", scene="07", **settings)
-
-
-def test_padims_scores_and_heatmaps_are_its_own(network, tmp_path):
-    images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (8, 3, *SIZE), dtype=np.uint8))
-    detector = Padim(network, 12, device="cpu").fit([SimpleNamespace(images=images)])
-    batch = SimpleNamespace(images=images, _replace=lambda **changes: SimpleNamespace(images=images, **changes))
-    scores, heatmaps = SavedRun(tmp_path, detector, SIZE, {}).scores_and_heatmaps(batch)
-    np.testing.assert_array_equal(heatmaps, detector.heatmap(images))
-    for name, values in detector.score_batch(images).items():
-        np.testing.assert_array_equal(scores[name], values.numpy())
 
 
 def test_the_command(make_run, tmp_path, monkeypatch, capsys):

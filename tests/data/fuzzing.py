@@ -250,7 +250,8 @@ def reference_events(root: Path) -> list[list]:
         return []
     with path.open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
-    return [[row["clip"], int(row["first"]), int(row["last"]), row["event"]] for row in rows]
+    rows = [row for row in rows if any(row.values())]
+    return [[row["clip"], int(row["first"]), int(row["last"]), row["event"] or "anomaly"] for row in rows]
 
 
 class Layout(NamedTuple):

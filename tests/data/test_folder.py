@@ -7,7 +7,7 @@ import pytest
 
 from vadlib.data import FrameReader, draw, extract_frames, open_dataset, read_frame
 from vadlib.data.layouts import folder
-from vadlib.data.layouts.folder import find_clips, open_videos
+from vadlib.data.layouts.folder import open_videos
 from vadlib.data.published.check import check_datasets
 from vadlib.errors import LabelError, LayoutError, ParameterError, UnreadableError
 
@@ -31,73 +31,52 @@ def test_files_and_folders_become_unlabelled_test_clips(write, tmp_path):
     assert [seen[row] for row in range(14)] == list(expected)
 
 
-def test_a_video_of_one_frame(write, tmp_path):
-    dataset = open_videos([write.video(tmp_path / "one.avi", 1)])
-    assert dataset.clips[0].n_frames == 1
-    (batch,) = FrameReader(dataset, dataset.frame_table(), size=write.size, progress=False)
-    assert batch.images.shape == (1, 3, *write.size)
+def written(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
 
 
-def test_same_videos_same_fingerprint(write, tmp_path):
-    first, second = (write.video(tmp_path / folder / "x.avi", 4) for folder in ("p", "q"))
-    assert open_videos([first]).fingerprint == open_videos([second]).fingerprint
-    assert open_videos([first]).fingerprint != open_videos([write.video(tmp_path / "y.avi", 4)]).fingerprint
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        (lambda to, write: [to / "gone.mp4"], LayoutError, "gone.mp4 does not exist"),
+        (
+            lambda to, write: [
+                written(to / "notes.txt", b"hello" * 300)
+            ],  # the decoder would draw it as a film of text
+            UnreadableError,
+            "notes.txt is not a video that can be opened, but text",
+        ),
+        (lambda to, write: [write.frames(to / "empty", 0)], LayoutError, "empty has no frames"),
+        (
+            lambda to, write: [write.video(to / "films/x.avi", 2).parent],
+            LayoutError,
+            "films holds videos, not frames: give the files themselves .*x.avi",
+        ),
+        (
+            lambda to, write: [write.video(to / "a/x.avi", 2), write.video(to / "b/X.avi", 2)],
+            LayoutError,
+            r"a/x.avi and .*b/X.avi are both called X",
+        ),
+        (lambda to, write: [write.video(to / "a/x.avi", 2), to / "b/../a/x.avi"], LayoutError, "given twice"),
+        (lambda to, write: [], ParameterError, "none given"),
+        (
+            lambda to, write: [write.video(to / "...avi", 3)],  # without its ending: two dots
+            LayoutError,
+            r"\.\.\.avi: a clip cannot be called '\.\.'\. Rename it",
+        ),
+    ],
+)
+def test_videos_that_are_refused(write, tmp_path, given, error, message):
+    with pytest.raises(error, match=message):
+        open_videos(given(tmp_path, write))
 
 
-class TestBadInput:
-    def test_missing(self, tmp_path):
-        with pytest.raises(LayoutError, match="gone.mp4 does not exist"):
-            open_videos([tmp_path / "gone.mp4"])
-
-    @pytest.mark.parametrize("name", ["notes.txt", "still.jpg", "noending"])
-    def test_text(self, tmp_path, name):
-        (tmp_path / name).write_text("hello\n" * 300)  # the decoder would draw it as a film of text
-        with pytest.raises(UnreadableError, match=f"{name} is not a video that can be opened, but text"):
-            open_videos([tmp_path / name])
-
-    @pytest.mark.parametrize("content", [b"", b"hello" * 100])
-    def test_not_a_video_inside(self, tmp_path, content):
-        (tmp_path / "film.mp4").write_bytes(content)
-        with pytest.raises(UnreadableError, match="film.mp4 is not a video"):
-            open_videos([tmp_path / "film.mp4"])
-
-    def test_folders_without_frames(self, write, tmp_path):
-        (tmp_path / "empty").mkdir()
-        with pytest.raises(LayoutError, match="empty has no frames"):
-            open_videos([tmp_path / "empty"])
-        write.video(tmp_path / "films/x.avi", 2)
-        with pytest.raises(LayoutError, match="films holds videos, not frames: give the files themselves .*x.avi"):
-            open_videos([tmp_path / "films"])
-
-    def test_two_of_one_name(self, write, tmp_path):
-        first, second = write.video(tmp_path / "a/x.avi", 2), write.video(tmp_path / "b/X.avi", 2)
-        with pytest.raises(LayoutError, match=r"a/x.avi and .*b/X.avi are both called X"):
-            open_videos([first, second])
-        with pytest.raises(LayoutError, match="given twice"):
-            open_videos([first, tmp_path / "b/../a/x.avi"])
-
-    @pytest.mark.parametrize("fps", [0, -1, float("nan"), 1001])
-    def test_rates(self, write, tmp_path, fps):
-        with pytest.raises(ParameterError, match="fps: frames a second"):
-            open_videos([write.frames(tmp_path / "f", 2)], fps=fps)
-
-    def test_none(self):
-        with pytest.raises(ParameterError, match="none given"):
-            open_videos([])
-
-    def test_truncated_has_the_frames_that_are_left(self, write, tmp_path):
-        film = write.video(tmp_path / "cut.avi", 12)
-        write.cut(film, 7)
-        dataset = open_videos([film])
-        reader = FrameReader(dataset, dataset.frame_table(), (24, 32), progress=False)
-        assert sum(len(batch.rows) for batch in reader) == dataset.clips[0].n_frames
-        assert 5 <= dataset.clips[0].n_frames <= 7
-        assert dataset.facts["damage"].startswith("cut.avi: ")
-
-    def test_a_name_that_would_write_elsewhere(self, write, tmp_path):
-        film = write.video(tmp_path / "...avi", 3)  # without its ending: two dots
-        with pytest.raises(LayoutError, match=r"\.\.\.avi: a clip cannot be called '\.\.'\. Rename it"):
-            open_videos([film])
+@pytest.mark.parametrize("fps", [0, -1, float("nan"), 1001])
+def test_rates(write, tmp_path, fps):
+    with pytest.raises(ParameterError, match="fps: frames a second"):
+        open_videos([write.frames(tmp_path / "f", 2)], fps=fps)
 
 
 @pytest.fixture
@@ -158,15 +137,6 @@ def test_where_an_event_is_seen(root):
         open_dataset("folder", root)
 
 
-def test_drawing_unlabelled_frames(root):
-    table = open_dataset("folder", root).frame_table()
-    with pytest.raises(ParameterError, match="no frame of the test clips has a label.*test_unlabelled=None"):
-        draw(table, "official-split", 5, 0, None, None)
-    split = draw(table, "official-split", 5, 0, 0, 0, test_unlabelled=None)
-    assert (set(split.fit["label"]), len(split.fit)) == ({0}, 5)
-    assert split.test.equals(table[table["split"] == "test"])
-
-
 def test_extraction_keeps_unlabelled_frames_apart(root, tmp_path):
     (root / "labels.csv").write_text("clip,first,last\ntop,0,0\n")
     index = extract_frames(open_dataset("folder", root), tmp_path / "out", progress=False)
@@ -194,37 +164,13 @@ def test_normal_may_itself_be_a_clip(write, tmp_path):
 
 
 def test_what_is_no_clip_is_left_out(root, write):
-    for stray in (".DS_Store", "gate/._a.avi", "__MACOSX/x.avi", "gate/Thumbs.db", "notes.txt", "plan.png"):
-        (root / stray).parent.mkdir(exist_ok=True)
-        (root / stray).write_bytes(b"stray")
-    (root / "gate/poster.jpg").write_bytes(b"a picture beside videos")
+    strays = (".DS_Store", "gate/._a.avi", "__MACOSX/x.avi", "gate/Thumbs.db", "notes.txt", "plan.png", "gate/p.jpg")
+    for stray in (*strays, "#recycle/e.dav", ".f.flv", "folder.vob/h.txt"):
+        written(root / stray, b"\0stray")
+    for number, name in enumerate(("@eaDir", "gate/#snapshot", "System Volume Information", "normal/lost+found")):
+        write.video(root / name / f"{number}.avi", 3)
     (root / "empty").mkdir()
     assert len(open_dataset("folder", root).clips) == 6
-
-
-def test_folders_of_systems_are_left_out(root, write):
-    for number, name in enumerate(
-        ("@eaDir", "#recycle", "gate/#snapshot", "$RECYCLE.BIN", "System Volume Information", "normal/lost+found")
-    ):
-        write.video(root / name / f"{number}.avi", 3)
-    assert len(open_dataset("folder", root).clips) == 6
-
-
-def test_a_file_that_is_meant_as_a_video_and_is_none(root):
-    for name in ("#recycle/e.dav", ".f.flv", "g.txt", "folder.vob/h.txt"):  # no videos, and none expected
-        (root / name).parent.mkdir(exist_ok=True)
-        (root / name).write_bytes(b"\0stream")
-    assert len(open_dataset("folder", root).clips) == 6
-    (root / "normal/gate/d.h264").write_bytes(b"\0stream")
-    with pytest.raises(UnreadableError, match=r"d\.h264 is not a video that can be opened"):
-        open_dataset("folder", root)
-
-
-def test_labels_in_capital_letters(root):
-    (root / "Labels.CSV").write_text("clip,first,last\ntop,0,1\n")
-    dataset = open_dataset("folder", root)
-    assert dataset.labels["top"].tolist() == [1, 1, 0, 0]
-    assert dataset.facts["labels"].startswith("Labels.CSV; unlabelled")
 
 
 def test_what_is_known_of_each_camera(root, write):
@@ -248,25 +194,11 @@ def test_many_cameras_without_normal_footage(root, write):
     assert facts["other cameras"] == "no normal footage of 4 more, either"
 
 
-def test_one_camera_needs_no_words(write, tmp_path):
-    write.video(tmp_path / "normal/a.avi", 5)
-    write.video(tmp_path / "b.avi", 5)
-    assert set(open_dataset("folder", tmp_path).facts) == {"labels"}
-
-
 def test_cameras_are_known_whatever_their_case(root):
     (root / "gate").rename(root / "Gate")
     (root / "march/yard").rename(root / "march/YARD")
     dataset = open_dataset("folder", root)
     assert [dataset.clip(name).scene for name in ("Gate_Mittag größer", "march_YARD_day.1")] == ["gate", "yard"]
-
-
-def test_same_content_same_fingerprint(root, tmp_path):
-    copied = shutil.copytree(root, tmp_path / "elsewhere")
-    before = open_dataset("folder", root).fingerprint
-    assert open_dataset("folder", copied).fingerprint == before
-    (root / "labels.csv").write_text("clip,first,last\ntop,0,0\n")
-    assert open_dataset("folder", root).fingerprint != before
 
 
 class TestBadFolder:
@@ -294,20 +226,65 @@ class TestBadFolder:
         with pytest.raises(LayoutError, match="no footage to fit on.*; nothing to score .*there is nothing"):
             open_dataset("folder", tmp_path, allow_missing=allow_missing)
 
-    @pytest.mark.parametrize("called", ["train", "Norm", "normals"])
-    def test_normal_under_another_name(self, root, called):
-        (root / "normal").rename(root / called)
-        with pytest.raises(LayoutError, match=f"Is {called} the footage to fit on\\? Rename it to normal"):
+    @pytest.mark.parametrize(
+        ("damage", "error", "message"),
+        [
+            (
+                lambda root, write: (root / "normal").rename(root / "Train"),
+                LayoutError,
+                "Is Train the footage to fit on\\? Rename it to normal",
+            ),
+            (
+                lambda root, write: (root / "gate/again").symlink_to(root),
+                LayoutError,
+                r"gate/again is the same folder as .*my videos, by a link",
+            ),
+            (
+                lambda root, write: os.link(root / "normal/gate/a.avi", root / "gate/copy.avi"),
+                LayoutError,
+                r"copy.avi is the same file as .*a.avi, by a link.*fitted on it",
+            ),
+            (lambda root, write: write.video(root / "POND/deep/E.avi", 3), LayoutError, "are both called"),
+            (lambda root, write: (root / "Normal").mkdir(), LayoutError, "has Normal and normal. Keep one"),
+            (
+                lambda root, write: [
+                    written(root / name, b"clip,first,last\n") for name in ("labels.csv", "Labels.csv")
+                ],
+                LayoutError,
+                "has Labels.csv and labels.csv. Keep one",
+            ),
+            (
+                lambda root, write: [write.frames(root / "pond", 3), write.frames(root / "pond/frames", 3)],
+                LayoutError,
+                r"pond holds pictures \(000.jpg …\) and also 2 clips \(e.avi, frames\) in",
+            ),
+            (lambda root, write: written(root / "gate/cut.mp4", b""), UnreadableError, "cut.mp4 is not a video"),
+            (
+                lambda root, write: written(root / "normal/gate/d.h264", b"\0stream"),
+                UnreadableError,
+                r"d\.h264 is not a video that can be opened",
+            ),
+            (
+                lambda root, write: os.mkfifo(root / "camera.mp4"),  # reading it would wait for ever
+                UnreadableError,
+                "camera.mp4 is neither a file nor a folder",
+            ),
+            (lambda root, write: (root / "a.mp4").symlink_to("nowhere"), LayoutError, "a.mp4 does not exist"),
+            (
+                lambda root, write: written(root / "labels.csv", b"clip,first,last\ntop,0,4\n"),
+                LabelError,
+                r"labels.csv, line 2: frames 0 to 4 of top, which has frames 0 to 3",
+            ),
+        ],
+    )
+    def test_refused(self, root, write, damage, error, message):
+        damage(root, write)
+        with pytest.raises(error, match=message):
             open_dataset("folder", root)
 
     def test_root_above(self, root):
         with pytest.raises(LayoutError, match="my videos has a folder normal: give that as root"):
             open_dataset("folder", root.parent)
-
-    def test_links_that_loop(self, root):
-        (root / "gate/again").symlink_to(root)
-        with pytest.raises(LayoutError, match=r"gate/again is the same folder as .*my videos, by a link"):
-            open_dataset("folder", root)
 
     def test_linked_folders_and_files_are_clips(self, root, tmp_path):
         (root / "gate").rename(tmp_path / "gate")
@@ -315,66 +292,6 @@ class TestBadFolder:
         (root / "top.avi").rename(tmp_path / "x.avi")
         (root / "top.avi").symlink_to(tmp_path / "x.avi")
         assert len(open_dataset("folder", root).clips) == 6
-
-    @pytest.mark.parametrize("link", [os.symlink, os.link])
-    def test_fitted_footage_is_not_scored(self, root, link):
-        link(root / "normal/gate/a.avi", root / "gate/copy.avi")
-        with pytest.raises(LayoutError, match=r"copy.avi is the same file as .*a.avi, by a link.*fitted on it"):
-            open_dataset("folder", root)
-
-    def test_two_clips_of_one_name(self, root, write):
-        write.video(root / "POND/deep/E.avi", 3)
-        with pytest.raises(LayoutError, match="are both called"):
-            open_dataset("folder", root)
-
-    def test_two_files_of_labels(self, root):
-        for name in ("labels.csv", "Labels.csv"):
-            (root / name).write_text("clip,first,last\ntop,0,0\n")
-        with pytest.raises(LayoutError, match="has Labels.csv and labels.csv. Keep one"):
-            open_dataset("folder", root)
-
-    def test_two_folders_called_normal(self, root):
-        (root / "Normal").mkdir()
-        with pytest.raises(LayoutError, match="has Normal/ and normal/. Keep one"):
-            open_dataset("folder", root)
-
-    def test_frames_and_folders_of_frames(self, root, write):
-        write.frames(root / "pond", 3)
-        shutil.rmtree(root / "pond/deep")
-        write.frames(root / "pond/deep", 3)
-        with pytest.raises(LayoutError, match=r"pond holds pictures \(000.jpg …\) and also 1 clip \(deep\) in"):
-            open_dataset("folder", root)
-
-    def test_a_video_that_is_none(self, root):
-        (root / "gate/cut.mp4").write_bytes(b"")
-        with pytest.raises(UnreadableError, match="cut.mp4 is not a video"):
-            open_dataset("folder", root)
-
-    def test_what_is_no_file(self, root):
-        os.mkfifo(root / "camera.mp4")  # reading it would wait for ever
-        with pytest.raises(UnreadableError, match="camera.mp4 is neither a file nor a folder"):
-            open_dataset("folder", root)
-
-    def test_a_broken_link(self, root):
-        (root / "gone.mp4").symlink_to(root / "nowhere.mp4")
-        with pytest.raises(LayoutError, match="gone.mp4 does not exist"):
-            open_dataset("folder", root)
-
-    def test_labels_that_fit_nothing(self, root):
-        (root / "labels.csv").write_text("clip,first,last\ntop,0,4\n")
-        with pytest.raises(LabelError, match=r"labels.csv, line 2: frames 0 to 4 of top, which has frames 0 to 3"):
-            open_dataset("folder", root)
-
-    def test_other_sets_do_not_look_like_a_folder(self, root):
-        with pytest.raises(LayoutError, match="is not ucsd-ped2") as caught:
-            open_dataset("ucsd-ped2", root)
-        assert "looks like folder" not in str(caught.value)
-
-
-def test_find_clips_is_sorted(root):
-    found = find_clips(root)
-    assert found == sorted(found)
-    assert len(found) == 6
 
 
 def refusing_inside(real, name):
@@ -399,10 +316,6 @@ class TestClipsThatDoNotOpen:
         (root / "pond/deep/hole/frames.txt").write_text("none")
         return root
 
-    def test_stop_by_default(self, broken):
-        with pytest.raises(UnreadableError):
-            open_dataset("folder", broken)
-
     def test_are_left_out_and_named(self, broken):
         dataset = open_dataset("folder", broken, skip_unreadable=True)
         assert len(dataset.clips) == 6
@@ -419,21 +332,6 @@ class TestClipsThatDoNotOpen:
         (check,) = check_datasets(broken, "folder", progress=False)
         assert len([problem for problem in check.problems if problem.startswith("does not open: ")]) == 3
         assert check.counts.loc["test clips", "found"] == 4
-
-    def test_a_folder_without_rights(self, root, monkeypatch):
-        real = Path.iterdir
-
-        def refuse(path):
-            if path.name == "deep":
-                raise PermissionError(13, "Permission denied", str(path))
-            return real(path)
-
-        monkeypatch.setattr(Path, "iterdir", refuse)
-        with pytest.raises(UnreadableError, match=r"deep cannot be listed: Permission denied"):
-            open_dataset("folder", root)
-        dataset = open_dataset("folder", root, skip_unreadable=True)
-        assert [clip.why for clip in dataset.left_out] == ["pond/deep cannot be listed: Permission denied"]
-        assert "pond_deep_e" not in [clip.id for clip in dataset.clips]
 
     @pytest.mark.parametrize("name", ["deep", "normal"])
     def test_a_folder_that_may_be_listed_but_not_entered(self, root, monkeypatch, name):
@@ -465,12 +363,6 @@ class TestClipsThatDoNotOpen:
         dataset = open_dataset("folder", root, skip_unreadable=True)
         assert [clip.why for clip in dataset.left_out] == ["top.avi cannot be read: Permission denied"]
 
-    def test_a_folder_of_frames_with_a_gap(self, root, write):
-        write.frames(root / "gaps", 5)
-        (root / "gaps/002.jpg").unlink()
-        dataset = open_dataset("folder", root, skip_unreadable=True)
-        assert [(clip.clip, clip.split) for clip in dataset.left_out] == [("gaps", "test")]
-
     @pytest.mark.parametrize(("part", "words"), [("normal", "the footage to fit on"), ("", "the clips to score")])
     def test_everything_is_too_much(self, tmp_path, write, part, words):
         write.video(tmp_path / "normal/a.avi", 4)
@@ -498,25 +390,10 @@ class TestClipsThatDoNotOpen:
         (root / "gone.avi").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(300))
         with pytest.raises(UnreadableError) as caught:
             open_videos([root / "gone.mp4", root / "gone.avi"], skip_unreadable=True)
-        assert str(caught.value).count(". Copy it again") == 1
-        assert "until it is finished" in str(caught.value)
+        assert "Copy them again; a recording that goes on, once it is finished" in str(caught.value)
         assert "SKIP_UNREADABLE" not in str(caught.value)  # it is what was done
         with pytest.raises(LayoutError, match="typo.mp4 does not exist"):
             open_videos([root / "typo.mp4", root / "top.avi"], skip_unreadable=True)
-
-
-def test_dates_and_hours_are_no_cameras(tmp_path, write):
-    for hour in ("06", "07"):
-        for camera in ("gate", "yard"):
-            write.video(tmp_path / f"normal/2024-01-01/{hour}/{camera}/00.10.avi", 2)
-            write.video(tmp_path / f"2024-01-02/{hour}/{camera}/00.10.avi", 2)
-    write.video(tmp_path / "2024-01-02/06/pond/00.10.avi", 2)
-    dataset = open_dataset("folder", tmp_path)
-    assert {clip.scene for clip in dataset.clips if clip.split == "train"} == {"gate", "yard"}
-    assert dataset.facts["clips of each camera"] == (
-        "gate (2 normal, 2 to score), pond (0 normal, 1 to score), yard (2 normal, 2 to score)"
-    )
-    assert [name for name in dataset.facts if name.startswith("camera ")] == ["camera pond"]
 
 
 def test_cameras_that_look_like_hours(tmp_path, write):

@@ -53,10 +53,6 @@ def test_forms(table, text):
     ]
 
 
-def test_no_rows(table):
-    assert read_intervals(table("clip,first,last\n")) == []
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -108,12 +104,6 @@ def test_looked_at_and_nothing_there():
 def test_names(name, form):
     labels, _ = labels_of([(unicodedata.normalize(form, name), 0, 0)], größe=2)
     np.testing.assert_array_equal(labels["größe"], [1, 0])
-
-
-def test_names_without_end():
-    with pytest.raises(LabelError, match="no clip is called 'xxx") as caught:
-        labels_of([("x" * 100_000, 0, 0)], a=12)
-    assert len(str(caught.value)) < 300
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,6 @@ def test_root_may_be_the_archive_its_parent_or_the_set(ucsd_root, shanghaitech_r
     assert {dataset.root for dataset in opened} == {shanghaitech_root}
 
 
-def test_case_of_the_folder_does_not_matter(tmp_path, shanghaitech_root):
-    shutil.copytree(shanghaitech_root, tmp_path / "ShanghaiTech")
-    assert open_dataset("shanghaitech", tmp_path).root == tmp_path / "ShanghaiTech"
-
-
 def test_unknown_name():
     with pytest.raises(
         ParameterError, match=r"shanghaitech, synthcampus, ucsd-ped1, ucsd-ped2.*Did you mean 'ucsd-ped2'"
@@ -37,11 +32,6 @@ def test_root_is_a_file(tmp_path):
     (tmp_path / "shanghaitech.tar.gz").write_bytes(b"")
     with pytest.raises(LayoutError, match=r"is a file\. Unpack it"):
         open_dataset("shanghaitech", tmp_path / "shanghaitech.tar.gz")
-
-
-def test_empty_root(tmp_path):
-    with pytest.raises(LayoutError, match=r"looked for training/videos.*there is nothing\. Unpack the archive"):
-        open_dataset("shanghaitech", tmp_path)
 
 
 def test_another_data_set(ucsd_root, shanghaitech_root):
@@ -86,13 +76,6 @@ class TestSyntheticDataNeverPassForReal:
 def test_a_root_that_no_machine_could_have(name, root):
     with pytest.raises(ParameterError, match="cannot be used: .*Give another"):
         open_dataset(name, root)
-
-
-def test_a_root_that_is_a_loop_of_links(tmp_path):
-    (tmp_path / "a").symlink_to("b")
-    (tmp_path / "b").symlink_to("a")
-    with pytest.raises(ParameterError, match="a' cannot be used: Too many levels of symbolic links"):
-        open_dataset("shanghaitech", tmp_path / "a")
 
 
 def test_a_folder_that_may_not_be_entered(shanghaitech_root, monkeypatch):

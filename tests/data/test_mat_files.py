@@ -50,15 +50,6 @@ def test_small_numbers_are_stored_in_fewer_bytes(file, write, compress):
     assert [array.tolist() for array in read(path)[1]] == [[[78.0, 392.0], [120.0, 422.0]], [[1.5]]]
 
 
-def test_an_array_is_one_cell(file):
-    assert read(file(np.arange(6.0).reshape(2, 3)))[1][0].tolist() == [[0, 1, 2], [3, 4, 5]]
-
-
-def test_columns_of_cells(file, write):
-    shape, found = read(file(write.cells([np.ones((1, 1)), np.zeros((1, 1))]).T))
-    assert (shape, [array.item() for array in found]) == ((2, 1), [1, 0])
-
-
 def test_byte_order_of_other_machines(tmp_path):
     """Written by hand: SciPy writes only this machine's order."""
     body = b"\0\0\0\6\0\0\0\x08" + b"\0\0\0\x09\0\0\0\0" + b"\0\0\0\5\0\0\0\x08" + b"\0\0\0\1\0\0\0\2"
@@ -105,7 +96,9 @@ def test_no_such_variable(file):
         read(file(1, a=2), "gt")
 
 
-@pytest.mark.parametrize("content", [b"", b"MATLAB 5.0 MAT-file", b"hello" * 100, bytes(400)])
+@pytest.mark.parametrize(
+    "content", [b"", b"MATLAB 5.0 MAT-file", b"hello" * 100, bytes(400), bytes(4) + b"AB 5.0".ljust(120) + b"\0\1IM"]
+)
 def test_no_matlab_file(tmp_path, content):
     (tmp_path / "x.mat").write_bytes(content)
     with pytest.raises(LabelError, match=r"x\.mat is no MATLAB file of format 5"):
@@ -115,11 +108,6 @@ def test_no_matlab_file(tmp_path, content):
 def test_matlab_7_3(tmp_path):
     (tmp_path / "x.mat").write_bytes(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(512) + b"\x89HDF\r\n\x1a\n")
     with pytest.raises(LabelError, match=r"MATLAB 7\.3 file \(HDF5\), which is not read here\. Save it again.*-v7"):
-        read(tmp_path / "x.mat")
-
-
-def test_missing_file(tmp_path):
-    with pytest.raises(LabelError, match=r"x\.mat cannot be read: .*does not exist"):
         read(tmp_path / "x.mat")
 
 
@@ -164,12 +152,4 @@ def test_lies_of_size_use_no_memory(file, write):
     huge = (2**30).to_bytes(4, "little")
     path.write_bytes(content[:at] + huge + huge + content[at + 8 :])
     with pytest.raises(LabelError, match=r"one of its cells claims to be \(1073741824, 1073741824\)"):
-        read(path)
-
-
-def test_format_4_is_not_taken_for_5(file, write):
-    path = file(write.cells([np.eye(2)]))
-    content = path.read_bytes()
-    path.write_bytes(bytes(4) + content[4:])  # how SciPy and MATLAB tell them apart
-    with pytest.raises(LabelError, match=r"x\.mat is no MATLAB file of format 5"):
         read(path)

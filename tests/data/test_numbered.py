@@ -73,14 +73,6 @@ def test_an_order_that_is_not_certain(tmp_path, text, message):
     assert "Keep one" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["001|002|018|018 (1)", "02-01-2024_10-00-07 01-02-2024_10-00-09", "001 002 004"])
-def test_the_remedy_helps(tmp_path, text):
-    folder = write(tmp_path / "clip", stems_of(text))
-    for number, path in enumerate(sorted(folder.iterdir()), start=1):
-        path.rename(folder / f"new{number:03d}.jpg")
-    assert len(list_numbered(folder)) == len(stems_of(text))
-
-
 def test_the_same_picture_twice_may_go(tmp_path):
     folder = write(tmp_path / "clip", ["017", "018"])
     write(folder, ["018 (1)"], content=b"018")

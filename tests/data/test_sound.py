@@ -1,5 +1,3 @@
-import tracemalloc
-
 import numpy as np
 import pytest
 import torch
@@ -117,23 +115,6 @@ def test_damaged_sound(tmp_path):
                 assert abs(at) < 2**62
         except UnreadableError:
             pass
-
-
-def test_memory_is_that_of_the_row(tmp_path):
-    """However long the track is."""
-
-    def peak(seconds):
-        path = tmp_path / f"{seconds}.mkv"
-        write_film(path, range(5), sound=np.tile(NOISE, seconds // 2))
-        tracemalloc.start()
-        try:
-            assert sum(len(block) for _, block in iterate_sound(path, SOUND_HZ)) > (seconds - 1) * SOUND_HZ
-            return tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
-
-    peak(2)
-    assert peak(60) < 1.5 * peak(10)
 
 
 def test_parameters(tmp_path):

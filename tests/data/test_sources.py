@@ -31,11 +31,6 @@ def test_what_is_no_clip(tmp_path):
     assert sorted(find_sources(tmp_path, {"a": ".*"})) == ["01_1_extra", "clip", "frames"]
 
 
-def test_home_itself_may_be_a_place(tmp_path):
-    make(tmp_path, "01_1.avi")
-    assert list(find_sources(tmp_path, {"": CLIP})) == ["01_1"]
-
-
 def test_two_videos_of_one_clip(tmp_path):
     make(tmp_path, "a/01_1.avi", "a/01_1.mp4")
     with pytest.raises(LayoutError, match=r"01_1\.mp4 and 01_1\.avi are both clip 01_1\. Keep one"):

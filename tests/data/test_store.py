@@ -94,7 +94,7 @@ def test_another_size_and_another_state_of_a_file_are_others(dataset, decoded, k
 
 def test_another_revision_decodes_anew(dataset, kept, monkeypatch):
     read(dataset)
-    monkeypatch.setattr(store, "_code", lambda: "another")
+    monkeypatch.setattr(store, "code_digest", lambda *_: "another")
     assert read(dataset)[0].n_recalled == 0
 
 
@@ -121,15 +121,6 @@ def test_a_test_video_with_frames_missing_is_an_error_each_time(dataset, kept, m
         with pytest.raises(UnreadableError, match="frames expected"):
             read(dataset, table)
         assert not shards(kept)
-
-
-def test_frames_left_out_are_left_out_again(dataset, kept):
-    folder = next(clip for clip in dataset.clips if clip.path.is_dir())
-    sorted(folder.path.iterdir())[1].write_bytes(b"no picture")
-    for _ in range(2):
-        with pytest.warns(UserWarning, match="Left out"):
-            reader, _ = read(dataset, skip_unreadable=True)
-        assert len(reader.skipped) == 1
 
 
 def test_a_loop_left_early_keeps_no_part_of_a_clip(dataset, kept):
@@ -165,17 +156,6 @@ def test_a_folder_that_cannot_be_written_is_no_error(dataset, decoded, kept):
     kept.parent.mkdir(parents=True)
     kept.write_text("a file")
     np.testing.assert_array_equal(read(dataset)[1], decoded)
-
-
-def test_abandoned_partial_files_go(dataset, kept):
-    read(dataset)
-    partial = shards(kept)[0].with_name(".1-2-x.partial")
-    for age, there in ((60, True), (2 * store.ABANDONED_S, False)):
-        partial.write_bytes(b"half")
-        at = os.stat(partial).st_mtime - age
-        os.utime(partial, (at, at))
-        store.build_store(SIZE)
-        assert partial.exists() == there
 
 
 def test_several_processes_share_it(dataset, decoded, kept):

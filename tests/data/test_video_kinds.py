@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from films import number_in, remux, write_av1, write_film
 
-from vadlib.data import FrameReader, open_dataset
+from vadlib.data import open_dataset
 from vadlib.data.layouts.folder import open_videos
-from vadlib.data.published.check import check_datasets
 from vadlib.data.reading import videos
 from vadlib.data.reading.scanning import scan_video
 from vadlib.errors import LabelError, UnreadableError
@@ -150,17 +149,6 @@ def test_an_early_end_is_noticed(tmp_path):
         dataset = open_videos([path])
         assert dataset.clips[0].n_frames == scan.n_frames, "what decodes is what there is"
         assert dataset.facts["damage"].startswith(f"{name}: ")
-
-
-def test_a_cut_video_is_not_complete(tmp_path):
-    root = tmp_path / "my_videos"
-    write_film(root / "normal/a.mp4", range(50))
-    path = write_film(root / "b.avi", range(100), codec="mpeg4", options={"g": "10"})
-    assert check_datasets(root, progress=False)[0].complete
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    (check,) = check_datasets(root, progress=False)
-    assert not check.complete
-    assert any("b.avi: its pictures end after" in problem for problem in check.problems), check.problems
 
 
 def test_damaged_pictures_are_noticed(tmp_path):
@@ -347,27 +335,3 @@ def test_a_labelled_clip_whose_header_counts_wrongly(tmp_path):
     np.save(labels, np.zeros(64, np.uint8))
     with pytest.raises(LabelError, match=r"Clip 01_0014 has 65 frames .* but 64 labels"):
         open_dataset("shanghaitech", tmp_path / "shanghaitech", allow_missing=True)
-
-
-def test_damage_in_a_labelled_clip_is_found_by_decoding(tmp_path):
-    root = tmp_path / "shanghaitech"
-    path = write_film(root / "training/videos/01_001.avi", range(60), codec="mpeg4", options={"g": "10"})
-    content = bytearray(path.read_bytes())
-    chunk = content.index(b"00dc", len(content) // 2) + 8
-    content[chunk + 20 : chunk + 60] = bytes(40)
-    path.write_bytes(content)
-    (root / "testing/test_frame_mask").mkdir(parents=True)
-    np.save(root / "testing/test_frame_mask/01_0014.npy", np.zeros(5, np.uint8))
-    assert scan_video(path).damage, "or this tests nothing"
-    (check,) = check_datasets(root, "shanghaitech", decode=True, progress=False)
-    assert any(problem.startswith("damaged: clip 01_001: ") for problem in check.problems), check.problems
-
-
-def test_a_labelled_clip_of_another_length_is_refused(tmp_path):
-    """Where labels came with a video, a difference is an error with both numbers: none is cut to fit."""
-    labels = write_trimmed_test_clip(tmp_path / "shanghaitech")
-    np.save(labels, np.zeros(75, np.uint8))
-    dataset = open_dataset("shanghaitech", tmp_path / "shanghaitech", allow_missing=True)
-    table = dataset.frame_table().query("split == 'test'")
-    with pytest.raises(UnreadableError, match=r"01_0014\.mp4: decoding ended at frame 65 of the 75 expected"):
-        list(FrameReader(dataset, table, (32, 64), progress=False))

@@ -80,7 +80,7 @@ def test_effect_rows_fill_the_dots_whose_interval_leaves_out_zero():
     assert [line.get_xdata()[0] for line in dots] == [0.1, 0.02, -0.2]
     texts = [text.get_text() for text in axis.texts]
     assert all(texts.count(once) == 1 for once in ("PaDiM", "Prototypes", "epsilon", "k"))
-    grouped = figures.grouped_interval_rows(rows.drop(columns="choice")).axes[0]
+    grouped = figures.interval_rows(rows.drop(columns="choice")).axes[0]
     assert [text.get_text() for text in grouped.texts] == ["0.7", "0.6", "0.4", "PaDiM", "Prototypes"]
     assert grouped.get_xlim()[1] >= 0.5  # chance is on it
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import http.server
-import json
 import threading
 import urllib.parse
 from contextlib import contextmanager
@@ -55,8 +54,6 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._cdn(path)
         elif path.startswith(f"/{hub.repository}/resolve/"):
             self._resolve(path.removeprefix(f"/{hub.repository}/resolve/"))
-        elif path.startswith(f"/api/models/{hub.repository}"):
-            self._api(path.removeprefix(f"/api/models/{hub.repository}").strip("/"))
         else:
             self._refuse(401, "RepoNotFound", "Repository not found")  # as the hub says it to strangers
 
@@ -104,25 +101,6 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
             status = 206
         self._send(status, content[start:], headers)
-
-    def _api(self, text: str):
-        commit, rest = self._commit(text.removeprefix("revision/").removeprefix("tree/") or "main")
-        if text == "refs":
-            branches = [{"name": k, "ref": f"refs/heads/{k}", "targetCommit": v} for k, v in self.server.refs.items()]
-            self._json({"branches": branches, "converts": [], "tags": [], "pullRequests": []})
-        elif text.startswith(("discussions", "commits")) or rest:
-            self._refuse(404, "EntryNotFound", "Not here")
-        elif commit is None:
-            self._refuse(404, "RevisionNotFound", "Invalid rev id")
-        elif text.startswith("tree/"):
-            sizes = {name: file.stat().st_size for name, file in self.server.commits[commit].items()}
-            self._json([{"type": "file", "path": k, "size": v, "oid": "0" * 40} for k, v in sizes.items()])
-        else:
-            siblings = [{"rfilename": name} for name in self.server.commits[commit]]
-            self._json({"id": self.server.repository, "sha": commit, "siblings": siblings, "private": False})
-
-    def _json(self, value):
-        self._send(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
 
     def _refuse(self, status: int, code: str, message: str, headers=()):
         self._send(status, message.encode(), dict(headers) | {"X-Error-Code": code, "X-Error-Message": message})

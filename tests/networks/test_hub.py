@@ -138,21 +138,16 @@ class TestHub:
         check(clip_vision("openai", precision="float32"), expected, "model.safetensors")
         assert server.asked == []  # once it is there, nobody is asked
 
-    @pytest.mark.parametrize("lack", ["file", "commit"])
+    @pytest.mark.parametrize("lack", ["file", "commit", "403", "501", "headers"])
     def test_a_hub_without_the_conversion_gives_the_torch_file(self, server, expected, lack):
         if lack == "commit":
             del server.commits[hub.CONVERTED]
-        else:
+        elif lack == "file":
             del server.commits[hub.CONVERTED]["model.safetensors"]
-        check(clip_vision("openai", precision="float32"), expected, "pytorch_model.bin")
-
-    @pytest.mark.parametrize("status", [403, 451, 501])
-    def test_a_hub_that_refuses_the_conversion_gives_the_torch_file(self, server, expected, status):
-        server.refused = {hub.CONVERTED: status}
-        check(clip_vision("openai", precision="float32"), expected, "pytorch_model.bin")
-
-    def test_a_hub_that_does_not_describe_the_conversion_gives_the_torch_file(self, server, expected):
-        server.bare = hub.CONVERTED
+        elif lack == "headers":
+            server.bare = hub.CONVERTED
+        else:
+            server.refused = {hub.CONVERTED: int(lack)}
         check(clip_vision("openai", precision="float32"), expected, "pytorch_model.bin")
 
     def test_a_broken_connection_is_taken_up_again(self, server, expected):
@@ -177,11 +172,6 @@ class TestHub:
             clip_vision("openai")
         assert not any(path.is_file() for path in cache.rglob("snapshots/*"))
 
-    def test_a_repository_that_is_not_there(self, server):
-        server.repository = "someone/else"
-        with pytest.raises(WeightsError, match=r"could not be had \(.*401"):
-            clip_vision("openai")
-
 
 class TestCache:
     """No hub at all: the fixture `cache` takes it away."""
@@ -205,13 +195,6 @@ class TestCache:
         leave(cache, repository, {"f" * 40: [*SMALL, "model.safetensors"]})
         (cache / "refs" / "main").write_text("f" * 40)
         check(clip_vision("openai", precision="float32"), expected, "model.safetensors")
-
-    def test_without_links(self, cache, repository, expected):
-        folder = cache / "snapshots" / hub.MAIN
-        folder.mkdir(parents=True)
-        for name in (*SMALL, "pytorch_model.bin"):
-            shutil.copy(repository / name, folder)
-        check(clip_vision("openai", precision="float32"), expected, "pytorch_model.bin")
 
     def test_the_published_digest_counts_where_one_is_known(self, cache, repository, monkeypatch):
         leave(cache, repository, {hub.MAIN: [*SMALL, "pytorch_model.bin"]})
@@ -238,12 +221,6 @@ class TestCache:
         check(clip_vision("openai", precision="float32"), expected, "model.safetensors")
         assert any(asked.startswith("GET /cdn/") for asked in server.asked) == (lack == "model.safetensors")
 
-    def test_a_link_to_nothing_is_a_missing_file(self, server, cache, repository, expected):
-        leave(cache, repository, {hub.MAIN: SMALL, hub.CONVERTED: ["model.safetensors"]})
-        (cache / "snapshots" / hub.CONVERTED / "model.safetensors").resolve().unlink()
-        assert "model.safetensors" in OPENAI.look()[1]
-        check(clip_vision("openai", precision="float32"), expected, "model.safetensors")
-
     def test_nothing_at_all(self, cache):
         with pytest.raises(WeightsError, match=rf"copy the folder {cache} from a machine .*config.json.*bundled"):
             clip_vision("openai")
@@ -264,11 +241,6 @@ class TestCache:
         with pytest.raises(WeightsError, match=r"; through the proxy that the environment sets\)") as caught:
             clip_vision("openai")
         assert "secret" not in str(caught.value)
-
-    def test_a_cache_that_cannot_be_written(self, server, tmp_path):
-        (tmp_path / "cache").write_text("a file")
-        with pytest.raises(WeightsError, match=r"could not be had \(.*(Not a directory|File exists)"):
-            clip_vision("openai")
 
     def test_a_cache_that_may_not_be_read(self, cache, monkeypatch):
         def refuse(*_, **__):
@@ -298,14 +270,6 @@ def test_a_folder_of_either_layout(repository, expected, tmp_path, file):
     np.testing.assert_array_equal(network.embed(frames()), expected[0])
     np.testing.assert_array_equal(network.embed_text(TEXTS), expected[1])
     assert network.record.sha256 == file_sha256(tmp_path / file)
-
-
-def test_a_torch_file_never_runs_code(repository, tmp_path):
-    for name in SMALL:
-        shutil.copy(repository / name, tmp_path)
-    torch.save({"logit_scale": Path("/")}, tmp_path / "pytorch_model.bin")
-    with pytest.raises(WeightsError, match="not a readable weights file"):
-        clip_vision(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -340,32 +304,17 @@ def test_a_configuration_that_makes_no_sense(repository, tmp_path, config):
 
 
 OURS = """
-import torch
 from vadlib.networks import clip_vision, hub
 hub.PUBLISHED = {}
 network = clip_vision("openai", precision="float32")
-print(network.record.sha256, network.embed(torch.arange(3072, dtype=torch.uint8).view(1, 3, 32, 32)).sum().item())
-"""
-THEIRS = """
-from transformers import AutoTokenizer, CLIPModel
-CLIPModel.from_pretrained("openai/clip-vit-base-patch32")
-AutoTokenizer.from_pretrained("openai/clip-vit-base-patch32")
-import huggingface_hub.constants
-huggingface_hub.constants.HF_HUB_OFFLINE = True
+print(network.record.sha256)
 """
 
 
-def test_by_the_environment_alone_and_after_transformers_own_use(server, repository, tmp_path):
-    """HF_ENDPOINT and HF_HOME, read by the client as it starts; then, without a hub, a cache of transformers' own."""
+def test_by_the_environment_alone(server, repository, tmp_path):
+    """HF_ENDPOINT and HF_HOME, read by the client as it starts."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "TRANSFORMERS_"))}
-    kept |= {"HF_ENDPOINT": server.url, "NO_PROXY": "*", "DISABLE_SAFETENSORS_CONVERSION": "1"}
-    results = []
-    for home, script in (("ours", OURS), ("theirs", THEIRS + OURS)):
-        environment = kept | {"HF_HOME": str(tmp_path / home)}
-        run = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
-        assert run.returncode == 0, run.stderr
-        results.append(run.stdout.split())
-    (first, embedded), (second, embedded_again) = results
-    assert embedded == embedded_again
-    assert first == file_sha256(repository / "model.safetensors")
-    assert second == file_sha256(repository / "pytorch_model.bin")
+    environment = kept | {"HF_ENDPOINT": server.url, "NO_PROXY": "*", "HF_HOME": str(tmp_path)}
+    run = subprocess.run([sys.executable, "-c", OURS], env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.split()[0] == file_sha256(repository / "model.safetensors")

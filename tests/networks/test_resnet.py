@@ -93,20 +93,19 @@ def test_real_weights_serve_padim_layers(shared_weights, images):
 
 
 def test_bad_weights_say_what_and_why(model, images, tmp_path):
-    with pytest.raises(WeightsError, match="no file at .*nowhere.pth"):
-        resnet18(tmp_path / "nowhere.pth")
     (tmp_path / "junk.pth").write_bytes(b"not weights")
-    with pytest.raises(WeightsError, match="junk.pth is not a readable weights file"):
-        resnet18(tmp_path / "junk.pth")
     (tmp_path / "cut.safetensors").write_bytes(b"\xff" * 40)
-    with pytest.raises(WeightsError, match="cut.safetensors is not a readable weights file"):
-        resnet18(tmp_path / "cut.safetensors")
     torch.save(model, tmp_path / "pickled.pth")
-    with pytest.raises(WeightsError, match="pickled.pth is not a readable weights file"):
-        resnet18(tmp_path / "pickled.pth")
     torch.save([1, 2], tmp_path / "list.pth")
-    with pytest.raises(WeightsError, match="holds no state dict"):
-        resnet18(tmp_path / "list.pth")
+    for name, message in (
+        ("nowhere.pth", "no file at .*nowhere.pth"),
+        ("junk.pth", "junk.pth is not a readable weights file"),
+        ("cut.safetensors", "cut.safetensors is not a readable weights file"),
+        ("pickled.pth", "pickled.pth is not a readable weights file"),
+        ("list.pth", "holds no state dict"),
+    ):
+        with pytest.raises(WeightsError, match=message):
+            resnet18(tmp_path / name)
     save_file(torchvision.models.resnet34().state_dict(), tmp_path / "other.safetensors")
     with pytest.raises(WeightsError, match="no ResNet-18 in torchvision's key names"):
         resnet18(tmp_path / "other.safetensors")

@@ -1,6 +1,5 @@
 """The contents of books that have only some of the chapters: nothing cites what is not there."""
 
-import re
 from pathlib import Path
 
 import jupytext
@@ -10,7 +9,7 @@ import yaml
 
 from vadlib.errors import LayoutError, ParameterError
 from vadlib.report.book import assemble, build_book
-from vadlib.report.contents import GLUED, captions, chapter_files, figure_label, read_contents, select_contents
+from vadlib.report.contents import GLUED, captions, figure_label, read_contents, select_contents
 
 
 @pytest.fixture
@@ -20,12 +19,6 @@ def contents(project_root):
 
 def files(contents):
     return [contents["root"], *(entry["file"] for part in contents["parts"] for entry in part["chapters"])]
-
-
-def test_the_chapters_are_those_of_the_contents_and_every_notebook_is_one(contents, project_root):
-    names = read_contents().names
-    assert [f"notebooks/{name}" for name in names] == [f for f in chapter_files(contents) if f.startswith("notebooks/")]
-    assert {path.stem for path in (project_root / "notebooks").glob("*.py")} == set(names)
 
 
 def test_what_a_chapter_reads_is_found_in_its_code(small_book, edit):
@@ -98,16 +91,6 @@ def test_a_book_of_two_chapters_has_pages_that_need_no_other(contents, project_r
         if file.startswith("book/"):
             text = (project_root / f"{file}.md").read_text()
             assert {name for pair in GLUED.findall(text) for name in pair if name} <= set(chapters), file
-
-
-def test_every_page_that_a_small_book_links_to_is_in_it(contents, project_root):
-    found = files(select_contents(contents, project_root, ["30_footage", "91_provenance"]))
-    for file in found:
-        suffix = ".md" if file.startswith("book/") else ".py"
-        text = (project_root / f"{file}{suffix}").read_text()
-        for target in re.findall(r"\]\((?!https?:)([\w./-]+)\)", text):
-            linked = ((project_root / file).parent / target).resolve().relative_to(project_root.resolve())
-            assert str(linked) in found, f"{file} links to {target}"
 
 
 def test_no_opening_page_is_an_error(contents, project_root):

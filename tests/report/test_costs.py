@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from vadlib.data import FrameReader, draw, open_dataset
+from vadlib.data.reading.inputs import Frames
 from vadlib.data.reading.scanning import CACHE
 from vadlib.report.chapter import Chapter
 from vadlib.runs.experiment import Experiment
@@ -14,7 +15,7 @@ from vadlib.runs.experiment import Experiment
 class Detector:
     """One that notes how its frames were read."""
 
-    main_score = "brightness"
+    main_score, reads = "brightness", Frames()
 
     def fit(self, reader):
         self.fitted = sum(len(batch.rows) for batch in reader)

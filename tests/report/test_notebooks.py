@@ -1,14 +1,11 @@
-import json
-import logging
 import sys
-from pathlib import Path
 
 import nbformat
 import papermill
 import pytest
 
-from vadlib.errors import BusyError, LayoutError, ResultsError, VadError
-from vadlib.report import finish_notebook, load_results, run_notebook
+from vadlib.errors import BusyError, LayoutError, ResultsError
+from vadlib.report import load_results, run_notebook
 from vadlib.report.notebooks import NotebookError, NotebookParameterError, _parse, _writing
 from vadlib.runs.parameters import notebook_parameters
 
@@ -51,13 +48,15 @@ def test_the_readmes_command_runs_with_the_profile_and_the_seed(project, python)
     [
         (("-p", "seeed", 3), "Error: 02_padim.py: unknown parameter 'seeed'. Did you mean 'seed'?"),
         (("-p", "seed", "three"), "Error: 02_padim.py: parameter 'seed' must be a whole number; got 'three' (str)."),
+        ((), "Error: No notebook notebooks/02_padin.py. Did you mean notebooks/02_padim.py?"),
     ],
 )
 def test_the_command_line_refuses_in_one_message(project, python, arguments, message):
-    refused = python(*COMMAND, *arguments, stdin=-3)
+    command = COMMAND if arguments else ("-m", "papermill", "jupytext://notebooks/02_padin.py", "out.ipynb")
+    refused = python(*command, *arguments, stdin=-3)
     assert refused.returncode == 2
     assert message in refused.stderr
-    assert "  epsilon = 0.01  # on the diagonal" in refused.stderr
+    assert ("  epsilon = 0.01  # on the diagonal" in refused.stderr) is bool(arguments)
     assert "Traceback" not in refused.stderr
     assert not (project / "out.ipynb").exists()
 
@@ -80,18 +79,6 @@ def test_other_notebooks_go_through_papermill_unchanged(project, run, caplog):
     out = papermill.execute_notebook("plain.ipynb", "plain_out.ipynb", {"b": 2}, prepare_only=True)
     assert out.metadata.papermill.parameters == {"b": 2}
     assert "b = 2" in out.cells[1].source
-
-
-def test_papermills_own_warning_is_not_repeated(run, caplog):
-    with caplog.at_level(logging.WARNING, logger="papermill"):
-        run({"n_prototypes": 1}, prepare_only=True)
-    assert "unknown" not in caplog.text
-
-
-def test_a_missing_notebook_is_one_clear_message(project, python):
-    missing = python("-m", "papermill", "jupytext://notebooks/02_padin.py", "out.ipynb", stdin=-3)
-    assert "No notebook notebooks/02_padin.py. Did you mean notebooks/02_padim.py?" in missing.stderr
-    assert "Traceback" not in missing.stderr
 
 
 def test_run_notebook_leaves_one_clean_page_the_same_every_time(project):
@@ -212,28 +199,6 @@ def test_the_module_as_a_command(project, python):
 )
 def test_values_are_read_by_what_the_notebook_declares(project, pair, value):
     assert _parse(pair, notebook_parameters("notebooks/02_padim.py"))[1] == value
-
-
-def test_finishing_keeps_what_the_book_needs(tmp_path):
-    notebook = nbformat.v4.new_notebook(
-        metadata={"papermill": {"output_path": "/home/x"}, "kernelspec": {"name": "python3", "display_name": "P"}},
-        cells=[
-            nbformat.v4.new_code_cell(
-                "1", metadata={"tags": ["hide-cell"], "mystnb": {"figure": {"name": "f"}}, "papermill": {}}
-            )
-        ],
-    )
-    nbformat.write(notebook, tmp_path / "in.ipynb")
-    finish_notebook(tmp_path / "in.ipynb", tmp_path / "deep" / "out.ipynb")
-    finished = json.loads((tmp_path / "deep" / "out.ipynb").read_text())
-    assert finished["cells"][0]["metadata"] == {"mystnb": {"figure": {"name": "f"}}, "tags": ["hide-cell"]}
-    assert list(finished["metadata"]) == ["kernelspec"]
-    assert not Path(tmp_path / "in.ipynb").exists()
-
-
-def test_errors_are_vadlibs_own():
-    assert issubclass(NotebookError, VadError)
-    assert issubclass(NotebookParameterError, VadError)
 
 
 @pytest.mark.parametrize("named", [3, b"page.ipynb", None])

@@ -80,10 +80,10 @@ def scored():
 
 
 def test_what_prose_may_cite_is_what_is_known_before_anything_runs(scored):
-    words = scored.words({"pointing": None, "mask_share": None})
+    words = scored.words()
     assert {name for name in words if not name.startswith("auroc_")} == SCORED | DETECTOR
     assert (words["fit_time"], words["milliseconds"], words["n_fitted"]) == ("2 s", "10", 7)
-    assert words["pointing"] == "not measured"
+    assert words["pointing"] is None
     assert words["auroc_bad"] == scored.intervals["bad"]
     alone = ScoredFrames(scored.chapter, scored.table, scored.columns, "bad")
     assert {name for name in alone.words() if not name.startswith("auroc_")} == SCORED

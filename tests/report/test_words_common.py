@@ -3,11 +3,10 @@ import pytest
 from vadlib.evaluation import Interval
 from vadlib.networks import resnet18
 from vadlib.report.words.common import (
-    against_chance,
+    chance_sentence,
     chapter_line,
-    data_note,
-    difference_in_words,
-    interval_or_none,
+    data_sentence,
+    difference_sentence,
     network_name,
     revision_name,
 )
@@ -18,7 +17,7 @@ from vadlib.report.words.common import (
     [(0.51, 0.7, "above chance"), (0.3, 0.49, "below chance"), (0.4, 0.6, "not distinguishable from chance")],
 )
 def test_verdict_follows_from_the_interval_alone(low, high, words):
-    assert against_chance(Interval(0.9, low, high)) == words
+    assert chance_sentence(Interval(0.9, low, high)) == words
 
 
 def test_line_names_profile_data_network_frames_time_and_date():
@@ -30,17 +29,12 @@ def test_line_names_profile_data_network_frames_time_and_date():
 
 
 def test_note_never_lets_synthetic_or_other_data_pass_for_the_papers():
-    assert "Synthetic data" in data_note("synthcampus")
-    assert "not the data set of the paper" in data_note("ucsd-ped2")
-    assert "the data set of the paper" in data_note("shanghaitech")
-    assert "random weights" in data_note("synthcampus", resnet18("random").record)
-    assert "random weights" not in data_note("synthcampus", {"source": "imagenet", "trained": True})
-    assert "trained on synthetic pictures" in data_note("ucsd-ped2", {"source": "bundled", "trained": True})
-
-
-def test_an_interval_that_was_not_measured_says_so():
-    assert interval_or_none(None) == "not measured"
-    assert interval_or_none({"estimate": 0.5, "low": 0.4, "high": 0.6}) == "0.50 [0.40, 0.60]"
+    assert "Synthetic data" in data_sentence("synthcampus")
+    assert "not the data set of the paper" in data_sentence("ucsd-ped2")
+    assert "the data set of the paper" in data_sentence("shanghaitech")
+    assert "random weights" in data_sentence("synthcampus", resnet18("random").record)
+    assert "random weights" not in data_sentence("synthcampus", {"source": "imagenet", "trained": True})
+    assert "trained on synthetic pictures" in data_sentence("ucsd-ped2", {"source": "bundled", "trained": True})
 
 
 def test_weights_file_is_named_without_its_folder(tmp_path):
@@ -58,9 +52,9 @@ def test_revision_in_short():
 
 
 def test_difference_is_told_only_where_its_interval_leaves_out_zero():
-    assert difference_in_words("a", "b", Interval(0.2, 0.1, 0.3)) == "the AUROC of a is above that of b"
-    assert difference_in_words("a", "b", Interval(-0.2, -0.3, -0.1)) == "the AUROC of b is above that of a"
+    assert difference_sentence("a", "b", Interval(0.2, 0.1, 0.3)) == "the AUROC of a is above that of b"
+    assert difference_sentence("a", "b", Interval(-0.2, -0.3, -0.1)) == "the AUROC of b is above that of a"
     assert (
-        difference_in_words("a", "b", Interval(0.2, -0.1, 0.3))
+        difference_sentence("a", "b", Interval(0.2, -0.1, 0.3))
         == "the AUROCs of a and b cannot be told apart on these clips"
     )

@@ -2,9 +2,6 @@
 
 from types import SimpleNamespace
 
-import pytest
-
-from vadlib.errors import ParameterError
 from vadlib.evaluation import Interval
 from vadlib.report.words.protocols import (
     above_blind_sentence,
@@ -41,15 +38,7 @@ METRICS = {
     },
     "blind_by_protocol": {"reused-frames": entry(0.95, 0.9, 1.0), "official-split": entry(0.5, 0.4, 0.6)},
     "comparisons": [
-        {
-            "a": "Grad-CAM + SSIM",
-            "b": "PaDiM",
-            "estimate": -0.1,
-            "low": -0.2,
-            "high": 0.05,
-            "p_adjusted": 0.3,
-            "better": "",
-        }
+        {"a": "Grad-CAM + SSIM", "b": "PaDiM", **entry(-0.1, -0.2, 0.05), "p_adjusted": 0.3, "better": ""},
     ],
 }
 QUALITY = (
@@ -60,17 +49,9 @@ COMPARISON = (
 )
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "expected"),
-    [
-        (0.61, 0.7, "above it"),
-        (0.5, 0.59, "below it"),
-        (0.5, 0.7, "not told apart from it"),
-        (0.6, 0.7, "not told apart from it"),
-    ],
-)
-def test_a_standing_is_told_where_the_whole_interval_is(low, high, expected):
-    assert standing_sentence(Interval((low + high) / 2, low, high), 0.6) == expected
+def test_a_standing_is_told_where_the_whole_interval_is():
+    found = [standing_sentence(Interval(low, low, high), 0.6) for low, high in ((0.61, 0.7), (0.5, 0.59), (0.6, 0.7))]
+    assert found == ["above it", "below it", "not told apart from it"]
 
 
 def test_a_blind_score_stands_beside_what_the_paper_states():
@@ -112,8 +93,6 @@ def test_quality_and_comparison():
     better = [METRICS["comparisons"][0] | {"better": "PaDiM"}]
     assert comparison_sentence(better).endswith("PaDiM is the better.")
     assert comparison_sentence([]) == "PaDiM and Grad-CAM + SSIM were not compared."
-    with pytest.raises(ParameterError, match="those of 23_protocols"):
-        quality_sentence({"blind": {}})
 
 
 def test_answers_name_what_they_are_of():
@@ -149,9 +128,7 @@ def test_the_audits_answer_says_what_was_measured():
     words = audit_sentences(found, "disjoint-clips")
     assert "fitted ones and 0.600 [0.500, 0.700] under disjoint-clips. On the" in words["answer"]
     assert (words["within_prototypes"], words["pooled_prototypes"]) == ("0.550", "0.600")
-    assert words["padim_sources"].startswith(
-        "PaDiM minus PaDiM under disjoint-clips: +0.600 [+0.500, +0.700] on normal"
-    )
+    assert words["padim_sources"].startswith("PaDiM minus PaDiM under disjoint-clips: +0.600 [+0.500, +0.700] on norm")
 
 
 def test_what_the_record_of_the_papers_labels_says():

@@ -5,21 +5,13 @@ import pytest
 
 from vadlib.evaluation import Interval
 from vadlib.report.words.studies import (
-    coverage_sentence,
     intervals_sentence,
     operation_sentence,
-    padding_sentence,
     pairs_sentence,
-    processing_sentence,
     prototypes_sentence,
     ranking_sentence,
 )
 from vadlib.studies.supervision import NOBODY, SAME_FOR_ALL
-
-PROCESSING = {
-    "a": {"micro": 0.6, "both": 0.9, "macro": 0.7, "padded": 0.8},
-    "b": {"micro": 0.6, "both": 0.7, "macro": None, "padded": 0.75},
-}
 
 
 @pytest.fixture
@@ -36,17 +28,10 @@ def test_how_often_intervals_hold_the_truth():
             "standard_error": [0.01, 0.02, 0.03] * 2,
         }
     )
-    assert "95.0% to 96.0% of the data sets (studentized)" in coverage_sentence(simulated)
     sentence = intervals_sentence(simulated, "these")
     assert "shaped like these: over the designs below the interval in use holds it in 95.0% to 96.0%" in sentence
     assert "percentile interval in 90.0% to 92.0%, and DeLong's in 50.0% to 60.0%" in sentence
     assert sentence.endswith("up to 3.0%).")
-
-
-def test_what_gains_most_on_the_way_to_a_paper():
-    assert processing_sentence(PROCESSING) == "a, from 0.600 to 0.900"
-    assert padding_sentence(PROCESSING) == "b: 0.750 padded, undefined without"
-    assert padding_sentence({"a": PROCESSING["a"]}) == "a: 0.800 padded, 0.700 without"
 
 
 def test_the_fewest_false_alarms_are_named():

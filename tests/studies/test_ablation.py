@@ -9,17 +9,8 @@ import pytest
 
 from vadlib.errors import ParameterError
 from vadlib.evaluation import Interval, auroc, bootstrap_difference
-from vadlib.report.words.ablation import (
-    beyond_chance,
-    default_table,
-    effect_of_choice,
-    effect_table,
-    luck_in_words,
-    most_important,
-    recorded_choices,
-    span_table,
-    table_of_choices,
-)
+from vadlib.report.study_tables import effect_table, merit_rows, span_table, table_of_choices
+from vadlib.report.words.studies import beyond_chance_sentence, effect_sentence, importance_sentence, luck_sentence
 from vadlib.runs.results import plain
 from vadlib.studies.ablation import LUCK, ablation_settings, choice_title, default_text, default_value, rank_choices
 from vadlib.studies.runner import DetectorSpec, compare_trials
@@ -150,27 +141,27 @@ def test_the_corrected_interval_is_bonferronis_over_all_pairs(settings):
 
 def test_words_follow_from_the_intervals(settings):
     _, merit, ranked = judged(settings, {"PaDiM, frame score: mean": 4.0})
-    words = most_important(ranked, settings)
+    words = importance_sentence(ranked, settings)
     assert words.startswith("The choice that moves the AUROC most is “frame score” (PaDiM): from ")
     assert f"to {ranked.iloc[0]['highest']:.3f} with mean" in words
     assert "even after a correction" in words
     alone = ranked.copy()
     alone.at[0, "corrected"] = Interval(0.2, -0.1, 0.4)
-    assert "taken alone; corrected for having looked" in most_important(alone, settings)
+    assert "taken alone; corrected for having looked" in importance_sentence(alone, settings)
     alone.at[0, "span"] = Interval(0.2, -0.01, 0.4)
-    assert "holds zero" in most_important(alone, settings)
+    assert "holds zero" in importance_sentence(alone, settings)
     gains = [row.gain for row in merit.itertuples() if row.gain is not None]
     n_better = sum(g.low > 0 for g in gains)
-    assert f"{n_better} raise the AUROC" in beyond_chance(merit, settings)
-    assert "Of 5 settings" in beyond_chance(merit, settings)  # the seed's is none
+    assert f"{n_better} raise the AUROC" in beyond_chance_sentence(merit, settings)
+    assert "Of 5 settings" in beyond_chance_sentence(merit, settings)  # the seed's is none
 
 
 def test_luck_is_a_yardstick_and_never_the_answer(settings):
     _, _, ranked = judged(settings, {"PaDiM, luck of the draw: seed 1": -3.0})
     assert ranked.iloc[0]["choice"] == "luck of the draw"
-    assert "luck" not in most_important(ranked, settings)
-    assert f"moves the AUROC of PaDiM by {ranked.iloc[0]['span'].estimate:.3f}." in luck_in_words(ranked)
-    assert luck_in_words(ranked.iloc[1:]) == "No seed was varied."
+    assert "luck" not in importance_sentence(ranked[ranked["choice"] != LUCK], settings)
+    assert f"moves the AUROC of PaDiM by {ranked.iloc[0]['span'].estimate:.3f}." in luck_sentence(ranked)
+    assert luck_sentence(ranked.iloc[1:]) == "No seed was varied."
 
 
 def test_tables_hold_every_setting(settings):
@@ -181,9 +172,8 @@ def test_tables_hold_every_setting(settings):
     spans = span_table(ranked, settings, merit)
     assert len(spans.loc["PaDiM: frame score", "values"]) == 3
     assert spans.loc["PaDiM: frame score", "values"].max() == ranked.iloc[0]["highest"]
-    assert default_table(merit, settings).index.tolist() == ["PaDiM", "Prototypes"]
-    assert default_table(merit, settings)["colour"].tolist() == ["#009E73", "#CC79A7"]
-    table = table_of_choices(ranked, settings)
+    assert merit_rows(merit.loc[["PaDiM", "Prototypes"]], settings)["colour"].tolist() == ["#009E73", "#CC79A7"]
+    table = table_of_choices(ranked.to_dict("records"), settings)
     assert table.loc["PaDiM: epsilon", "lowest AUROC"].endswith(", 0.1")
     assert table.loc["PaDiM: epsilon", "highest AUROC"].endswith(", 0.01 (default)")
 
@@ -191,11 +181,12 @@ def test_tables_hold_every_setting(settings):
 def test_recorded_choices_are_those_of_the_metrics(settings):
     _, _, ranked = judged(settings, {"PaDiM, frame score: mean": 4.0})
     entries = plain(ranked.to_dict("records"), "choices")
-    table = recorded_choices(entries, n=1)
-    assert list(table.index) == [("PaDiM", "frame score")]
-    assert table["difference [95 %]"].iloc[0] == effect_of_choice(ranked, "PaDiM", "frame score")
-    assert LUCK not in recorded_choices(entries, n=9).index.get_level_values("choice")
-    assert effect_of_choice(ranked, "PaDiM", "colour") == "not varied in this build"
+    table = table_of_choices(entries, n=1)
+    assert list(table.index) == ["PaDiM: frame score"]
+    assert table["lowest AUROC"].iloc[0] == f"{ranked['lowest'].iloc[0]:.3f}"
+    assert table["difference [95 %]"].iloc[0] == effect_sentence(ranked, "PaDiM", "frame score")
+    assert len(table_of_choices(entries)) == len(table_of_choices(entries, n=9)) + 1  # luck
+    assert effect_sentence(ranked, "PaDiM", "colour") == "not varied in this build"
 
 
 def test_nothing_varied_is_an_error():

@@ -6,7 +6,7 @@ import pytest
 
 from vadlib.errors import ParameterError
 from vadlib.evaluation import AlarmRule, choose_threshold, cross_checked_rate, realised_rate
-from vadlib.report.words.footage_answers import target_sentence
+from vadlib.report.footage_page import target_sentence
 from vadlib.studies.false_alarm_targets import (
     FalseAlarmTarget,
     check_targets,

@@ -11,9 +11,17 @@ from vadlib.data.footage import spread_over
 from vadlib.errors import ParameterError
 from vadlib.evaluation import AlarmRule, Threshold, auroc, bootstrap_auroc, footage_hours, list_alarms
 from vadlib.networks import resnet18
-from vadlib.report.footage_tables import auroc_text, table_of_alarms
-from vadlib.report.words.footage import hours_and_minutes, rate_sentence
-from vadlib.report.words.footage_answers import answer_sentence, page_sentences, roc_sentence
+from vadlib.report.footage_page import (
+    answer_sentence,
+    auroc_text,
+    cost_sentence,
+    footage_sentences,
+    gallery_sentence,
+    hours_and_minutes,
+    rate_sentence,
+    roc_sentence,
+    table_of_alarms,
+)
 from vadlib.studies.alarm_costs import alarm_rates_compared, costs_of_alarms
 from vadlib.studies.footage import (
     alarms_of_all,
@@ -199,26 +207,20 @@ def test_costs_are_of_events_where_there_are_labels_and_of_alarms_where_not(watc
 def test_words_say_what_is_shown(watched):
     scores, alarms, strangeness, events = watched
     moments = merge_alarms(alarms, scores, strangeness, FPS)
-    judged = moments.assign(true=["yes", "no", "no"])
-    with_labels = page_sentences(scores, judged, judged, events, 10)
-    without = page_sentences(scores, moments, moments.head(2), None, 1)
-    assert with_labels.keys() == without.keys()
-    assert (with_labels["moments_sentence"], with_labels["timelines_sentence"]) == (
-        "There are 3.",
-        "It shows all clips.",
-    )
-    assert without["moments_sentence"] == "There are 3; the strangest 2 are listed."
-    assert without["timelines_sentence"] == "It shows 1 of 2."
-    nothing_happens = page_sentences(scores, judged, judged, events.iloc[:0], 10)
-    assert nothing_happens["gallery_sentence"].startswith("The labels name no event, so they are false alarms")
-    assert nothing_happens["cost_sentence"].startswith("The labels name no event")
-    elsewhere = page_sentences(scores, judged.assign(true="not labelled"), judged, events.iloc[:0], 10)
-    assert elsewhere["gallery_sentence"].startswith("There was no alarm in a labelled clip")
-    assert with_labels["cost_sentence"].startswith("An event is found")
-    quiet = page_sentences(scores, moments.iloc[:0], moments.iloc[:0], None, 10)
-    assert quiet["moments_sentence"] == "There are none."
-    assert quiet["gallery_sentence"].startswith("There was no alarm")
-    normal = scores[scores["clip"] == "a"]
+    normal, nothing = scores[scores["clip"] == "a"], pd.DataFrame(columns=["clip", "part of", "left out", "why"])
+    found = {"events": None, "scores": scores, "fps": FPS, "normal": normal, "known": scores, "target_note": ""}
+    found = SimpleNamespace(moments=moments, **found)
+    rates = {"rate": 5.0, "asked_rate": 5.0}
+    words = footage_sentences(found, nothing, moments.head(2), n_timelines=1, **rates)
+    assert words["moments_sentence"] == "There are 3; the strangest 2 are listed."
+    assert words["timelines_sentence"] == "It shows 1 of the 2 clip(s) of which frames could be read."
+    assert words["overview_sentence"].startswith("All clips of which frames could be read are in this table")
+    assert words["left_out_note"] == "Every frame that was drawn could be read."
+    words = footage_sentences(found, nothing, moments, n_timelines=9, **rates)
+    assert (words["moments_sentence"], words["overview_sentence"]) == ("There are 3.", "")
+    assert gallery_sentence(None) == gallery_sentence(events.iloc[:0]) != gallery_sentence(events)
+    assert cost_sentence(events).startswith("An event is found")
+    assert cost_sentence(events.iloc[:0]).startswith("No label names an event")
     assert rate_sentence(normal, scores, 5.0, 5.0, FPS) == (
         "Of that, and of the 20 seconds watched, 5 frames a second are scored, 150 in all."
     )
@@ -254,9 +256,8 @@ def test_sentences_follow_from_the_tables(watched):
     )
     assert answer_sentence(moments.iloc[:0], None, "1 hour") == "In 1 hour of footage no detector raised an alarm."
     assert answer_sentence(moments.iloc[:0], events, "1 hour").endswith("and 2 event(s) were missed.")
-    unknown, one_class = scores.iloc[:0], scores.assign(label=0)
-    assert roc_sentence(unknown).endswith("no label says which of these frames are which.")
-    assert roc_sentence(one_class).endswith("all 100 labelled frames that were scored are normal.")
+    for known in (scores.iloc[:0], scores.assign(label=0)):
+        assert roc_sentence(known).endswith("and not both kinds are labelled here.")
     assert "no ROC curve" not in roc_sentence(scores.assign(label=scores["frame"] % 4 // 2))
     assert hours_and_minutes(scores, FPS) == "20 seconds"
     assert hours_and_minutes(scores, {"a": 1.0, "b": 1.0}) == "3.3 minutes"
@@ -275,8 +276,8 @@ def test_moments_in_clips_without_labels_are_neither_true_nor_false(watched):
     normal = moments.assign(true=match_alarms_with_labels(moments, events.iloc[:0], ["a"]))
     assert normal["true"].tolist() == ["no", "no", "not labelled"]
     assert answer_sentence(normal, events.iloc[:0], "20 seconds") == (
-        "In 20 seconds of footage the labels name no event, and the 2 moment(s) at which a detector raised an alarm in "
-        "a labelled clip are false alarms; 1 more moment(s) are in clips without labels."
+        "In 20 seconds of footage at least one of the detectors found 0 of 0 event(s); 2 of the 2 moments in labelled "
+        "clips at which one raised an alarm overlap no event; 1 more moment(s) are in clips without labels."
     )
 
 
@@ -301,7 +302,7 @@ def test_events_are_those_of_all_frames_also_between_the_frames_scored():
     assert match_alarms_with_labels(no_moments, nothing_happens, ["b"]).tolist() == []
     a_moment = pd.DataFrame({"clip": ["b"], "first": [0], "last": [3]})
     assert match_alarms_with_labels(a_moment, nothing_happens, ["b"]).tolist() == ["no"]
-    assert answer_sentence(no_moments, nothing_happens, "1 hour").endswith("alarm, and the labels name no event.")
+    assert answer_sentence(no_moments, nothing_happens, "1 hour").endswith("no detector raised an alarm.")
 
 
 def test_labels_that_name_no_event_still_make_alarms_false(watched):

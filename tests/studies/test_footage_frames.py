@@ -5,8 +5,7 @@ import pytest
 
 from vadlib.data import FrameReader, open_dataset
 from vadlib.errors import UnreadableError
-from vadlib.report.words.footage import facts_sentence, left_out_sentence
-from vadlib.report.words.footage_answers import page_sentences
+from vadlib.report.footage_page import facts_sentence, left_out_sentence
 from vadlib.studies.footage_frames import check_enough_left, table_of_left_out
 
 
@@ -96,13 +95,3 @@ def test_nothing_left_of_a_part_is_an_error(folder):
         UnreadableError, match="not one of the 9 frames to score can be read, so nothing is left of the"
     ):
         check_enough_left(reader, "test", "to score")
-
-
-@pytest.mark.parametrize(
-    ("n_left_out", "sentence"),
-    [(0, "It shows all clips."), (1, "It shows the 2 clip(s) of which frames could be read.")],
-)
-def test_no_page_says_all_clips_where_one_was_left_out(n_left_out, sentence):
-    moments = pd.DataFrame({"clip": []})
-    words = page_sentences(pd.DataFrame({"clip": ["a", "b"]}), moments, moments, None, 10, n_left_out=n_left_out)
-    assert words["timelines_sentence"] == sentence

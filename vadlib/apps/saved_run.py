@@ -145,32 +145,12 @@ def open_saved_run(
     weights: str | os.PathLike | None = None,
     device: str = "auto",
 ) -> SavedRun:
-    """Open a results folder that holds a fitted detector, or a detector's own folder.
+    """Open a results folder with a fitted detector, a detector's own, or any other that `Detector.save` wrote.
 
-    Parameters
-    ----------
-    path : path-like
-        Results folder with a `detector` folder in it, or that folder, or any other that `Detector.save` wrote.
-    size : (height, width), optional
-        Frame size of the fit, in pixels. By default what the run recorded; a detector outside a run needs it said.
-    view : str, optional
-        Which part of a frame filled that size. By default what the run recorded, or the whole.
-    weights : path-like, optional
-        Where the network's weights lie now (see `load_detector`).
-    device : str
-
-    Returns
-    -------
-    SavedRun
-
-    Raises
-    ------
-    ResultsError
-        There is no fitted detector; the message says how to get one.
-    ParameterError
-        The frame size is not known; no such view.
-    WeightsError
-        The weights cannot be had, or are not those of the fit.
+    `size` (height, width) is the frame size of the fit, which a detector outside a run needs said, `view` the part of a
+    frame that filled it, and `weights` where the network's weights lie now. ResultsError where there is no fitted
+    detector, ParameterError where the size is not known, WeightsError where the weights cannot be had or are not those
+    of the fit; the messages say what to do.
     """
     path = Path(os.path.abspath(user_path(path)))
     folder = path if (path / "detector.json").is_file() else path / DETECTOR_FOLDER

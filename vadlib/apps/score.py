@@ -56,7 +56,7 @@ def score_videos(
     device: str = "auto",
     progress: bool = True,
 ) -> Path:
-    """Score every frame of some videos with a fitted detector, and write tables, timelines and overlay videos.
+    """Score every frame of some videos with a fitted detector; gives the folder of tables, timelines and overlays.
 
     Each video is decoded once, a batch at a time; frames are resized to the size of the fit by the same code as in
     the notebooks. The folder is written whole or not at all; an earlier one of this function is replaced.
@@ -89,20 +89,6 @@ def score_videos(
     device : str
     progress : bool
         Show a bar for each video.
-
-    Returns
-    -------
-    Path
-        The folder.
-
-    Raises
-    ------
-    ResultsError
-        No fitted detector, or `out` holds something else or cannot be written.
-    ParameterError, LayoutError, UnreadableError, WeightsError
-        As the parameters, videos and weights deserve.
-    BusyError
-        Another run is writing `out`.
     """
     started, clock = datetime.now(UTC), perf_counter()
     out = Path(os.path.abspath(user_path(out)))
@@ -166,12 +152,7 @@ def summary_lines(folder: Path) -> list[str]:
 
 
 def _score_clip(
-    run: SavedRun,
-    dataset: VideoDataset,
-    clip: Clip,
-    folder: Path,
-    limits: OverlayLimits | None,
-    options: ScoreOptions,
+    run: SavedRun, dataset: VideoDataset, clip: Clip, folder: Path, limits: OverlayLimits | None, options: ScoreOptions
 ) -> pd.DataFrame:
     """Score one video and draw it; gives its rows of the table, none where nothing of it could be read."""
     place = folder / "videos" / clip.id

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vadlib.data.layouts.opening import LeftOut, count_and_list
+from vadlib.data.layouts.opening import LeftOut, count_and_list, left_out_facts
 from vadlib.data.reading import videos
 from vadlib.data.reading.files import is_text, printable
 from vadlib.data.reading.scanning import scan_video
@@ -30,28 +30,14 @@ UNLABELLED = -1  # the label of a test frame that nobody has looked at; only whe
 
 @dataclass(frozen=True)
 class Clip:
-    """One video of a data set.
+    """One video of a data set."""
 
-    Attributes
-    ----------
-    id : str
-        Unique in the data set.
-    split : {"train", "test"}
-    scene : str
-        The camera: clips of one scene share a background.
-    path : Path or None
-        Video file, or folder of frames; None where only labels are there (`open_dataset(..., allow_missing=True)`).
-    n_frames : int
-    fps : float
-        Frames a second: the file's own for videos, the layout's nominal value for folders of frames.
-    """
-
-    id: str
-    split: str
-    scene: str
-    path: Path | None
+    id: str  # unique in the data set
+    split: str  # "train" or "test"
+    scene: str  # the camera: clips of one scene share a background
+    path: Path | None  # video file, or folder of frames; None where only labels are there (`allow_missing`)
     n_frames: int
-    fps: float
+    fps: float  # frames a second: the file's own for videos, the layout's nominal value for folders of frames
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -74,10 +60,9 @@ class VideoDataset:
         What happens when, frames inclusive; no rows where the data set does not say. `seen_in`, where the data set
         has it: whether how an event looks gives it away (``appearance``), or only how it moves (``motion``).
     missing : tuple of str
-        What the layout should have and this copy has not, a sentence each; empty unless opened with
-        `allow_missing=True`.
+        What the layout should have and this copy has not (`allow_missing=True`), a sentence each.
     left_out : tuple of LeftOut
-        Clips that do not open, with the reason; empty unless opened with `skip_unreadable=True`.
+        Clips that do not open (`skip_unreadable=True`), with the reason.
     facts : mapping of str to str
         What else a reader of results should know of this copy, such as which of several label files was read.
     may_lack_labels : bool
@@ -119,6 +104,7 @@ class VideoDataset:
                 raise LayoutError(f"{clip.path}: a clip cannot be called {clip.id!r}. Rename it.")
         labels = {clip.id: self._checked_labels(clip) for clip in self.clips}
         object.__setattr__(self, "labels", labels)
+        object.__setattr__(self, "facts", {**self.facts, **left_out_facts(self.left_out)})
 
     def _counted(self, clip: Clip) -> Clip:
         """The clip; where a video's header counts other frames than there are labels, with those that it really has."""
@@ -190,15 +176,12 @@ class VideoDataset:
     def frame_table(self) -> pd.DataFrame:
         """List every frame: clip, split, scene, frame (0-based), label, int8 as in `labels`; in (clip, frame) order."""
         counts = [clip.n_frames for clip in self.clips]
-        columns = {
-            name: pd.Series([getattr(clip, attribute) for clip in self.clips], dtype=str)
-            .repeat(counts)
-            .reset_index(drop=True)
-            for name, attribute in (("clip", "id"), ("split", "split"), ("scene", "scene"))
-        }
-        frames = np.concatenate([np.arange(n) for n in counts])
-        labels = np.concatenate([self.labels[clip.id] for clip in self.clips])
-        return pd.DataFrame({**columns, "frame": frames, "label": labels})
+        of_clips = [(clip.id, clip.split, clip.scene) for clip in self.clips]
+        table = pd.DataFrame(of_clips, columns=["clip", "split", "scene"], dtype=str)
+        table = table.loc[table.index.repeat(counts)].reset_index(drop=True)
+        table["frame"] = np.concatenate([np.arange(n) for n in counts])
+        table["label"] = np.concatenate([self.labels[clip.id] for clip in self.clips])
+        return table
 
     def pixel_mask(self, clip_id: str, frame: int) -> np.ndarray | None:
         """Read a frame's mask, bool (H, W), True where the picture is anomalous; None where the clip has no masks."""

@@ -166,8 +166,8 @@ def _write_clip(
     for name in names:
         (temporary / name).mkdir(parents=True)
     try:
-        frames, exact = range(clip.n_frames), clip.split == "test"
-        images = videos.iterate_frames(clip.path, frames, clip.n_frames, n_threads=1, exact=exact)
+        exact = clip.split == "test"
+        images = videos.iterate_frames(clip.path, range(clip.n_frames), clip.n_frames, exact=exact)
         for frame, image in enumerate(images):
             if isinstance(image, UnreadableError):
                 raise image
@@ -176,13 +176,11 @@ def _write_clip(
             yield frame
         temporary.replace(target)
     except UnreadableError as error:
-        shutil.rmtree(temporary, ignore_errors=True)
         if not skip_unreadable:
             raise
         yield error
-    except BaseException:
+    finally:
         shutil.rmtree(temporary, ignore_errors=True)
-        raise
 
 
 def _encode(image: np.ndarray, image_format: str) -> bytes:

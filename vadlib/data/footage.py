@@ -36,27 +36,8 @@ def hold_out(
 ) -> HeldOut:
     """Divide normal footage into a part to fit on and a part to choose thresholds on.
 
-    Parameters
-    ----------
-    table : DataFrame
-        ``clip``, ``scene``, ``frame`` of normal footage, every frame of it.
-    fps : mapping of str to float
-        Frames a second, by clip.
-    share : float
-        In (0, 1): how much to hold out.
-    guard_s : float
-        Seconds left out between the two parts of a clip that is cut, at most a tenth of it.
-    seed : int
-        Which clips.
-
-    Returns
-    -------
-    HeldOut
-
-    Raises
-    ------
-    ParameterError
-        A share or a gap out of range, no footage, or a clip of a single frame where it would have to be cut.
+    The table has every frame of it (``clip``, ``scene``, ``frame``), `fps` frames a second by clip. A `share` in (0, 1)
+    is held out; `guard_s` seconds, at most a tenth of the clip, are left out between the parts of a clip that is cut.
     """
     if not 0 < share < 1:
         raise ParameterError(f"share: expected a share between 0 and 1, found {share!r}")
@@ -113,27 +94,7 @@ def blocks_of(table: pd.DataFrame) -> np.ndarray:
 
 
 def spread_over(table: pd.DataFrame, n: int, *, seed: int = 0) -> pd.DataFrame:
-    """Some of a table's frames: as many of each scene as may be, at even distances in time.
-
-    Parameters
-    ----------
-    table : DataFrame
-        ``clip``, ``scene``, ``frame``.
-    n : int
-        How many; all of them where there are fewer.
-    seed : int
-        Which scene gets one more where it does not come out even.
-
-    Returns
-    -------
-    DataFrame
-        Rows of the table, in (clip, frame) order.
-
-    Raises
-    ------
-    ParameterError
-        If ``n`` is below 1.
-    """
+    """Some of a table's frames: as many of each scene as may be, evenly in time; all where there are fewer."""
     if n < 1:
         raise ParameterError(f"n: expected at least 1 frame, found {n}")
     table = table.sort_values(["clip", "frame"])
@@ -148,31 +109,12 @@ def spread_over(table: pd.DataFrame, n: int, *, seed: int = 0) -> pd.DataFrame:
 def sample_by_time(
     table: pd.DataFrame, fps: Mapping[str, float], *, rate: float, max_frames: int | None = None
 ) -> tuple[pd.DataFrame, float]:
-    """Every so many frames of each clip, so that all clips give as many a second.
+    """Every so many frames of each clip, so that all clips give as many a second; of it a stretch without gaps comes.
 
-    Parameters
-    ----------
-    table : DataFrame
-        ``clip`` and ``frame``; of each clip a stretch without gaps.
-    fps : mapping of str to float
-        Frames per second, by clip; of an `UnevenRate` frames are taken by their own times.
-    rate : float
-        Frames per second, at most; a clip with fewer gives all of them.
-    max_frames : int, optional
-        Where that would give more frames than this, the rate is lowered, for all clips alike; but each clip gives one
-        frame at least, so that none goes unseen, even where there are more clips than this.
-
-    Returns
-    -------
-    sampled : DataFrame
-        Rows of the table with a column ``last``: the last frame that the row stands for, so that none is left out.
-    rate : float
-        The rate used.
-
-    Raises
-    ------
-    ParameterError
-        A rate or a maximum out of range.
+    Gives rows of the table with a column ``last``, the last frame that the row stands for, so that none is left out,
+    and the rate used. A clip with fewer frames a second (`fps`, by clip) gives all of them; of an `UnevenRate` frames
+    are taken by their own times. Where that would give more than `max_frames`, the rate is lowered for all clips alike;
+    but each clip gives one frame at least, so that none goes unseen, even where there are more clips than that.
     """
     if max_frames is not None and max_frames < 1:
         raise ParameterError(f"max_frames: expected at least 1 frame, found {max_frames}")
@@ -191,12 +133,11 @@ def sample_by_time(
         if total <= most:
             break
         rate /= max(1.02, total / most)  # rounding may leave it a little over: then once more
-    of_row = pd.DataFrame({"first": counts["min"], "end": counts["max"], "step": steps}, index=counts.index).loc[
-        table["clip"]
-    ]
+    of_row = counts.assign(step=steps).loc[table["clip"]]
+    first, end, step = (of_row[name].to_numpy() for name in ("min", "max", "step"))
     frames = table["frame"].to_numpy()
-    is_taken = (frames - of_row["first"].to_numpy()) % of_row["step"].to_numpy() == 0
-    last = np.minimum(frames + of_row["step"].to_numpy() - 1, of_row["end"].to_numpy())
+    is_taken = (frames - first) % step == 0
+    last = np.minimum(frames + step - 1, end)
     for clip, chosen in by_time.items():
         rows = np.flatnonzero(table["clip"] == clip)
         interval = np.searchsorted(chosen, frames[rows], side="right") - 1

@@ -44,15 +44,7 @@ class Fold:
 
 @dataclass(frozen=True)
 class Split:
-    """What `draw` drew.
-
-    Attributes
-    ----------
-    protocol : str
-    seed : int
-    folds : tuple of Fold
-        One, or several where the protocol is cross-fitted.
-    """
+    """What `draw` drew: one fold, or several where the protocol is cross-fitted."""
 
     protocol: str
     seed: int

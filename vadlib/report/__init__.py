@@ -23,22 +23,7 @@ _HOME = {
     "stated_aurocs": "vadlib.report.paper",
 }
 
-__all__ = [
-    "Chapter",
-    "Experiment",
-    "Results",
-    "ScoredFrames",
-    "compare_with_paper",
-    "finish_notebook",
-    "list_recorded",
-    "load_paper_values",
-    "load_recorded",
-    "load_results",
-    "notebook_parameters",
-    "project_path",
-    "run_notebook",
-    "stated_aurocs",
-]
+__all__ = sorted(_HOME)
 
 
 def __getattr__(name: str):

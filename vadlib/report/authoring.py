@@ -27,21 +27,10 @@ LABEL = re.compile(r"^\(([\w-]+)\)=|^:name: (\S+)", re.MULTILINE)
 # What every chapter says (`Chapter.close`), what one with scores says (`ScoredFrames.words`), and one on a detector.
 FURNITURE = frozenset({"chapter_line", "data_note"})
 SCORED = frozenset(("micro_auroc", "verdict", "score_name"))
-DETECTOR = frozenset(
-    (
-        *(
-            "overlap",
-            "best_kind",
-            "worst_kind",
-            "n_fitted",
-            "pointing",
-            "pointing_chance",
-            "paper_auroc",
-            "paper_overlap",
-        ),
-        *("fit_time", "milliseconds"),
-    )
-)
+DETECTOR = frozenset({
+    "overlap", "best_kind", "worst_kind", "n_fitted", "pointing", "pointing_chance", "paper_auroc", "paper_overlap",
+    "fit_time", "milliseconds",
+})  # fmt: skip
 
 
 class Problem(NamedTuple):

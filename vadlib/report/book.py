@@ -1,4 +1,4 @@
-"""The report itself: brings the notebooks up to date with Snakemake, then builds the pages with Jupyter Book."""
+"""The report itself: with the notebooks up to date, its pages are built by Jupyter Book."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import nbformat
@@ -16,18 +16,12 @@ import pandas as pd
 import yaml
 
 from vadlib.environment import clean_environment
-from vadlib.errors import ParameterError, ResultsError, VadError
-from vadlib.report.authoring import require_sound_sources
+from vadlib.errors import ResultsError, VadError
 from vadlib.report.contents import select_contents
 from vadlib.report.machine_paths import hide_paths, without_machine_paths
-from vadlib.report.notebooks import read_profile_file
-from vadlib.report.overrides import check_own_folder, profile_overrides
 from vadlib.report.page import make_page
-from vadlib.report.warm import warm_process
-from vadlib.report.workflow import snakemake_command
-from vadlib.runs.parameters import ONLY
+from vadlib.report.workflow import bring_up_to_date, project_folder
 from vadlib.runs.results import read_json
-from vadlib.storage import RunLock, project_root, write_atomically
 
 MAX_LOG_LINES = 40
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -44,42 +38,17 @@ def build_book(
     allow_missing: bool = False,
     cores: str = "all",
 ) -> tuple[Path, bool]:
-    """Run what is out of date and build the pages.
+    """Run what is out of date and build the pages; gives the opening page, and whether anything was out of date.
 
-    Parameters
-    ----------
-    profile : str
-        Name of a file in ``notebooks/profiles``, without its ending.
-    root : str, optional
-        Folder of the data set, instead of the profile's.
-    weights : str, optional
-        Network weights, instead of the profile's.
-    skip_unreadable : bool
-        Leave out clips and frames that cannot be read, and name them in the run's record, instead of stopping.
-    allow_missing : bool
-        Use an incomplete copy of the data set.
-    cores : str
-        How many cores Snakemake may use; ``"all"`` or a number.
+    `profile` is the name of a file in ``notebooks/profiles``, whose data set and network weights `root` and `weights`
+    replace. With `skip_unreadable`, clips and frames that cannot be read are left out, and named in the run's record;
+    with `allow_missing`, an incomplete copy of the data set will do. `cores` is a number, or ``"all"``.
 
-    Returns
-    -------
-    index : Path
-        The built page.
-    changed : bool
-        Whether anything was out of date.
-
-    Raises
-    ------
-    BusyError
-        Another run builds this profile.
-    ParameterError
-        There is no such profile, or a path given does not exist.
-    LayoutError, LabelError, UnreadableError
-        A folder of one's own that cannot be scored: nothing was run.
-    ResultsError
-        A notebook failed, or the pages have a defect; what went wrong has been printed.
+    BusyError where another run builds this profile, ParameterError where there is none of that name or a path does not
+    exist, the errors of `open_dataset` where a folder of one's own cannot be scored, and ResultsError where a notebook
+    failed or the pages have a defect; what went wrong has then been printed.
     """
-    project = _project()
+    project = project_folder()
     index = project / "_build" / profile / "html" / "index.html"
     before = index.stat().st_mtime_ns if index.is_file() else None
     options = {"skip_unreadable": skip_unreadable, "allow_missing": allow_missing}
@@ -87,75 +56,14 @@ def build_book(
     return index, index.stat().st_mtime_ns != before
 
 
-def bring_up_to_date(
-    profile: str,
-    targets: Sequence[str] = (),
-    *,
-    again: Sequence[str] = (),
-    root: str | None = None,
-    weights: str | None = None,
-    skip_unreadable: bool = False,
-    allow_missing: bool = False,
-    cores: str = "all",
-) -> None:
-    """Have Snakemake make what is out of date.
-
-    Parameters
-    ----------
-    profile, root, weights, skip_unreadable, allow_missing, cores
-        As for `build_book`.
-    targets : sequence of str
-        Files of the Snakefile's rules, relative to the profile's folder in `_build`, such as `done/02_padim`; none: the
-        whole book.
-    again : sequence of str
-        Chapters to run even where they are up to date.
-
-    Raises
-    ------
-    BusyError, ParameterError, ResultsError
-        As `build_book`.
-    """
-    project = _project()
-    profiles = sorted(path.stem for path in (project / "notebooks" / "profiles").glob("*.yml"))
-    if profile not in profiles:
-        raise ParameterError(f"profile: expected one of {', '.join(profiles)}, found {profile!r}")
-    if not (cores == "all" or (cores.isdecimal() and int(cores))):
-        raise ParameterError(f"cores: expected a whole number from 1 on, or all; found {cores!r}")
-    values = read_profile_file(project / "notebooks" / "profiles" / f"{profile}.yml")
-    overrides = profile_overrides(values, root, weights)
-    overrides |= {"skip_unreadable": skip_unreadable, "allow_missing": allow_missing}
-    check_own_folder(project, values | overrides)
-    require_sound_sources(values.get(ONLY))
-    out = project / "_build" / profile
-    with RunLock(out / "book") as lock, warm_process(clean_environment()) as environment:
-        write_atomically(out / "book.json", json.dumps({"profile": profile, "again": list(again), **overrides}))
-        command = snakemake_command(
-            project, out / "book.json", cores, [str(Path("_build", profile, t)) for t in targets]
-        )
-        options = {"cwd": project, "env": environment, "pass_fds": lock.descriptors}
-        code = subprocess.run(command, **options, check=False).returncode
-    if code:
-        raise ResultsError(
-            f"the report of profile {profile} was not finished (see above); mend what is wrong and run the same "
-            "command again: it goes on from the last notebook that finished"
-        )
-
-
 def assemble(out: Path, chapters: Collection[str] | None = None) -> Path:
     """Lay out the sources of the pages: prose, executed notebooks, their scripts and results, as ``out/source``.
 
-    In the copies of notebooks and of records of runs, ``path/to/NAME`` stands for the folders and files that the runs'
+    A book of some `chapters` only is without the pages of prose that take a number or a figure from another one. In the
+    copies of notebooks and of records of runs, ``path/to/NAME`` stands for the folders and files that the runs'
     parameters name: a book is made to be given away.
-
-    Parameters
-    ----------
-    out : Path
-        With the folders ``notebooks`` and ``results``.
-    chapters : collection of str, optional
-        Names of the notebooks that the book has; all by default. Pages of prose that take a number or a figure from
-        another one are left out of the contents, and the opening page is the first of `ROOTS` that takes none.
     """
-    project, source = _project(), out / "source"
+    project, source = project_folder(), out / "source"
     shutil.rmtree(source, ignore_errors=True)
     (source / "notebooks").mkdir(parents=True)
     shutil.copytree(project / "book", source / "book")
@@ -210,15 +118,7 @@ def _write_json(path: Path, value: Mapping) -> None:
 def build_pages(out: Path, chapters: Collection[str] | None = None) -> Path:
     """Build ``out/html`` from nothing, warnings being errors; the former pages stay until the new ones are whole.
 
-    Parameters
-    ----------
-    out, chapters
-        As for `assemble`.
-
-    Raises
-    ------
-    ResultsError
-        The pages have a defect; the message holds Sphinx's own.
+    ResultsError, with what Sphinx said, where the pages have a defect.
     """
     source, built, html = assemble(out, chapters), out / "jupyter-book", out / "html"
     shutil.rmtree(built, ignore_errors=True)
@@ -258,16 +158,6 @@ def _copy_viewers(source: Path, out: Path, pages: Path) -> None:
             place = pages / "results" / viewer.parent.name / VIEWER
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(viewer, place)
-
-
-def _project() -> Path:
-    project = project_root()
-    if project is None:
-        raise ParameterError(
-            f"{Path.cwd()} is not inside the project: expected _toc.yml and pyproject.toml here or above; go to the "
-            "clone's folder first"
-        )
-    return project
 
 
 def main() -> None:

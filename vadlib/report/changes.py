@@ -79,15 +79,8 @@ def forget_lost(out: Path, contents: Contents, again: Collection[str] = ()) -> N
 def run_if_changed(done: Path, results: Path, inputs: Iterable[str], run: Callable[[], object]) -> bool:
     """Run a chapter unless it has run with inputs of the same content; says whether it ran.
 
-    Parameters
-    ----------
-    done : Path
-        The file that says so; its content is the digest of the results, the time that they took aside.
-    results : Path
-        The chapter's folder.
-    inputs : iterable of str
-        Files that it depends on, other chapters' `done` among them.
-    run : callable
+    `done` is the file that says so, with the digest of the `results`, the time that they took aside; `inputs` are the
+    files that it depends on, other chapters' `done` among them.
     """
     given, before = _digest(map(Path, inputs)), done.with_name(f".{done.name}")
     same = before.is_file() and before.read_text(encoding="utf-8") == given and (results / "run.json").is_file()

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 
 from vadlib import networks
-from vadlib.data import FrameReader, Split, VideoDataset, draw, open_dataset
+from vadlib.data import Split, VideoDataset, draw, open_dataset
+from vadlib.data.reading.batches import BatchReader
+from vadlib.data.reading.inputs import Frames, Inputs
 from vadlib.detectors import Detector, embed_frames
-from vadlib.errors import ParameterError
 from vadlib.networks import FeatureNetwork
 from vadlib.report.chapter_page import ChapterPage
 from vadlib.report.contents import read_contents
-from vadlib.report.paper import load_paper_values
 from vadlib.report.scored import ScoredFrames
 from vadlib.runs.results import Results, join_scores, load_results
 from vadlib.storage import project_path
@@ -47,13 +47,6 @@ class Chapter(ChapterPage):
     """
 
     # ---- what it is given
-
-    def paper(self, name: str) -> int | float | str:
-        """A value that the paper states, by its id in `book/paper_values.yml`."""
-        values = load_paper_values()
-        if name not in values:
-            raise ParameterError(f"paper: no entry {name!r} in book/paper_values.yml; there are {', '.join(values)}")
-        return values[name].value
 
     def open_dataset(self, *, labels_alone: bool = False) -> VideoDataset:
         """The data set that the parameters `dataset` and `dataset_root` name.
@@ -123,17 +116,20 @@ class Chapter(ChapterPage):
         self.record_network(network)
         return network
 
-    def read(self, table: pd.DataFrame, description: str, *, fresh: bool = False) -> FrameReader:
+    def read(
+        self, table: pd.DataFrame, description: str, *, fresh: bool = False, inputs: Inputs | None = None
+    ) -> BatchReader:
         """A reader of some frames, as the parameters `image_size`, `batch_size` and `skip_unreadable` say, and `view`.
 
-        What is timed a frame reads `fresh`: decoded, even where another chapter of this build has decoded it before.
+        What belongs to a frame are `inputs`, such as a detector's `reads`; by default, the frame alone. What is timed a
+        frame reads `fresh`: decoded, even where another chapter of this build has decoded it before.
         """
         given = self.given
-        return FrameReader(
+        return (inputs or Frames()).open(
             self.dataset,
             table,
-            (given.image_size, given.image_size),
-            given.batch_size,
+            size=(given.image_size, given.image_size),
+            batch_size=given.batch_size,
             view=getattr(given, "view", "whole"),
             skip_unreadable=given.skip_unreadable,
             description=description,
@@ -165,11 +161,11 @@ class Chapter(ChapterPage):
     def fit_and_score(self, detector: Detector, split: Split) -> ScoredFrames:
         """Fit on the split's fit frames, score its test frames; both are timed, and what was skipped is counted."""
         with self.stage("fit"):
-            reader = self.read(split.fit, "fitting")
+            reader = self.read(split.fit, "fitting", inputs=detector.reads)
             detector.fit(reader)
         n_fit, self.n_recalled = len(split.fit) - len(reader.skipped), reader.n_recalled
         self.run.record(skipped_in_fit=len(reader.skipped), recalled_in_fit=reader.n_recalled)
-        reader = self.read(split.test, "scoring", fresh=True)
+        reader = self.read(split.test, "scoring", fresh=True, inputs=detector.reads)
         with self.stage("score"):
             columns = detector.score_columns(reader)
         return self.scores(split.test, columns, detector=detector, n_fit=n_fit, skipped=reader.skipped)
@@ -228,8 +224,11 @@ class Chapter(ChapterPage):
 
     def run_specs(self, specs: Mapping[str, DetectorSpec]) -> ScoredFrames:
         """The main score of every detector as specified, by the `runner`, of the frames that all could read."""
-        found = main_scores(specs, self._runner.run(specs))
-        readable = np.logical_and.reduce([np.isfinite(values) for values in found.values()])
+        return self.column_scores(main_scores(specs, self._runner.run(specs)))
+
+    def column_scores(self, columns: Mapping[str, np.ndarray]) -> ScoredFrames:
+        """Scores float32 (n_tested,) of the `runner`'s test frames, of those that have all of them."""
+        readable = np.logical_and.reduce([np.isfinite(values) for values in columns.values()])
         return self.scores(
-            self._runner.tested, found, n_fit=len(self._runner.normal.fit), skipped=np.flatnonzero(~readable)
+            self._runner.tested, columns, n_fit=len(self._runner.normal.fit), skipped=np.flatnonzero(~readable)
         )

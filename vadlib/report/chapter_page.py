@@ -14,9 +14,10 @@ from vadlib.data import VideoDataset
 from vadlib.errors import ParameterError
 from vadlib.figures import use_house_style
 from vadlib.networks import FeatureNetwork
-from vadlib.report.contents import figure_label
+from vadlib.report.contents import figure_label, read_contents
+from vadlib.report.records.recorded import Recorded, load_recorded
 from vadlib.report.scored import ScoredFrames
-from vadlib.report.words.common import chapter_line, data_note, in_words, network_name
+from vadlib.report.words.common import chapter_line, data_sentence, in_words, network_name
 from vadlib.runs.experiment import Experiment
 from vadlib.runs.results import Results
 from vadlib.studies.runner import DetectorRunner
@@ -30,7 +31,9 @@ class ChapterPage:
 
     def __init__(self, name: str, namespace: Mapping):
         use_house_style()
-        self.run = Experiment.from_notebook(name, namespace)
+        contents = read_contents(namespace.get("only"))
+        upstream = contents.all_upstream(name) if name in contents.names else ()
+        self.run = Experiment.from_notebook(name, namespace, upstream=upstream)
         self.given = SimpleNamespace(**self.run.parameters)
         self.dataset: VideoDataset | None = None
         self.networks: list[FeatureNetwork] = []
@@ -38,6 +41,7 @@ class ChapterPage:
         self.seconds_to_embed: float | None = None  # a frame, where the chapter embeds frames
         self._read: dict[str, Results] = {}
         self._runner: DetectorRunner | None = None
+        self._shown: Recorded | None = None
         self._said: dict[str, str] | None = {
             key: f"{value:g}" if isinstance(value, float) else in_words(value)
             for key, value in vars(self.given).items()
@@ -51,6 +55,11 @@ class ChapterPage:
         self.networks.append(network)
 
     # ---- what it says
+
+    def show_record(self, name: str) -> Recorded:
+        """A recorded run that this page shows where its data are not at hand: line and note are then the record's."""
+        self._shown = load_recorded(name)
+        return self._shown
 
     def figure(self, name: str, figure: Figure, caption: str, *, alt: str) -> None:
         """Show a figure, numbered and with its caption, and keep it as SVG and PNG.
@@ -122,6 +131,12 @@ class ChapterPage:
 
     def _page(self, read: Mapping) -> dict[str, str]:
         """The line under the title, and the note on the data where there are data; both of what was read upstream."""
+        if self._shown is not None:
+            run, dataset = self._shown.run, self._shown.run["dataset"]["name"]
+            line = chapter_line(
+                profile=self._shown.profile, dataset=dataset, seconds=run["seconds"], date=run["started"]
+            )
+            return {"chapter_line": f"{line} · recorded", "data_note": f"{data_sentence(dataset)} {self._shown.origin}"}
         profile, dataset = (getattr(self.given, name, None) for name in ("profile", "dataset"))
         weights = self.networks[0].record if self.networks else None
         if read:
@@ -138,5 +153,5 @@ class ChapterPage:
             date=self.run.started,
         )
         return {"chapter_line": line} | (
-            {"data_note": data_note(dataset, weights, copy=self.dataset)} if dataset else {}
+            {"data_note": data_sentence(dataset, weights, copy=self.dataset)} if dataset else {}
         )

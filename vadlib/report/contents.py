@@ -85,7 +85,8 @@ class NotebookCode:
     def reads_records(self) -> bool:
         """Whether recorded runs are shown."""
         found = (node for node in ast.walk(self.tree) if isinstance(node, ast.ImportFrom))
-        return any("recorded" in alias.name for node in found for alias in node.names)
+        named = any("recorded" in alias.name for node in found for alias in node.names)
+        return named or bool(self.calls_of("show_record"))
 
     @property
     def computes(self) -> bool:
@@ -144,23 +145,10 @@ def chapter_files(contents: dict) -> list[str]:
 
 
 def read_contents(only: Collection[str] | None = None) -> Contents:
-    """The chapters of the book.
+    """The chapters of the book, or of a smaller one that has `only` some of them.
 
-    Parameters
-    ----------
-    only : collection of str, optional
-        Names of the chapters of a smaller book; all by default.
-
-    Returns
-    -------
-    Contents
-
-    Raises
-    ------
-    LayoutError
-        `_toc.yml` names a notebook that is not there.
-    ParameterError
-        `only` names a chapter that is not there, or leaves out one that another needs.
+    LayoutError where `_toc.yml` names a notebook that is not there, and ParameterError where `only` names a chapter
+    that is not there, or leaves out one that another needs.
     """
     toc = yaml.safe_load(project_path("_toc.yml").read_text(encoding="utf-8"))
     paths = [project_path(f"{file}.py") for file in chapter_files(toc) if file.startswith("notebooks/")]
@@ -218,7 +206,7 @@ def select_contents(contents: dict, source: Path, chapters: Collection[str] | No
     root = next((page for page in dict.fromkeys((contents["root"], *ROOTS)) if kept(page)), None)
     if root is None:
         raise ParameterError(
-            f"chapters: each opening page ({', '.join(ROOTS)}) takes numbers from notebooks other than "
+            f"only: each opening page ({', '.join(ROOTS)}) takes numbers from notebooks other than "
             f"{', '.join(chapters)}; name 30_footage and 91_provenance at least"
         )
     parts = [

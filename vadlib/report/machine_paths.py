@@ -5,34 +5,34 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
 PLACEHOLDER = "path/to"
 # An absolute path, or one that starts at the home folder; not a closing tag, a URL or a fraction.
 MACHINE_PATH = re.compile(r"(?<![\w./<~])~?/[\w@+-][\w.@+-]*(?:/[\w.@+-]+)*/?")
+NOTHING = "(?!)"  # matches nowhere
 EMBEDDED = re.compile(r"base64,[A-Za-z0-9+/=\s]+")  # a picture inside an SVG
 
 
 def without_machine_paths(value):
-    """A copy of plain JSON data in which `path/to/NAME` stands for each path of this machine, in keys as well.
+    """A copy of plain JSON data in which `path/to/NAME` stands for each path of this machine, also in keys."""
+    return _rewritten(value, _without_paths)
 
-    Parameters
-    ----------
-    value : dict, list, str, int, float, bool or None
 
-    Returns
-    -------
-    of the same type
-    """
+def _without_paths(text: str) -> str:
+    if text.startswith("/") and "\n" not in text and Path(text).exists():  # spaces in it and all
+        return placeholder(text)
+    return MACHINE_PATH.sub(lambda found: placeholder(found[0]), text)
+
+
+def _rewritten(value, change: Callable[[str], str]):
+    """A copy of plain JSON data with all of its texts changed, keys, too."""
     if isinstance(value, Mapping):
-        return {without_machine_paths(key): without_machine_paths(item) for key, item in value.items()}
+        return {_rewritten(key, change): _rewritten(item, change) for key, item in value.items()}
     if isinstance(value, list):
-        return [without_machine_paths(item) for item in value]
-    if not isinstance(value, str):
-        return value
-    if value.startswith("/") and "\n" not in value and Path(value).exists():  # spaces in it and all
-        return placeholder(value)
-    return MACHINE_PATH.sub(lambda found: placeholder(found[0]), value)
+        return [_rewritten(item, change) for item in value]
+    return change(value) if isinstance(value, str) else value
 
 
 def machine_paths(text: str) -> list[str]:
@@ -41,18 +41,10 @@ def machine_paths(text: str) -> list[str]:
 
 
 def hide_paths(paths: Iterable[str]) -> Callable:
-    """Make a function that puts `path/to/NAME` in place of some paths, and of what they lead to, in plain JSON data.
+    """Make a function of plain JSON data that puts `path/to/NAME` for absolute paths, and for what they lead to.
 
-    Parameters
-    ----------
-    paths : iterable of str
-        Absolute; spaces and quotes in them and all. Relative ones are not looked for.
-
-    Returns
-    -------
-    callable
-        Of a dict, list, str, int, float, bool or None; gives a copy. Paths below a given one keep what follows it. A
-        path is also found as Python source and HTML write it.
+    It gives a copy. Paths below a given one keep what follows it. They may have spaces and quotes in them, and are also
+    found as Python source and HTML write them.
     """
     stands_for = {}
     for path in {path.rstrip("/") for path in paths if path.startswith("/") and path.strip("/")}:
@@ -62,18 +54,8 @@ def hide_paths(paths: Iterable[str]) -> Callable:
                 stands_for[text] = placeholder(path)
     longest_first = "|".join(map(re.escape, sorted(stands_for, key=len, reverse=True)))
     # Not in the middle of another path or name, such as /data in /more/data or /data2.
-    pattern = re.compile(rf"(?<![\w.~-])(?<![\w.~-]/)(?:{longest_first})(?![\w@+-]|\.\w)") if stands_for else None
-
-    def hidden(value):
-        if isinstance(value, Mapping):
-            return {hidden(key): hidden(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [hidden(item) for item in value]
-        if not isinstance(value, str) or pattern is None:
-            return value
-        return pattern.sub(lambda found: stands_for[found[0]], value)
-
-    return hidden
+    pattern = re.compile(rf"(?<![\w.~-])(?<![\w.~-]/)(?:{longest_first or NOTHING})(?![\w@+-]|\.\w)")
+    return partial(_rewritten, change=lambda text: pattern.sub(lambda found: stands_for[found[0]], text))
 
 
 def placeholder(path: str) -> str:

@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from vadlib.errors import LayoutError, ParameterError, ResultsError, VadError
-from vadlib.report.papermill_handler import MARK, SCHEME, KernelError, handler
+from vadlib.report.papermill_handler import MARK, SCHEME, handler
 from vadlib.runs.parameters import NotebookParameterError, Parameter, notebook_parameters, results_place, values_for
 from vadlib.storage import RunLock, project_path, project_root, write_atomically
 
@@ -41,15 +41,9 @@ class NotebookError(VadError):
 
 
 def finish_notebook(in_path: str | os.PathLike, out_path: str | os.PathLike) -> None:
-    """Make an executed notebook ready for the book, and move it to its place in one step.
+    """Make an executed notebook, as papermill wrote it, ready for the book, and move it to its place in one step.
 
     Parameters cells get the tag that hides them behind a click; what papermill noted (times, absolute paths) goes.
-
-    Parameters
-    ----------
-    in_path : path-like
-        Written by papermill; removed at the end.
-    out_path : path-like
     """
     import nbformat
 
@@ -81,10 +75,10 @@ def run_notebook(
     parameters: Mapping | None = None,
     progress_bar: bool = False,
 ) -> Path:
-    """Run one notebook from top to bottom and put the finished page at `output`.
+    """Run one notebook from top to bottom, in the project's root, and put the finished page at `output`.
 
-    The notebook runs in the project's root. While it runs its output grows in `.NAME.running.ipynb` beside `output`;
-    if it fails, that becomes `NAME.failed.ipynb`, traceback and all, and `output` stays as it was.
+    While it runs its output grows in `.NAME.running.ipynb` beside `output`; if it fails, that becomes
+    `NAME.failed.ipynb`, traceback and all, and `output` stays as it was.
 
     Parameters
     ----------
@@ -98,11 +92,6 @@ def run_notebook(
         These win over the profile's.
     progress_bar : bool
 
-    Returns
-    -------
-    Path
-        `output`.
-
     Raises
     ------
     NotebookParameterError
@@ -112,10 +101,8 @@ def run_notebook(
         written.
     KernelError
         The kernel did not start.
-    BusyError
-        Another process is writing `output`.
-    ResultsError
-        `output` cannot be written.
+    BusyError, ResultsError
+        Another process is writing `output`; it cannot be written.
     """
     import papermill
     from nbclient.exceptions import DeadKernelError
@@ -131,11 +118,7 @@ def run_notebook(
         running.unlink(missing_ok=True)
         try:
             papermill.execute_notebook(
-                f"{SCHEME}{_literal(source)}",
-                _literal(running),
-                values,
-                cwd=project_root(),
-                progress_bar=progress_bar,
+                f"{SCHEME}{_literal(source)}", _literal(running), values, cwd=project_root(), progress_bar=progress_bar
             )
         except papermill.PapermillExecutionError as error:
             running.replace(failed)
@@ -169,6 +152,8 @@ def _version_of(results: Path | None) -> tuple[int, int] | None:
 @contextmanager
 def _writing(output: Path, running: Path):
     """Say which page could not be written, where one could not, and leave no part of one that was not run."""
+    from vadlib.report.kernel import KernelError
+
     try:
         yield
     except KernelError:
@@ -191,15 +176,7 @@ def _literal(path: Path) -> str:
 
 
 def read_profile_file(path: str | os.PathLike | None) -> dict:
-    """Parameters in a YAML file; none where no file is given.
-
-    Raises
-    ------
-    LayoutError
-        There is no such file.
-    ParameterError
-        It is not YAML, or no mapping.
-    """
+    """Parameters in a YAML file, none without one; LayoutError or ParameterError where it cannot be read."""
     import yaml
 
     if path is None:

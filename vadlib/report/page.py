@@ -20,24 +20,8 @@ CHOSEN = {"show-input", "hide-input", "remove-input", "hide-cell", "remove-cell"
 def make_page(executed, script: Path, results: Path):
     """The page of a chapter: the script's prose, code and captions as they are now, with what its run left.
 
-    Parameters
-    ----------
-    executed : NotebookNode
-        What a run of the script left, its prose and captions perhaps older ones.
-    script : Path
-    results : Path
-        The chapter's folder of results; without a `run.json` in it the page gets no furniture.
-
-    Returns
-    -------
-    page : NotebookNode
-    captions : dict of str to str
-        By figure, those that are written as text in the script.
-
-    Raises
-    ------
-    ResultsError
-        The script's code is not what was run, or a figure has no caption.
+    Without a `run.json` in the chapter's `results` it gets no furniture. Gives the captions, too, by figure, that are
+    written as text in the script. ResultsError where the script's code is not what was run, or a figure has no caption.
     """
     import jupytext
 

@@ -60,22 +60,9 @@ class PaperValue:
 
 
 def load_paper_values(path: str | os.PathLike = "book/paper_values.yml") -> dict[str, PaperValue]:
-    """Read and check the paper's values.
+    """Read and check the paper's values, by id, in the file's order, which is relative to the project's root.
 
-    Parameters
-    ----------
-    path : path-like
-        Relative to the project's root.
-
-    Returns
-    -------
-    dict of str to PaperValue
-        By id, in the file's order.
-
-    Raises
-    ------
-    ParameterError
-        The file is missing or an entry is wrong; the message names the entry.
+    ParameterError where the file is missing or an entry is wrong; the message names the entry.
     """
     path = project_path(path)
     try:
@@ -155,28 +142,22 @@ def _other_settings(values: Mapping[str, PaperValue], results: Mapping[str, Resu
 
 
 def _row(value: PaperValue, results: Mapping[str, Results], other: Mapping[str, str]) -> list[str]:
-    stated = _number(value.value, value.unit)
-    start = [value.claim, value.kind, stated, value.where]
+    experiment, _, path = (value.ours or "").partition(":")
     if value.ours is None:
-        return [
-            *start,
-            "",
-            "",
-            "no verdict: " + ("words" if value.kind == "statement" else "not measured"),
-            value.deviation,
-        ]
-    experiment, _, path = value.ours.partition(":")
-    if experiment not in results:
-        return [*start, NOT_MEASURED, "", NOT_MEASURED, value.deviation]
-    found = results[experiment]
-    ours, bounds = _look_up(found, path, value)
-    text = _number(ours, value.unit)
-    if bounds:
-        text += f" [{_number(bounds[0])}, {_number(bounds[1])}]"
-    verdict = _verdict(value, ours, _dataset(found))
-    if value.kind == "result" and "not comparable" not in verdict:
-        verdict = other.get(experiment, verdict)
-    return [*start, text, _measured_on(found), verdict, value.deviation]
+        ours, place, verdict = "", "", f"no verdict: {'words' if value.kind == 'statement' else 'not measured'}"
+    elif experiment not in results:
+        ours, place, verdict = NOT_MEASURED, "", NOT_MEASURED
+    else:
+        found = results[experiment]
+        measured, bounds = _look_up(found, path, value)
+        ours, place = _number(measured, value.unit), _measured_on(found)
+        if bounds:
+            ours += f" [{_number(bounds[0])}, {_number(bounds[1])}]"
+        verdict = _verdict(value, measured, _dataset(found))
+        if value.kind == "result" and "not comparable" not in verdict:
+            verdict = other.get(experiment, verdict)
+    stated = _number(value.value, value.unit)
+    return [value.claim, value.kind, stated, value.where, ours, place, verdict, value.deviation]
 
 
 def _verdict(value: PaperValue, ours, dataset: str) -> str:

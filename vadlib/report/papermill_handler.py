@@ -10,8 +10,9 @@ import os
 import warnings
 from collections.abc import Mapping
 
+import click
+
 from vadlib.errors import LayoutError, ParameterError
-from vadlib.report.refusals import KernelError, RefusedError
 from vadlib.runs.parameters import NotebookParameterError, check_parameters, notebook_parameters
 
 SCHEME = "jupytext://"
@@ -22,25 +23,24 @@ MARK = "vadlib_source"  # in the notebook's metadata while papermill has it: the
 warnings.filterwarnings("ignore", message=rf"the specified file \({SCHEME}", category=UserWarning)
 
 
+class RefusedError(NotebookParameterError, click.UsageError):
+    """A refusal that papermill's command line prints as one message instead of a traceback."""
+
+    def __init__(self, message: str):
+        click.UsageError.__init__(self, message)
+
+    def __str__(self) -> str:
+        """The message."""
+        return self.message
+
+
 class JupytextHandler:
     """Papermill's input handler for `jupytext://PATH`, PATH a percent script."""
 
     def read(self, path: str) -> str:
         """The notebook as JSON, marked so that its parameters will be checked.
 
-        Parameters
-        ----------
-        path : str
-            `jupytext://` and the script's path.
-
-        Returns
-        -------
-        str
-
-        Raises
-        ------
-        RefusedError
-            There is no such script, or its parameters cell is not understood.
+        RefusedError where there is no such script, or its parameters cell is not understood.
         """
         import jupytext
         import nbformat
@@ -129,7 +129,7 @@ def _checked(engine: type) -> type:
                 return super().execute_notebook(nb, kernel_name, **options)
             from nbclient.exceptions import DeadKernelError
 
-            from vadlib.report.kernel_manager import OwnKernelManager
+            from vadlib.report.kernel import KernelError, OwnKernelManager
 
             try:
                 return super().execute_notebook(nb, kernel_name, **options, kernel_manager_class=OwnKernelManager)

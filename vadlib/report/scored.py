@@ -31,7 +31,7 @@ from vadlib.evaluation import (
 from vadlib.figures import NORMAL, densities, density_panels, heatmap_sheet, interval_rows, roc, roc_panels
 from vadlib.report.paper import load_paper_values
 from vadlib.report.tables import table_of_merit
-from vadlib.report.words.common import SCORE_NAMES, against_chance, interval_or_none
+from vadlib.report.words.common import SCORE_NAMES, chance_sentence
 from vadlib.runs.results import Results
 from vadlib.studies.pointing import localise
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from vadlib.report.chapter import Chapter
 
 LEAST_RESAMPLES, RESAMPLES_A_PAIR = 1000, 20  # fewer cannot reach a verdict over many pairs
+N_EXAMPLES = 3  # of each kind
 EXAMPLES = (("hit", 1, True), ("miss", 1, False), ("false alarm", 0, True))
 
 
@@ -143,7 +144,10 @@ class ScoredFrames:
     def localise(self, n: int) -> dict[str, Interval] | None:
         """How often the heatmap points at the anomaly, in `n` anomalous frames."""
         with self.chapter.stage("localise"):
-            seed, read = self.chapter.given.seed, partial(self.chapter.read, description="locating")
+            seed, read = (
+                self.chapter.given.seed,
+                partial(self.chapter.read, description="locating", inputs=self.detector.reads),
+            )
             return localise(self.detector, self.chapter.dataset, self.table, read, n=n, seed=seed)
 
     def merits(self, names: Mapping[str, str] | None = None) -> pd.DataFrame:
@@ -195,7 +199,7 @@ class ScoredFrames:
         main, stages = self.intervals[self.main], self.chapter.run.stages
         words = {
             "micro_auroc": main,
-            "verdict": against_chance(main),
+            "verdict": chance_sentence(main),
             "score_name": SCORE_NAMES.get(self.main, self.main),
             **{f"auroc_{name}": interval for name, interval in self.intervals.items()},
         }
@@ -207,8 +211,8 @@ class ScoredFrames:
             "best_kind": f"{best.name} ({best['estimate']:.3f})",
             "worst_kind": f"{worst.name} ({worst['estimate']:.3f})",
             "n_fitted": self.chapter.n_fit,
-            "pointing": interval_or_none(located and located["pointing"]),
-            "pointing_chance": interval_or_none(located and located["mask_share"]),
+            "pointing": f"{located['pointing']:.2f}" if located else None,
+            "pointing_chance": f"{located['mask_share']:.2f}" if located else None,
         }
         if self.detector.paper is not None:
             words["paper_auroc"] = load_paper_values()[f"{self.detector.paper}_auroc"].value
@@ -221,13 +225,14 @@ class ScoredFrames:
 
     # ---- figures
 
-    def draw_heatmaps(self, *, n: int = 3) -> Figure:
+    def draw_heatmaps(self) -> Figure:
         """The surest hits, worst misses and loudest false alarms under their heatmaps, on one colour scale."""
         chosen = [
-            self.extremes(label=value, highest=highest, n=n).assign(what=what) for what, value, highest in EXAMPLES
+            self.extremes(label=value, highest=highest, n=N_EXAMPLES).assign(what=what)
+            for what, value, highest in EXAMPLES
         ]
         frames = pd.concat(chosen).drop_duplicates(["clip", "frame"], ignore_index=True)
-        dataset, reader = self.chapter.dataset, self.chapter.read(frames, "heatmaps")
+        dataset, reader = self.chapter.dataset, self.chapter.read(frames, "heatmaps", inputs=self.detector.reads)
         pictures = [read_frame(dataset, row.clip, row.frame) for row in frames.itertuples()]
         heat: dict[int, np.ndarray] = {}
         for batch in reader:

@@ -1,8 +1,8 @@
-"""Tables that show what a study found, as text: protocols, certainty, operation."""
+"""Tables that show what a study found, as text, or as rows of a figure; and what runs took."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -10,8 +10,10 @@ import pandas as pd
 from vadlib.data import Split
 from vadlib.detectors import catalogue
 from vadlib.evaluation import Interval
-from vadlib.report.tables import pairs_table
+from vadlib.report.words.common import interval_of, revision_name
 from vadlib.report.words.protocols import standing_sentence
+from vadlib.report.words.studies import setting_in_words
+from vadlib.studies.ablation import LUCK, Setting
 
 if TYPE_CHECKING:
     from vadlib.report.scored import ScoredFrames
@@ -78,11 +80,6 @@ def answers_table(answers: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["question", "on", "answer"]).style.hide(axis="index")
 
 
-def grouped_pairs_table(comparisons: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """`pairs_table` of all that see the same, under what they see."""
-    return pd.concat({seen: pairs_table(found) for seen, found in comparisons.items()}, names=["what all see"])
-
-
 # ---- certainty and operation
 
 
@@ -134,7 +131,7 @@ def operation_table(costs: Mapping[str, Mapping], prevalence: float) -> pd.DataF
     ).T
 
 
-# ---- limits
+# ---- limits, choices, networks
 
 
 def visibility_rows(by_visibility: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -150,15 +147,70 @@ def visibility_rows(by_visibility: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     )
 
 
-# ---- networks
-
-
-def merit_rows(merit: pd.DataFrame, specs: Mapping[str, DetectorSpec]) -> pd.DataFrame:
-    """For `vadlib.figures.interval_rows`: a row for each trial of `compare_trials`."""
+def merit_rows(merit: pd.DataFrame, tried: Mapping[str, Setting | DetectorSpec]) -> pd.DataFrame:
+    """For `vadlib.figures.interval_rows`: a row for each trial of `compare_trials`, in its detector's colour."""
     return merit.assign(
-        colour=[catalogue.entry(specs[name].detector).colour for name in merit.index],
+        colour=[catalogue.entry(tried[name].detector).colour for name in merit.index],
         note=[f"{value:.3f}" for value in merit["estimate"]],
     )
+
+
+def effect_table(merit: pd.DataFrame, settings: Mapping[str, Setting]) -> pd.DataFrame:
+    """For `vadlib.figures.effect_rows`: each setting's gain over the default, grouped by detector and choice."""
+    rows = [
+        {
+            **{"group": setting.detector, "choice": setting.choice, "label": setting.value},
+            **{"estimate": row.gain.estimate, "low": row.gain.low, "high": row.gain.high},
+            **{"colour": catalogue.entry(setting.detector).colour, "note": f"{row.estimate:.3f}"},
+        }
+        for name, setting in settings.items()
+        if (row := merit.loc[name]).gain is not None
+    ]
+    return pd.DataFrame(rows)
+
+
+def span_table(ranked: pd.DataFrame, settings: Mapping[str, Setting], merit: pd.DataFrame) -> pd.DataFrame:
+    """For `vadlib.figures.span_rows`: the AUROCs of each choice's settings, in the order of `rank_choices`."""
+    rows = {}
+    for row in ranked.itertuples():
+        names = [n for n, s in settings.items() if s.detector == row.detector and s.choice in ("", row.choice)]
+        rows[f"{row.detector}: {row.choice}"] = {
+            **{"values": merit.loc[names, "estimate"].to_numpy(), "base": row.base},
+            **{"colour": catalogue.entry(row.detector).colour, "note": f"{row.span.estimate:.3f}"},
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def table_of_choices(
+    choices: Iterable[Mapping], settings: Mapping[str, Setting] | None = None, *, n: int | None = None
+) -> pd.DataFrame:
+    """A row a choice: its lowest and its highest AUROC, and their difference.
+
+    Parameters
+    ----------
+    choices : iterable of mapping
+        Rows of `rank_choices`, or ``choices`` of the metrics of ``25_choices``.
+    settings : mapping of str to Setting, optional
+        By which both ends are named.
+    n : int, optional
+        How many choices at most, without the seed's luck, which is none; by default all, with it.
+    """
+
+    def end(row: Mapping, value: str, setting: str) -> str:
+        name = f", {setting_in_words(settings, row[setting], row['choice'])}" if settings else ""
+        return f"{row[value]:.3f}{name}"
+
+    rows = {}
+    for row in choices:
+        if n is None or row["choice"] != LUCK:
+            corrected = interval_of(row["corrected"])
+            rows[f"{row['detector']}: {row['choice']}"] = {
+                "lowest AUROC": end(row, "lowest", "worst"),
+                "highest AUROC": end(row, "highest", "best"),
+                "difference [95 %]": f"{interval_of(row['span']):+.3f}",
+                "corrected": f"[{corrected.low:+.3f}, {corrected.high:+.3f}]",
+            }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("choice").iloc[:n]
 
 
 def networks_table(runner: DetectorRunner) -> pd.DataFrame:
@@ -170,5 +222,49 @@ def networks_table(runner: DetectorRunner) -> pd.DataFrame:
             "million parameters": f"{network.n_parameters / 1e6:.1f}",
         }
         for name, network in runner.networks.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+# ---- runs
+
+
+def runs_table(runs: Mapping[str, Mapping]) -> pd.DataFrame:
+    """When each chapter ran (its `run.json`), how long, with how much memory, what it left out, from which revision."""
+    rows = {
+        name: {
+            "started (UTC)": run["started"].replace("T", " ").removesuffix("+00:00"),
+            "seconds": f"{run['seconds']:.1f}",
+            "peak memory, GB": f"{run['peak_host_bytes'] / 1e9:.2f}",
+            "frames left out as unreadable": run["skipped"]["count"] if run["skipped"] else 0,
+            "clips that do not open, left out": len(run.get("dataset", {}).get("left_out", [])),
+            "revision": revision_name(run["git"]),
+        }
+        for name, run in runs.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def stages_table(runs: Mapping[str, Mapping]) -> pd.DataFrame:
+    """Seconds of each stage that a chapter timed."""
+    rows = [
+        {"chapter": name, "stage": stage, "seconds": f"{found['seconds']:.1f}"}
+        for name, run in runs.items()
+        for stage, found in run["stages"].items()
+    ]
+    return pd.DataFrame(rows, columns=["chapter", "stage", "seconds"]).set_index(["chapter", "stage"])
+
+
+def weights_table(runs: Mapping[str, Mapping]) -> pd.DataFrame:
+    """The first network of each chapter that computed with one: its weights, their digest, its arithmetic."""
+    rows = {
+        name: {
+            "network": run["weights"]["architecture"],
+            "weights": run["weights"]["name"],
+            "SHA-256 of the weights file": run["weights"]["sha256"] or "no file: drawn from the seed",
+            "arithmetic": run["precision"],
+        }
+        for name, run in runs.items()
+        if run.get("weights") and run.get("precision")
     }
     return pd.DataFrame.from_dict(rows, orient="index")

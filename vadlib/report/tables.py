@@ -10,7 +10,7 @@ from vadlib.detectors import catalogue
 from vadlib.evaluation import Interval
 from vadlib.figures import BLIND
 from vadlib.report.paper import PaperValue, load_paper_values
-from vadlib.report.words.protocols import interval_of
+from vadlib.report.words.common import interval_of
 from vadlib.runs.results import Results
 from vadlib.studies.protocol_audit import nearest_label_column
 
@@ -23,17 +23,7 @@ TICKS = ("scene_rate_other_clips", "position", "middle")  # blind scores that ne
 def table_of_merit(
     intervals: Mapping[str, Interval], summaries: Mapping[str, Mapping], *, names: Mapping[str, str] | None = None
 ) -> pd.DataFrame:
-    """One row a score: its AUROC with interval, and the other figures of merit (see `summarize`).
-
-    Parameters
-    ----------
-    intervals : mapping of str to Interval
-        Micro AUROC by score.
-    summaries : mapping of str to mapping
-        From `vadlib.evaluation.summarize`, by score.
-    names : mapping of str to str, optional
-        What to write for a score.
-    """
+    """One row a score, called as in `names`: its AUROC with interval, and the other figures of merit of `summarize`."""
     columns = {
         "macro AUROC": "macro_auroc",
         "average precision": "average_precision",
@@ -49,13 +39,7 @@ def table_of_merit(
 
 
 def pairs_table(comparisons: pd.DataFrame) -> pd.DataFrame:
-    """One row a pair of detectors: the difference of their AUROCs, and whether they can be told apart.
-
-    Parameters
-    ----------
-    comparisons : DataFrame
-        From `compare_all`: the verdict is by its correction for the number of pairs.
-    """
+    """One row a pair of detectors (of `compare_all`): the difference of their AUROCs, and whether they differ."""
     return pd.DataFrame(
         [
             {
@@ -88,7 +72,7 @@ def rows_of_intervals(
 
 
 def grouped_rows(groups: Mapping[str, Mapping[str, Interval]], colours: Mapping[str, str]) -> pd.DataFrame:
-    """For `vadlib.figures.grouped_interval_rows`: a row each under its group's heading; grey what has no colour."""
+    """For `vadlib.figures.interval_rows`: a row each under its group's heading; grey what has no colour."""
     rows = [
         rows_of_intervals(group, {name: colours.get(name, BLIND) for name in group}).assign(group=heading)
         for heading, group in groups.items()
@@ -105,13 +89,7 @@ def stated_lines(stated: Mapping[str, float]) -> dict[str, tuple[float, str]]:
 
 
 def frame_counts(table: pd.DataFrame) -> pd.DataFrame:
-    """Videos and frames of both splits: as the paper states them, as ShanghaiTech counts them, and as they are here.
-
-    Parameters
-    ----------
-    table : DataFrame
-        A data set's frame table.
-    """
+    """Videos and frames of both splits: as the paper states them, as ShanghaiTech counts them, and as they are here."""
     paper = {name: entry.value for name, entry in load_paper_values().items()}
     train, test = table[table["split"] == "train"], table[table["split"] == "test"]
     stated = [f"{paper['n_train_videos']:,}", f"{paper['n_test_videos']:,}"]
@@ -134,40 +112,27 @@ def forest_rows(
 ) -> pd.DataFrame:
     """For `vadlib.figures.forest`: a row a detector; what learns from labels has one for each protocol.
 
-    Parameters
-    ----------
-    intervals : mapping of str to Interval
-        AUROC by detector, of the frames that all scored.
-    detectors : mapping of str to Results
-        Of their chapters. Where one has ``by_protocol`` in its metrics, its parameter `protocol` is that of
-        `intervals`, and the others' AUROCs are of all its own frames.
-    paper : mapping of str to PaperValue
-    blind : mapping of str to mapping
-        ``scores`` of ``22_labels_alone``.
+    `intervals` are AUROCs by detector, of the frames that all scored, `detectors` the results of their chapters, and
+    `blind` the ``scores`` of ``22_labels_alone``. Where a chapter has ``by_protocol`` in its metrics, its parameter
+    `protocol` is that of `intervals`, and the other AUROCs are of all its own frames.
     """
-    entries, others = [], []
+    first, rest = [], []
     for title, interval in intervals.items():
-        colour, found = catalogue.entry(title).colour, detectors.get(title)
-        stated = paper.get(f"{_paper_of(title)}_auroc")
+        found, stated = detectors.get(title), paper.get(f"{_paper_of(title)}_auroc")
         by_protocol = found.metrics.get("by_protocol", {}) if found else {}
-        protocol = found.run["parameters"]["protocol"] if by_protocol else ""
-        entries.append((title, protocol, interval, colour, stated.value if stated else None))
-        others += [
-            (title, name, interval_of(values["micro_auroc_interval"]), colour, None)
-            for name, values in by_protocol.items()
-            if name != protocol
-        ]
+        own = found.run["parameters"]["protocol"] if by_protocol else ""
+        first.append((title, own, interval, stated.value if stated else None))
+        others = {name: values["micro_auroc_interval"] for name, values in by_protocol.items() if name != own}
+        rest += [(title, name, interval_of(entry), None) for name, entry in others.items()]
     rows = [
         {
             "title": f"{title},\n{protocol}" if protocol else title,
-            "colour": colour,
+            "colour": catalogue.entry(title).colour,
             "paper": stated,
-            "estimate": interval.estimate,
-            "low": interval.low,
-            "high": interval.high,
+            **{"estimate": interval.estimate, "low": interval.low, "high": interval.high},
             "blind": blind_ticks(blind, protocol),
         }
-        for title, protocol, interval, colour, stated in entries + others
+        for title, protocol, interval, stated in first + rest
     ]
     return pd.DataFrame(rows).set_index("title").astype({"paper": float})
 
@@ -201,16 +166,7 @@ def frames_used(detectors: Mapping[str, Results], paper: Mapping[str, PaperValue
 def cost_table(
     intervals: Mapping[str, Interval], detectors: Mapping[str, Results], paper: Mapping[str, PaperValue]
 ) -> pd.DataFrame:
-    """The paper's Table 2 with measurements in place of adjectives, for every detector that has a chapter.
-
-    Parameters
-    ----------
-    intervals : mapping of str to Interval
-        AUROC by detector, of this build.
-    detectors : mapping of str to Results
-        ``fit_seconds`` and ``frame_seconds`` of their metrics are what fitting, and scoring a frame, took.
-    paper : mapping of str to PaperValue
-    """
+    """The paper's Table 2 with measurements in place of adjectives, for every detector that has a chapter."""
     rows = {}
     for title, found in detectors.items():
         metrics, entry = found.metrics, _paper_of(title)
@@ -233,13 +189,9 @@ def cost_table(
 
 
 def whole_workload(detectors: Mapping[str, Results], paper: Mapping[str, PaperValue]) -> pd.DataFrame:
-    """What the paper's Table 1 would take at the rates of a build: minutes to fit and to score, by its detectors.
+    """What the paper's Table 1 would take at the rates of a build: minutes to fit and score its frames, by detector.
 
-    Returns
-    -------
-    DataFrame
-        Index: detector; ``frames`` (fitted and scored, of the paper), ``a frame, ms``, ``minutes``, with fitting taken
-        to cost a frame what scoring does or, where it was measured to cost more, that.
+    Fitting is taken to cost a frame what scoring does or, where it was measured to cost more, that.
     """
     rows = {}
     for title, found in detectors.items():

@@ -27,30 +27,14 @@ from pathlib import Path
 SOCKET = "VADLIB_WARM"  # internal: names the socket, for the processes of one build
 POLL_S = 0.5  # how soon it is seen that a process's parent is gone
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-IMPORTED = (
-    *("matplotlib.pyplot", "pandas", "pyarrow.parquet", "scipy.ndimage", "seaborn", "sklearn.cluster"),
-    *(
-        "sklearn.linear_model",
-        "sklearn.neighbors",
-        "torch",
-        "torchvision.models",
-        "transformers.models.clip.modeling_clip",
-        "ipykernel.ipkernel",
-        "ipykernel.kernelapp",
-        "jupytext",
-    ),
-    *(
-        "nbclient",
-        "papermill.engines",
-        "sphinx.application",
-        "jupyter_book.cli.main",
-        "myst_nb",
-        "vadlib.data",
-        "vadlib.detectors",
-        "vadlib.evaluation",
-    ),
-    *("vadlib.figures", "vadlib.networks", "vadlib.report.kernel_manager", "vadlib.runs.experiment"),
-)
+IMPORTED = [
+    "matplotlib.pyplot", "pandas", "pyarrow.parquet", "scipy.ndimage", "seaborn", "sklearn.cluster",
+    "sklearn.linear_model", "sklearn.neighbors", "torch", "torchvision.models",
+    "transformers.models.clip.modeling_clip", "ipykernel.ipkernel", "ipykernel.kernelapp", "jupytext", "nbclient",
+    "papermill.engines", "sphinx.application", "jupyter_book.cli.main", "myst_nb",
+    "vadlib.data", "vadlib.detectors", "vadlib.evaluation", "vadlib.figures", "vadlib.networks",
+    "vadlib.report.kernel", "vadlib.runs.experiment",
+]  # fmt: skip
 
 
 @contextmanager

@@ -18,7 +18,6 @@ from pathlib import Path
 import yaml
 
 import vadlib
-from vadlib.errors import LayoutError
 from vadlib.runs.parameters import notebook_parameters, values_for
 from vadlib.storage import project_path
 
@@ -26,35 +25,14 @@ ROOMS = ("vadlib/data", "vadlib/networks", "vadlib/detectors", "vadlib/evaluatio
 _PLACES = ("dataset_root", "results_dir", "upstream_dir", "cache_dir")  # where things lie changes no number
 
 
-def upstream_notebooks(notebook: str) -> tuple[str, ...]:
-    """The notebooks whose results a notebook reads, directly or through another, by their names in its source.
-
-    Raises
-    ------
-    LayoutError
-        There is no such notebook.
-    """
-    folder = project_path("notebooks")
-    known = sorted(path.stem for path in folder.glob("*.py"))
-    if notebook not in known:
-        raise LayoutError(f"No notebook {notebook!r} in {folder}; there are {', '.join(known) or 'none'}.")
-    found, waiting = {notebook}, [notebook]
-    while waiting:
-        source = (folder / f"{waiting.pop()}.py").read_text(encoding="utf-8")
-        new = {name for name in known if f'"{name}"' in source} - found
-        found |= new
-        waiting += new
-    return tuple(sorted(found - {notebook}))
-
-
-def dependencies(notebook: str, profile: str | None = None) -> dict[str, str | None]:
+def dependencies(notebook: str, profile: str | None = None, *, upstream: Iterable[str] = ()) -> dict[str, str | None]:
     """Digest of each part of the project that a notebook's numbers depend on.
 
-    They are the rooms that compute, the notebook and those upstream of it if the project has it, and the profile's
-    values of their parameters.
+    They are the rooms that compute, the notebook, where the project has it, those `upstream` whose results it reads,
+    directly or through another, and the profile's values of their parameters.
     """
     is_there = project_path(f"notebooks/{notebook}.py").is_file()
-    names = (*upstream_notebooks(notebook), notebook) if is_there else ()
+    names = (*upstream, notebook) if is_there else ()
     profiles = [f"notebooks/profiles/{profile}.yml"] if profile else []
     return part_digests([*(f"notebooks/{name}.py" for name in names), *profiles, *ROOMS])
 

@@ -20,8 +20,7 @@ from vadlib.errors import ParameterError, ResultsError
 from vadlib.runs import provenance
 from vadlib.runs.code_state import dependencies
 from vadlib.runs.parameters import notebook_parameters, results_place
-from vadlib.runs.results import FORMAT, plain, write_json
-from vadlib.runs.scores import scores_table
+from vadlib.runs.results import FORMAT, plain, scores_table, write_json
 from vadlib.storage import RunLock, check_replaceable, project_path, project_root, recover_folder, write_folder
 
 OWN_NAMES = ("scores.parquet", "metrics.json", "run.json", "figures")
@@ -41,6 +40,8 @@ class Experiment:
         The folder to write; relative to the project's root. An earlier run's results there are replaced by `save`.
     parameters : mapping
         Every parameter of the run, as the notebook got it.
+    upstream : iterable of str
+        Notebooks whose results it reads, directly or through another.
 
     Raises
     ------
@@ -50,8 +51,16 @@ class Experiment:
         The folder holds something other than results.
     """
 
-    def __init__(self, name: str, results_dir: str | os.PathLike, parameters: Mapping | None = None):
+    def __init__(
+        self,
+        name: str,
+        results_dir: str | os.PathLike,
+        parameters: Mapping | None = None,
+        *,
+        upstream: Iterable[str] = (),
+    ):
         self.name = name
+        self._upstream = tuple(upstream)
         self.path = project_path(results_dir)
         self._started, self._clock = datetime.now(UTC), time.perf_counter()
         self._lock = RunLock(self.path).acquire()
@@ -71,33 +80,19 @@ class Experiment:
         self._skipped: dict = {"count": 0, "frames": []}
 
     @classmethod
-    def from_notebook(cls, name: str, namespace: Mapping) -> "Experiment":
-        """Start the experiment of a notebook: `Experiment.from_notebook("02_padim", globals())`.
+    def from_notebook(cls, name: str, namespace: Mapping, *, upstream: Iterable[str] = ()) -> "Experiment":
+        """Start a notebook's experiment, from its kernel's names: `Experiment.from_notebook("02_padim", globals())`.
 
-        Parameters
-        ----------
-        name : str
-            The notebook's name, without folder and ending.
-        namespace : mapping
-            The kernel's names, in which every parameter that the notebook declares has its value.
-
-        Returns
-        -------
-        Experiment
-            With every declared parameter. It writes to `results_dir`; where that is the notebook's own, a run of other
-            parameters gets a folder beside it, and says so.
-
-        Raises
-        ------
-        LayoutError
-            There is no such notebook.
+        It has every parameter that the notebook declares, and writes to `results_dir`; where that is the notebook's
+        own, a run of other parameters gets a folder beside it, and says so. LayoutError where there is no such
+        notebook.
         """
         declared = notebook_parameters(project_path(f"notebooks/{name}.py"))
         given = {key: namespace[key] for key in declared}
         place, why = results_place(declared, given)
         if why:
             print(f"{name}: results go to {place}: {why}", file=sys.stderr)
-        return cls(name, place, given | {"results_dir": place})
+        return cls(name, place, given | {"results_dir": place}, upstream=upstream)
 
     @property
     def parameters(self) -> dict:
@@ -136,7 +131,7 @@ class Experiment:
             }
 
     def scores(self, table: pd.DataFrame, columns: Mapping[str, np.ndarray], *, skipped: Iterable[int] = ()):
-        """Take the scores of the test frames.
+        """Take the scores of the test frames; gives the table that will be in `scores.parquet`.
 
         Parameters
         ----------
@@ -146,11 +141,6 @@ class Experiment:
             Score name to scores in the table's order.
         skipped : iterable of int
             Positions in `table` of frames that could not be read. They are left out and counted in `run.json`.
-
-        Returns
-        -------
-        DataFrame
-            What will be in `scores.parquet`: the frames that were scored, with float32 score columns.
 
         Raises
         ------
@@ -186,25 +176,9 @@ class Experiment:
             self._facts[key] = plain(value, key)
 
     def figure(self, name: str, figure, *, caption: str = "") -> bytes:
-        """Take a figure as it is now, as SVG and PNG; letters that its font lacks are made readable in it.
+        """Take a figure, with a caption that can be read alone, as it is now, as SVG and PNG; gives the SVG.
 
-        Parameters
-        ----------
-        name : str
-            File name without ending.
-        figure : matplotlib.figure.Figure
-        caption : str
-            One that can be read alone; goes to `run.json`.
-
-        Returns
-        -------
-        bytes
-            The SVG.
-
-        Raises
-        ------
-        ParameterError
-            The name is not a plain file name.
+        Letters that its font lacks are made readable in it. ParameterError where `name` is not a plain file name.
         """
         import matplotlib
 
@@ -274,7 +248,7 @@ class Experiment:
             "seconds": self.seconds,
             "parameters": self._parameters,
             "git": provenance.git_revision(project_root() or Path.cwd()),
-            "depends_on": dependencies(self.name),
+            "depends_on": dependencies(self.name, upstream=self._upstream),
             "versions": provenance.package_versions(),
             "device": provenance.device_name(),
             "hardware": provenance.hardware(),

@@ -132,19 +132,8 @@ def parse_parameters(source: str, where: str) -> dict[str, Parameter]:
 def values_for(notebook: str, profile: Mapping, known: Iterable[str] | None = None) -> dict:
     """A profile's values for one notebook: its own section's before those of all.
 
-    Parameters
-    ----------
-    notebook : str
-        Its name, such as `02_padim`.
-    profile : mapping
-        As read from its file.
-    known : iterable of str, optional
-        Names that a section may have; any by default.
-
-    Raises
-    ------
-    NotebookParameterError
-        `chapters` is no mapping of mappings, or names a notebook that there is not.
+    NotebookParameterError where `chapters` is no mapping of mappings, or names a notebook that is not among those
+    `known`.
     """
     values = {name: value for name, value in profile.items() if name != SECTIONS}
     sections = profile.get(SECTIONS) or {}
@@ -161,15 +150,11 @@ def values_for(notebook: str, profile: Mapping, known: Iterable[str] | None = No
 def check_parameters(path: str | Path, given: Mapping) -> dict:
     """Those of the parameters `given` that the notebook declares, each of its declared type.
 
-    One profile serves every notebook of a book, so names that another notebook beside this one declares are passed
-    over in silence; not so in the notebook's own section (see `values_for`). `PAPERMILL_...` names, which papermill
-    itself passes on request, go through. A whole number for a float parameter becomes a float.
-
-    Raises
-    ------
-    NotebookParameterError
-        A name that no notebook beside this one declares, or a value of the wrong type. The message lists this
-        notebook's parameters and the nearest match.
+    One profile serves every notebook of a book, so names that another notebook beside this one declares are passed over
+    in silence; not so in the notebook's own section (see `values_for`). `PAPERMILL_...` names, which papermill itself
+    passes on request, go through. A whole number for a float parameter becomes a float. NotebookParameterError, with
+    this notebook's parameters and the nearest match, for a name that no notebook beside this one declares, or a value
+    of the wrong type.
     """
     path = Path(path)
     own = notebook_parameters(path)
@@ -203,22 +188,11 @@ def check_parameters(path: str | Path, given: Mapping) -> dict:
 
 
 def results_place(declared: Mapping[str, Parameter], given: Mapping) -> tuple[str, str]:
-    """Where a run writes its results, and, where that is not the notebook's own `results_dir`, why.
+    """Where a run of `given` parameters writes its results, and why, where that is not the notebook's own place.
 
     A run that was given no other `results_dir` must not replace one of other parameters: one that differs from the
-    notebook's defaults, or, at the defaults, from the run that lies there, goes beside it.
-
-    Parameters
-    ----------
-    declared : mapping of str to Parameter
-        The notebook's.
-    given : mapping
-        The run's parameters; those not given have their defaults.
-
-    Returns
-    -------
-    place, why : str
-        Such as `_build/manual/02_padim-seed=3`; why is empty where the place is as asked for.
+    notebook's defaults, or, at the defaults, from the run that lies there, goes beside it: `_build/manual/02_padim-
+    seed=3`.
     """
     own = declared["results_dir"].default
     place = given.get("results_dir", own)

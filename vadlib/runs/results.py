@@ -1,4 +1,4 @@
-"""Results of one experiment as they lie on disk, and how values are put into JSON there."""
+"""Results of one experiment as they lie on disk, and how scores and values are put there."""
 
 import dataclasses
 import json
@@ -17,6 +17,8 @@ from vadlib.errors import ParameterError, ResultsError
 from vadlib.storage import project_path
 
 FORMAT = 1  # of the folder; grows when a reader of old folders would go wrong
+KEY_COLUMNS = ("clip", "frame", "label")
+EXTRA_COLUMNS = ("scene", "split")
 
 
 @dataclass(frozen=True)
@@ -47,16 +49,7 @@ class Results:
 
 
 def load_results(results_dir: str | os.PathLike) -> Results:
-    """Read what an `Experiment` saved.
-
-    Parameters
-    ----------
-    results_dir : path-like
-        Relative to the project's root.
-
-    Returns
-    -------
-    Results
+    """Read what an `Experiment` saved; a relative path is one of the project's root.
 
     Raises
     ------
@@ -78,23 +71,10 @@ def load_results(results_dir: str | os.PathLike) -> Results:
 
 
 def join_scores(results: Iterable[Results]) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """One table of detectors' scores, of the frames that all of them scored.
+    """One table of the scores of detectors' results, of the frames that all of them scored; and the detectors' titles.
 
-    Parameters
-    ----------
-    results : iterable of Results
-        Each with ``detectors`` in its metrics: by a detector's title, the column that it is judged by.
-
-    Returns
-    -------
-    scores : DataFrame
-        ``clip``, ``frame``, ``label``, ``scene`` and a column a detector, named by its title.
-    titles : tuple of str
-
-    Raises
-    ------
-    ResultsError
-        There are no results, or no frame that all of them scored.
+    It has ``clip``, ``frame``, ``label``, ``scene`` and, by its title, for each of ``detectors`` in a chapter's metrics
+    the column that it is judged by. ResultsError where there are no results, or no frame that all of them scored.
     """
     results, titles = list(results), []
     if not results:
@@ -113,19 +93,55 @@ def join_scores(results: Iterable[Results]) -> tuple[pd.DataFrame, tuple[str, ..
     return scores, tuple(titles)
 
 
+def scores_table(
+    table: pd.DataFrame, columns: Mapping[str, np.ndarray], skipped: Iterable[int]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The frames that were scored, with float32 score columns, and those that were skipped; see `Experiment.scores`."""
+    missing = [name for name in KEY_COLUMNS if name not in table.columns]
+    if missing:
+        raise ParameterError(f"scores: the table has no column {missing}; it has {list(table.columns)}.")
+    if not columns:
+        raise ParameterError("scores: no score column given; pass at least one, such as {'max': scores}.")
+    kept = [*KEY_COLUMNS, *(name for name in EXTRA_COLUMNS if name in table.columns)]
+    keep = np.ones(len(table), dtype=bool)
+    keep[_positions(skipped, len(table))] = False
+    scored = table.loc[keep, kept].reset_index(drop=True)
+    for name, values in columns.items():
+        scored[name] = _score_column(name, values, table, keep, kept)
+    return scored, table.loc[~keep]
+
+
+def _positions(skipped: Iterable[int], n_rows: int) -> np.ndarray:
+    positions = np.asarray(list(skipped), dtype=np.int64)
+    if len(positions) and not ((positions >= 0) & (positions < n_rows)).all():
+        raise ParameterError(
+            f"skipped must hold positions in the table of {n_rows} rows; got {positions.tolist()[:5]}."
+        )
+    return positions
+
+
+def _score_column(name, values, table, keep, taken) -> np.ndarray:
+    values = np.asarray(values)
+    if not isinstance(name, str) or name in taken:
+        raise ParameterError(f"scores: {name!r} cannot name a score; the table itself has {taken}.")
+    if values.shape != (len(table),):
+        raise ParameterError(f"scores: {name} must have one value a row, ({len(table)},); got {values.shape}.")
+    with np.errstate(over="ignore"):  # what float32 cannot hold is not finite, and said below
+        narrow = values.astype(np.float32)
+    wrong = np.flatnonzero(keep & ~np.isfinite(narrow))
+    if len(wrong):
+        row = table.iloc[wrong[0]]
+        raise ParameterError(
+            f"scores: {name} is not finite for {len(wrong)} frames, first clip {row['clip']} frame {row['frame']} "
+            f"({values[wrong[0]]}). Frames that could not be read belong in skipped=reader.skipped."
+        )
+    return narrow[keep]
+
+
 def plain(value, where: str):
-    """`value` in JSON's own types: numbers are Python's, paths text, Intervals and DataFrames mappings.
+    """`value`, called `where` in messages, in JSON's own types: paths are text, Intervals and DataFrames mappings.
 
-    Parameters
-    ----------
-    value : object
-    where : str
-        Its name in messages; keys and positions are added to it.
-
-    Raises
-    ------
-    ParameterError
-        A number is not finite, a key is not text, or a type is none of these.
+    ParameterError where a number is not finite, a key is not text, or a type has no place in JSON.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}

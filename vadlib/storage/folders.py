@@ -19,22 +19,9 @@ def write_folder(
 ) -> None:
     """Write a folder that no other run writes meanwhile, in place of an earlier one that may be replaced.
 
-    Parameters
-    ----------
-    folder : Path
-    fill : callable
-        Given the empty new folder, writes into it. If it raises, `folder` stays as it was.
-    check : callable
-        Given `folder`, raises where what is there must stay, as `check_replaceable` does.
-    lock : RunLock, optional
-        The caller's own lock of `folder`, which is given back afterwards.
-
-    Raises
-    ------
-    BusyError
-        Another process is writing it.
-    OSError
-        It cannot be written.
+    `fill` is given the empty new folder; if it raises, `folder` stays as it was. `check` is given `folder`, and raises
+    where what is there must stay, as `check_replaceable` does. `lock` is the caller's own lock of it, given back
+    afterwards. A BusyError where another process is writing it; an OSError where it cannot be written.
     """
     with lock or RunLock(folder):
         recover_folder(folder)
@@ -45,13 +32,8 @@ def write_folder(
 def replace_folder(folder: Path, fill: Callable[[Path], None]) -> None:
     """Write a folder beside its place, then move it there in one step; the former one goes only after that.
 
-    The caller holds the folder's `RunLock`; `write_folder` takes it.
-
-    Parameters
-    ----------
-    folder : Path
-    fill : callable
-        Given the empty new folder, writes into it. If it raises, `folder` stays as it was.
+    The caller holds the folder's `RunLock`; `write_folder` takes it. If `fill`, given the empty new folder, raises,
+    `folder` stays as it was.
     """
     partial, previous = _beside(folder)
     recover_folder(folder)
@@ -83,20 +65,9 @@ def recover_folder(folder: Path) -> None:
 
 
 def check_replaceable(folder: Path, *, record: str = "run.json", called: str = "results_dir") -> None:
-    """Make sure that replacing `folder` deletes nothing but what an earlier run wrote.
+    """Raise ResultsError where replacing `folder` would delete anything but the files that an earlier run wrote.
 
-    Parameters
-    ----------
-    folder : Path
-    record : str
-        The file in which a run lists the ``files`` that it wrote.
-    called : str
-        The folder's name in messages.
-
-    Raises
-    ------
-    ResultsError
-        `folder` is a file, or holds a file that its record does not list, or is not empty and has no record.
+    They are the ``files`` of its `record`; `called` is the folder's name in messages.
     """
     if not folder.exists():
         return

@@ -13,12 +13,7 @@ class RunLock:
     """A lock for one path, held by one process; the kernel frees it when the process ends, however it ends.
 
     The lock is a hidden file beside `path`. Inside one process a later lock for the same path takes over from an
-    earlier one, so that a cell can be run again in a live kernel.
-
-    Parameters
-    ----------
-    path : path-like
-        What is to be written; need not exist.
+    earlier one, so that a cell can be run again in a live kernel. `path` is what is to be written; it need not exist.
     """
 
     _held: dict[Path, "RunLock"] = {}  # noqa: RUF012  (one for the whole process, on purpose)
@@ -44,15 +39,7 @@ class RunLock:
         return RunLock._held.get(self.file, self) is not self
 
     def acquire(self) -> "RunLock":
-        """Take the lock now.
-
-        Raises
-        ------
-        BusyError
-            Another process holds it.
-        ResultsError
-            The folder cannot be made or written.
-        """
+        """Take the lock now: BusyError where another process holds it, ResultsError where it cannot be written."""
         if self.held:
             return self
         earlier = RunLock._held.pop(self.file, None)

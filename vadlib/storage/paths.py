@@ -10,13 +10,7 @@ _ROOT_FILES = ("_toc.yml", "pyproject.toml")  # together they mark the project's
 
 
 def project_root() -> Path | None:
-    """The project's folder: the nearest one upwards from the working directory with `_toc.yml` and `pyproject.toml`.
-
-    Returns
-    -------
-    Path or None
-        None where the working directory lies outside the project.
-    """
+    """The nearest folder upwards from the working directory with the project's files; None outside the project."""
     here = Path.cwd()
     for folder in (here, *here.parents):
         if all((folder / name).is_file() for name in _ROOT_FILES):
@@ -25,18 +19,10 @@ def project_root() -> Path | None:
 
 
 def user_path(path: str | os.PathLike) -> Path:
-    """A path as someone gave it, `~` understood.
+    """A path as someone gave it, `~` understood; nothing need be there.
 
-    Returns
-    -------
-    Path
-        Absolute only where it was; nothing need be there.
-
-    Raises
-    ------
-    ParameterError
-        No path that this machine could have: too long, of a user that is not there, a loop of links, or in a folder
-        that may not be entered.
+    A ParameterError where this machine could have no such path: too long, of a user that is not there, a loop of links,
+    or in a folder that may not be entered.
     """
     try:
         found = Path(path).expanduser()
@@ -50,15 +36,8 @@ def user_path(path: str | os.PathLike) -> Path:
 
 
 def project_path(path: str | os.PathLike) -> Path:
-    """`path` made absolute: relative ones start at the project's root, so a notebook may run from anywhere in it.
-
-    Returns
-    -------
-    Path
-        Absolute, `~` understood. Outside the project a relative path starts at the working directory, as usual.
-    """
-    path = user_path(path)
-    return Path(os.path.abspath(path if path.is_absolute() else (project_root() or Path.cwd()) / path))
+    """`path` made absolute: relative ones start at the project's root, so a notebook may run from anywhere in it."""
+    return Path(os.path.abspath((project_root() or Path.cwd()) / user_path(path)))
 
 
 def file_sha256(path: str | os.PathLike) -> str:

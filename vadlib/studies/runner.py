@@ -118,6 +118,13 @@ class DetectorRunner:
         open_reader = self._opener(trial, self.detector(trial))
         return cross_fit(split, lambda: self.detector(trial), open_reader)[0].sort_index()
 
+    def keep_features(self, trial: DetectorSpec, split: Split, layers: Sequence[str]) -> None:
+        """Compute layers of a split's frames in one pass, for trials that take some of them next."""
+        self._forget(besides=trial.network)
+        held = self._held(trial.image_size, trial.view)
+        for batch in held.select(frames_of(held.table, [split])):
+            self.network(trial.network).features(batch.images, layers)
+
     def embeddings(self, network: str, image_size: int) -> pd.DataFrame:
         """Embeddings of all frames held, float32 (n, D), with the frame table's index."""
         frames = self._held(image_size)

@@ -1,7 +1,8 @@
-"""Clips of a data set for the clip viewer: their pictures, read when written, and coarse heatmaps of detectors."""
+"""Clips of a data set, and alarms in them, for the clip viewer: pictures, read when written, and coarse heatmaps."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 
 import cv2
@@ -10,7 +11,9 @@ import pandas as pd
 
 from vadlib.data import FrameReader, VideoDataset
 from vadlib.detectors import Detector
+from vadlib.studies.footage_alarms import FootageAlarms
 from vadlib.viewer.data import ViewerClip, heat_levels
+from vadlib.viewer.page import LONGEST_SIDE_PX, write_viewer
 
 COLD, HOT = 0.5, 0.999  # quantiles of all places' scores at the ends of the colour bar
 CELLS = 28  # along a picture's longer side
@@ -23,37 +26,15 @@ def clips_to_show(
     *,
     size: tuple[int, int],
     batch_size: int = 32,
-    longest_side_px: int = 320,
 ) -> tuple[list[ViewerClip], dict[str, tuple[float, float]]]:
-    """The clips of some scores, for `write_viewer`, and the limits of their heatmaps.
+    """The clips of some scores, in order of their names, and by detector the scores at the ends of its colour bar.
 
     Heatmaps are computed now, one batch of frames at a time, and kept coarse; pictures are read only when the viewer is
-    written, one batch at a time.
+    written, one batch at a time. UnreadableError where a frame cannot be read.
 
-    Parameters
-    ----------
-    videos : VideoDataset
-    scores : DataFrame
-        ``clip``, ``frame`` of the frames to show, all of them readable.
-    detectors : mapping of str to Detector
-        Fitted, by the names of their scores: those whose heatmaps are shown. Each costs a pass over the frames.
-    size : (height, width)
-        Of the frames that the detectors take.
-    batch_size : int
-    longest_side_px : int
-        As for `write_viewer`.
-
-    Returns
-    -------
-    clips : list of ViewerClip
-        In order of their names.
-    heat_limits : dict of str to (float, float)
-        Scores at the ends of each colour bar: median and 99.9 % quantile of all places.
-
-    Raises
-    ------
-    UnreadableError
-        A frame cannot be read; now, or when the viewer is written.
+    `scores` has ``clip`` and ``frame`` of the frames to show, all of them readable; `detectors` are fitted, by the
+    names of their scores, and each costs a pass over the frames; `size` (height, width) is that of the frames that they
+    take.
     """
     table = scores[["clip", "frame"]].assign(label=np.int8(0)).sort_values(["clip", "frame"], ignore_index=True)
     shapes = {name: videos.image_size(name) for name in table["clip"].unique()}
@@ -75,7 +56,7 @@ def clips_to_show(
     for name, rows in table.groupby("clip", sort=True, observed=True):
         clip = videos.clip(name)
         heat = {detector: heat_levels(np.stack(found[name][detector]), limits[detector]) for detector in detectors}
-        pictures = _pictures(videos, rows, _picture_size(shapes[name], longest_side_px), batch_size)
+        pictures = _pictures(videos, rows, _picture_size(shapes[name]), batch_size)
         clips.append(ViewerClip(clip.id, clip.scene, clip.fps, rows["frame"].to_numpy(), pictures, heat))
     return clips, limits
 
@@ -86,8 +67,8 @@ def _pictures(videos: VideoDataset, rows: pd.DataFrame, size: tuple[int, int], b
         yield from batch.images.permute(0, 2, 3, 1).numpy()  # (B, H, W, 3)
 
 
-def _picture_size(shape: Sequence[int], longest_side_px: int) -> tuple[int, int]:
-    scale = min(1.0, longest_side_px / max(shape))
+def _picture_size(shape: Sequence[int]) -> tuple[int, int]:
+    scale = min(1.0, LONGEST_SIDE_PX / max(shape))
     return tuple(max(1, round(side * scale)) for side in shape)
 
 
@@ -98,3 +79,47 @@ def _grid(shape: Sequence[int]) -> tuple[int, int]:
 def _limits(values: np.ndarray) -> tuple[float, float]:
     low, high = np.quantile(values, [COLD, HOT]).tolist()
     return low, max(high, low + 1e-6 * max(abs(low), 1.0))  # of heatmaps that are the same everywhere
+
+
+class AlarmViewer:
+    """The clips with the strangest moments, ready to be written: their heatmaps are computed now.
+
+    `detectors` are those whose heatmaps are shown, and `size` (height, width) is that of the frames that they take (see
+    `clips_to_show`).
+    """
+
+    def __init__(
+        self,
+        videos: VideoDataset,
+        found: FootageAlarms,
+        detectors: Mapping[str, Detector],
+        *,
+        n_clips: int,
+        size: tuple[int, int],
+        batch_size: int = 32,
+    ):
+        self.found = found
+        self.viewed = found.scores[found.scores["clip"].isin(found.strangest_clips[:n_clips])]
+        self.clips, self.limits = clips_to_show(videos, self.viewed, detectors, size=size, batch_size=batch_size)
+
+    @property
+    def n_clips(self) -> int:
+        """Clips shown."""
+        return self.viewed["clip"].nunique()
+
+    def write(self, path: str | os.PathLike, *, title: str, note: str) -> dict:
+        """Write the file, as `write_viewer`."""
+        found, every = self.found, self.found.every_alarm
+        return write_viewer(
+            path,
+            self.clips,
+            self.viewed,
+            found.detectors,
+            thresholds={name: threshold.high for name, threshold in found.thresholds.items()},
+            threshold_rule="chosen on held-out normal footage",
+            alarms=every[every["clip"].isin(self.viewed["clip"])],
+            alarm_rule=f"An alarm begins and ends at a lower threshold and lasts at least {found.rule.min_seconds:g} s",
+            heat_limits=self.limits,
+            title=title,
+            note=note,
+        )

@@ -198,11 +198,7 @@ def alarms_of_clips(
 
 
 def describe_clip(
-    clip: ViewerClip,
-    table: pd.DataFrame,
-    detectors: Sequence[str],
-    heat: Mapping[int, np.ndarray],
-    alarms: list | None,
+    clip: ViewerClip, table: pd.DataFrame, detectors: Sequence[str], heat: Mapping[int, np.ndarray], alarms: list | None
 ) -> dict:
     """A clip as the page reads it, but for its media."""
     return {

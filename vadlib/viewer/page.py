@@ -30,6 +30,7 @@ from vadlib.viewer.data import ViewerClip, heat_levels
 
 __all__ = ["ViewerClip", "embed_viewer", "heat_levels", "viewer_address", "write_viewer"]
 
+LONGEST_SIDE_PX = 320  # of pictures
 NAME = "viewer.html"  # of the viewer among a chapter's results
 _SAFE = "!'()*"  # letters that JavaScript's encodeURIComponent leaves, beside those that `quote` does
 # The book's theme is switched by hand, which an iframe does not see.
@@ -56,7 +57,7 @@ def write_viewer(
     colours: Mapping[str, str] | None = None,
     title: str = "Clip viewer",
     note: str = "",
-    longest_side_px: int = 320,
+    longest_side_px: int = LONGEST_SIDE_PX,
     max_bytes: int = 10_000_000,
 ) -> dict:
     """Write the viewer's file, whole or not at all.

@@ -1,20 +1,12 @@
-"""Labels and masks in `.npy` files that nobody vouches for.
-
-Some hold the labels of all test frames of a data set in one array, clip after clip: `frame_labels_shanghai.npy` and the
-like (of MNAD, Park et al. 2020, and of code built on it). They hold nothing but the labels, so they fit only the whole
-data set: (N,) or (1, N), clips sorted by name, 1 = anomalous.
-"""
+"""Labels and masks in `.npy` files that nobody vouches for."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from vadlib.data.dataset import Clip
-from vadlib.data.layouts.opening import LeftOut, listed
 from vadlib.data.reading.files import require_file
 from vadlib.errors import LabelError, UnreadableError
 
@@ -39,24 +31,3 @@ def open_array(path: Path) -> np.ndarray:
     if array.dtype.kind not in KINDS:
         raise LabelError(f"{path} holds {array.dtype}, where numbers are expected. Save it again as numbers.")
     return array
-
-
-def split_flat_labels(path: Path, clips: Sequence[Clip], left_out: Sequence[LeftOut] = ()) -> dict[str, np.ndarray]:
-    """Read such a file, and give each clip, by its id, its own labels (n_frames,); none are cut to fit."""
-    labels = open_array(path)
-    n_frames = sum(clip.n_frames for clip in clips)
-    if labels.shape not in ((n_frames,), (1, n_frames)):
-        gone = [clip for clip in left_out if clip.split == "test"]
-        if gone:
-            raise LabelError(
-                f"{path} has labels {labels.shape} in one array, which cannot be told apart where a clip is left out: "
-                f"{listed(gone)}. Copy that again, or use labels that are filed by clip."
-            )
-        raise LabelError(
-            f"{path} has labels {labels.shape}, but the {len(clips)} test clips have {n_frames:,} frames. It fits "
-            "only a copy with all of them: copy the clips again, or use labels that are filed by clip."
-        )
-    clips = sorted(clips, key=lambda clip: clip.id)
-    ends = np.cumsum([clip.n_frames for clip in clips])[:-1]
-    parts = np.split(np.array(labels).reshape(-1), ends)
-    return {clip.id: part for clip, part in zip(clips, parts, strict=True)}

@@ -112,10 +112,16 @@ def label_clips(
             raise LabelError(f"{where}, which has frames 0 to {clip.n_frames - 1}. Nothing is cut to fit.")
         labels[clip.id] = np.maximum(labels[clip.id], 0)
         labels[clip.id][interval.first : interval.last + 1] = 1
-        events.append((clip.id, interval.first, interval.last, interval.event, interval.seen_in))
-    table = pd.DataFrame(events, columns=[*EVENT_COLUMNS, "seen_in"])
+        events.append(interval._replace(clip=clip.id))
+    return labels, event_table(events)
+
+
+def event_table(intervals: Sequence[Interval]) -> pd.DataFrame:
+    """Intervals as `VideoDataset.events`."""
+    table = pd.DataFrame(intervals, columns=Interval._fields).drop(columns="line")
+    table = table.astype({"clip": str, "first": np.int64, "last": np.int64, "event": str})
     is_said = table["seen_in"].notna().any()
-    return labels, table.fillna({"seen_in": ""}) if is_said else table[list(EVENT_COLUMNS)]
+    return table.fillna({"seen_in": ""}) if is_said else table[list(EVENT_COLUMNS)]
 
 
 def _normalised(name: str) -> str:

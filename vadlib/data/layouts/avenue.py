@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
@@ -29,12 +29,11 @@ from pathlib import Path
 import numpy as np
 
 from vadlib.data.dataset import Clip, VideoDataset
-from vadlib.data.labels.arrays import split_flat_labels
+from vadlib.data.labels.label_files import MAX_FRAMES, NO_LABELS, LabelFiles, labels_in
 from vadlib.data.labels.mat_files import open_variable
-from vadlib.data.labels.mat_intervals import MAX_FRAMES, MatLabels, describe_mat, label_by_mat
 from vadlib.data.layouts.locate import find_sources, first_existing, relative_name
 from vadlib.data.layouts.numbered import count_numbered
-from vadlib.data.layouts.opening import LeftOut, Opening, left_out_facts, list_unmatched, open_each, refuse_incomplete
+from vadlib.data.layouts.opening import LeftOut, Opening, open_each, refuse_incomplete
 from vadlib.data.reading import videos
 from vadlib.errors import LabelError, LayoutError
 
@@ -70,31 +69,36 @@ def matches(folder: Path, name: str) -> bool:
 def open_layout(name: str, home: Path, opening: Opening) -> VideoDataset:
     """Open the set in its own folder (see `vadlib.data.open_dataset`)."""
     sources = {split: _by_number(find_sources(home, places)) for split, places in PLACES.items()}
-    mask_files, mat = _mask_files(home), first_existing(home, INTERVAL_PLACES)
-    in_mat = describe_mat(mat) if mat and not mask_files else None
-    missing = _missing(home, sources, mask_files, in_mat)
+    mask_files = _mask_files(home)
+    found = _labels(home, mask_files, sources["test"])
+    missing = [] if sources["train"] else ["no training videos (training_videos/*.avi)"]
+    missing += [] if sources["test"] else ["no test videos (testing_videos/*.avi)"]
+    if found is NO_LABELS:
+        missing.append("no labels (ground_truth_demo/testing_label_mask/*_label.mat, or avenue.mat)")
+    missing += found.unmatched(sources["test"], "test_{:02d}", "neither video nor frames")
     refuse_incomplete(name, home, missing, opening, "Unpack the archives again")
     clips, left_out = _open_clips(home, sources, mask_files, opening.skip_unreadable)
-    tested = [clip for clip in clips if clip.split == "test"]
-    if mask_files:
-        tested = [clip for clip in tested if _number(clip) in mask_files]
-        labels = _labels_of_masks(tested, mask_files)
-        source = (
-            f"{relative_name(next(iter(mask_files.values())).parent, home)}: frames with any pixel of their mask set"
-        )
-    elif in_mat:
-        tested = [clip for clip in tested if _number(clip) in in_mat.numbers]
-        labels = label_by_mat(mat, {_number(clip): clip for clip in tested})
-        source = f"{relative_name(mat, home)}: {in_mat.how}, no masks"
-    else:
-        labels, source = _flat_labels(home, tested, left_out)
-    labelled = [clip for clip in clips if clip.split == "train" or clip.id in labels]
-    labels |= {clip.id: np.zeros(clip.n_frames, np.int8) for clip in labelled if clip.split == "train"}
-    masks = {clip.id: mask_files[_number(clip)] for clip in tested if _number(clip) in mask_files}
+    tested = {_number(clip): clip for clip in clips if clip.split == "test" and _number(clip) in found.numbers}
+    training = [clip for clip in clips if clip.split == "train"]
+    labels = {clip.id: np.zeros(clip.n_frames, np.int8) for clip in training} | found.read(tested, left_out)
+    masks = {clip.id: mask_files[number] for number, clip in tested.items() if number in mask_files}
     return VideoDataset(
-        name, home, tuple(labelled), labels, masks, _read_mask, missing=tuple(missing), left_out=tuple(left_out),
-        facts={"labels": source} | left_out_facts(left_out),
+        name, home, (*training, *tested.values()), labels, masks, _read_mask, missing=tuple(missing),
+        left_out=tuple(left_out), facts={"labels": found.name},
     )  # fmt: skip
+
+
+def _labels(home: Path, mask_files: dict[int, Path], tested: dict[int, Path]) -> LabelFiles:
+    """The first of the labels that are there (see the module)."""
+    if mask_files:
+        name = f"{relative_name(next(iter(mask_files.values())).parent, home)}: frames with any pixel of their mask set"
+        kind = "masks in testing_label_mask"
+        return LabelFiles(name, kind, mask_files, mask_files, lambda clips, _: _labels_of_masks(clips, mask_files))
+    path = first_existing(home, (*INTERVAL_PLACES, *FLAT_PLACES))
+    if path is None:
+        return NO_LABELS
+    found = labels_in(path, home, tested)
+    return found._replace(name=f"{found.name}, no masks")
 
 
 def _number(clip: Clip) -> int:
@@ -120,23 +124,6 @@ def _mask_files(home: Path) -> dict[int, Path]:
         return {}
     matches = ((re.fullmatch(r"(\d+)_label\.mat", path.name), path) for path in sorted(folder.iterdir()))
     return {int(match[1]): path for match, path in matches if match}
-
-
-def _missing(
-    home: Path, sources: dict[str, dict[int, Path]], mask_files: dict[int, Path], in_mat: MatLabels | None
-) -> list[str]:
-    missing = []
-    if not sources["train"]:
-        missing.append("no training videos (training_videos/*.avi)")
-    if not sources["test"]:
-        missing.append("no test videos (testing_videos/*.avi)")
-    if not mask_files and first_existing(home, (*INTERVAL_PLACES, *FLAT_PLACES)) is None:
-        missing.append("no labels (ground_truth_demo/testing_label_mask/*_label.mat, or avenue.mat)")
-    kind, labelled, eventful = "masks in testing_label_mask", set(mask_files), set(mask_files)
-    if in_mat:
-        kind, labelled, eventful = "labels in avenue.mat", set(in_mat.numbers), set(in_mat.eventful)
-    clips = [[f"test_{number:02d}" for number in numbers] for numbers in (sources["test"], labelled, eventful)]
-    return missing + list_unmatched(*clips, f"with {kind} but neither video nor frames", f"without {kind}")
 
 
 def _open_clips(
@@ -182,21 +169,13 @@ def iterate_masks(path: Path, clip: Clip) -> Iterator[np.ndarray]:
         yield mask != 0
 
 
-def _labels_of_masks(clips: list[Clip], mask_files: dict[int, Path]) -> dict[str, np.ndarray]:
-    def read(clip: Clip) -> np.ndarray:
-        masks = iterate_masks(mask_files[_number(clip)], clip)
-        return np.fromiter((mask.any() for mask in masks), np.int8, clip.n_frames)
+def _labels_of_masks(clips: Mapping[int, Clip], mask_files: dict[int, Path]) -> dict[str, np.ndarray]:
+    def read(number: int) -> np.ndarray:
+        masks = iterate_masks(mask_files[number], clips[number])
+        return np.fromiter((mask.any() for mask in masks), np.int8, clips[number].n_frames)
 
     with ThreadPoolExecutor(8) as pool:  # inflating is most of the work, and runs beside the rest
-        return dict(zip([clip.id for clip in clips], pool.map(read, clips), strict=True))
-
-
-def _flat_labels(home: Path, clips: list[Clip], left_out: list[LeftOut]) -> tuple[dict[str, np.ndarray], str]:
-    """Read the labels of all frames in a row; gives them, and from where they are."""
-    flat = first_existing(home, FLAT_PLACES)
-    if flat is None:
-        return {}, "none"
-    return split_flat_labels(flat, clips, left_out), f"{relative_name(flat, home)}: labels of frames in a row, no masks"
+        return dict(zip([clip.id for clip in clips.values()], pool.map(read, clips), strict=True))
 
 
 def _read_mask(dataset: VideoDataset, clip: Clip, path: Path, frame: int) -> np.ndarray:

@@ -81,30 +81,27 @@ def assign_cameras(normal: Sequence[Sequence[str]], scored: Sequence[Sequence[st
     cameras: dict[str, str] = {}
     for folders in sorted(folders for folders in normal if len(folders) > depth):
         cameras.setdefault(name_key(folders[depth]), folders[depth])
-    if not cameras:
-        return [UNKNOWN_SCENE] * len(normal), [UNKNOWN_SCENE] * len(scored)
 
     def camera(folders: list[str]) -> str:
-        if not folders:
+        if not folders or not cameras:
             return UNKNOWN_SCENE
         return next((cameras[name_key(name)] for name in folders if name_key(name) in cameras), folders[0])
 
-    return [cameras[name_key(folders[depth])] if len(folders) > depth else UNKNOWN_SCENE for folders in normal], [
-        camera(folders) for folders in scored
-    ]
+    of_normal = [cameras[name_key(folders[depth])] if len(folders) > depth else UNKNOWN_SCENE for folders in normal]
+    return of_normal, [camera(folders) for folders in scored]
 
 
 def _depth_of_cameras(normal: list[list[str]], scored: list[list[str]]) -> int:
-    n_shared, numbered = {}, {}
     tested = [{name_key(name) for name in folders} for folders in scored]
+    shared = []  # depths of which clips to score have names: which, whether all have, whether the names are numbers
     for depth in range(max(map(len, normal), default=0)):
         names = {name_key(folders[depth]) for folders in normal if len(folders) > depth}
-        n_shared[depth] = sum(bool(names & folders) for folders in tested)
-        numbered[depth] = all(name.isdigit() for name in names)
-    shared = [depth for depth, count in n_shared.items() if count]
+        n_shared = sum(bool(names & folders) for folders in tested)
+        if n_shared:
+            shared.append((depth, n_shared == len(scored), all(name.isdigit() for name in names)))
     if not shared:
         return 0
-    first = shared[0]
-    if numbered[first] and n_shared[first] < len(scored):
-        return next((depth for depth in shared if not numbered[depth] and n_shared[depth] == len(scored)), first)
+    first, of_all, numbered = shared[0]
+    if numbered and not of_all:
+        return next((depth for depth, of_all, numbered in shared if of_all and not numbered), first)
     return first

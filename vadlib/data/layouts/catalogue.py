@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vadlib.data.dataset import VideoDataset
-from vadlib.data.layouts import avenue, folder, shanghaitech, ucsd
+from vadlib.data.layouts import avenue, folder, shanghaitech, shanghaitech_published, ucsd
 from vadlib.data.layouts.opening import Opening
 from vadlib.data.reading.files import list_names, printable
 from vadlib.errors import LayoutError, ParameterError, UnreadableError
@@ -40,6 +40,12 @@ LAYOUTS = {
     "ucsd-ped1": Layout(*_UCSD, ("UCSD_Anomaly_Dataset.v1p2", "UCSDped1"), ucsd.EXPECTS),
     "ucsd-ped2": Layout(*_UCSD, ("UCSD_Anomaly_Dataset.v1p2", "UCSDped2"), ucsd.EXPECTS),
     "avenue": Layout(avenue.matches, avenue.open_layout, ("Avenue Dataset",), avenue.EXPECTS),
+    "shanghaitech-published": Layout(
+        shanghaitech_published.matches,
+        shanghaitech_published.open_layout,
+        ("shanghaitech_published",),
+        shanghaitech_published.EXPECTS,
+    ),
     "folder": Layout(folder.matches, folder.open_layout, (), folder.EXPECTS, any_folder=True),
 }
 
@@ -51,14 +57,13 @@ def open_dataset(
 
     Parameters
     ----------
-    name : {"shanghaitech", "synthcampus", "ucsd-ped1", "ucsd-ped2", "avenue", "folder"}
+    name : {"shanghaitech", "synthcampus", "ucsd-ped1", "ucsd-ped2", "avenue", "shanghaitech-published", "folder"}
     root : path
         The set's own folder, or the archive's top folder, or the folder that was unpacked into.
     allow_missing : bool
         Open an incomplete copy as well. `dataset.missing` then says what is not there. Test clips of which only
         the labels are there stay in the frame table, with `Clip.path` None: enough for whatever looks at labels
-        alone; `dataset.with_pictures()` is without them; reading their frames is an error that names them. Test clips
-        without labels are left out.
+        alone; `dataset.with_pictures()` is without them. Test clips without labels are left out.
     skip_unreadable : bool
         Leave out clips that do not open: empty files, files cut short, folders without frames or with some missing.
         `dataset.left_out` then says which, and why. Where that would be all clips of a split it is an error.
@@ -72,8 +77,7 @@ def open_dataset(
     ParameterError
         An unknown name.
     LayoutError
-        A root that is missing, is not laid out as the data set is, or (without `allow_missing`) lacks a part of
-        it. The message has what was looked for, what is there, and what to do.
+        A root that is missing, is not laid out as the data set is, or (without `allow_missing`) lacks a part of it.
     LabelError
         Labels that do not fit their clip, or cannot be read.
     UnreadableError
@@ -155,10 +159,9 @@ def _wrong_layout(name: str, layout: Layout, root: Path) -> str:
     for other, candidate in LAYOUTS.items():
         if not candidate.any_folder and candidate.folders != layout.folders and candidate.matches(root, other):
             return f"{message}It looks like {other}: open_dataset({other!r}, root)."
-    for expected in layout.expects:
-        top = expected.split("/")[0]
-        near = difflib.get_close_matches(top.lower(), [entry.lower() for entry in there if entry != top], n=1)
+    lower = {entry.lower(): entry for entry in there}
+    for top in (expected.split("/")[0] for expected in layout.expects):
+        near = difflib.get_close_matches(top.lower(), lower, n=1)
         if near and top not in there:
-            entry_there = next(entry for entry in there if entry.lower() == near[0])
-            return f"{message}The nearest match is {entry_there!r}: rename it to {top!r}."
+            return f"{message}The nearest match is {lower[near[0]]!r}: rename it to {top!r}."
     return f"{message}Unpack the archive, and give the folder it was unpacked into."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from vadlib.data.layouts.numbered import IMAGE_SUFFIXES
 from vadlib.data.layouts.opening import count_and_list
@@ -25,16 +24,14 @@ class Search:
     clips: list[Path] = field(default_factory=list)  # videos and folders of frames, sorted
     masks: list[Path] = field(default_factory=list)  # folders of masks, which are no clips
     unreadable: dict[Path, str] = field(default_factory=dict)  # folders to be left out, and why they may not be read
+    seen: dict[tuple[int, int], Path] = field(default_factory=dict)  # folders by their device and inode
 
 
 def search_clips(folder: Path, *, skip_unreadable: bool = False) -> Search:
     """Look for clips below a folder, to any depth."""
-    walk = _Walk(skip_unreadable)
-    listed = _list(folder)
-    walk.seen[listed.identity] = folder
-    below = walk.look_into(listed.folders)
-    walk.search.clips = sorted([*listed.films, *below])
-    return walk.search
+    search = Search()
+    search.clips = sorted(_look_into(folder, search, skip_unreadable=skip_unreadable, top=True))
+    return search
 
 
 def list_visible(folder: Path) -> list[Path]:
@@ -47,61 +44,47 @@ def list_visible(folder: Path) -> list[Path]:
         ) from error
 
 
-class _Listed(NamedTuple):
-    identity: tuple[int, int]
-    folders: list[Path]
-    films: list[Path]
-    pictures: list[Path]
-
-
-def _list(folder: Path) -> _Listed:
-    """What lies in a folder itself; raises UnreadableError where it may not be listed or, though listed, entered."""
-    entries = list_visible(folder)
+def _look_into(folder: Path, search: Search, *, skip_unreadable: bool, top: bool = False) -> list[Path]:
+    """Clips in a folder and below; notes in `search` what else there is."""
     try:
-        status = folder.stat()
+        entries, identity = list_visible(folder), _identity(folder)
         folders = [entry for entry in entries if entry.is_dir()]
         films = [entry for entry in entries if is_video(entry)]
-    except OSError as error:
-        raise UnreadableError(
-            f"{folder} cannot be looked into: {error.strerror}. Check its permissions, {SKIPPING}."
-        ) from error
-    pictures = [entry for entry in entries if entry.suffix.lower() in IMAGE_SUFFIXES and entry not in folders]
-    return _Listed((status.st_dev, status.st_ino), folders, films, pictures)
-
-
-class _Walk:
-    def __init__(self, skip_unreadable: bool):
-        self.skip_unreadable = skip_unreadable
-        self.seen: dict[tuple[int, int], Path] = {}
-        self.search = Search()
-
-    def look_into(self, folders: list[Path]) -> list[Path]:
-        """Clips in those folders; notes what else there is."""
-        names = {folder.name for folder in folders}
-        masks = [
-            folder
-            for folder in folders
-            if folder.name.endswith(MASK_ENDING) and folder.name.removesuffix(MASK_ENDING) in names
-        ]
-        self.search.masks += masks
-        return [path for folder in folders if folder not in masks for path in self.find_in(folder)]
-
-    def find_in(self, folder: Path) -> list[Path]:
-        try:
-            listed = _list(folder)
-        except UnreadableError as error:
-            if not self.skip_unreadable:
-                raise
-            self.search.unreadable[folder] = str(error)
-            return []
-        first = self.seen.setdefault(listed.identity, folder)
-        if first is not folder:
-            raise LayoutError(f"{folder} is the same folder as {first}, by a link. Remove one of them.")
-        inside, films, pictures = self.look_into(listed.folders), listed.films, listed.pictures
-        if pictures and inside and not films:
-            clips = count_and_list([path.name for path in inside])
-            raise LayoutError(
-                f"{folder} holds pictures ({pictures[0].name} …) and also {clips} in "
-                "folders. A folder of frames has none: move one of the two."
+    except (UnreadableError, OSError) as error:
+        if isinstance(error, OSError):
+            error = UnreadableError(
+                f"{folder} cannot be looked into: {error.strerror}. Check its permissions, {SKIPPING}."
             )
-        return [folder] if pictures and not films else films + inside
+        if top or not skip_unreadable:
+            raise error from None
+        search.unreadable[folder] = str(error)
+        return []
+    first = search.seen.setdefault(identity, folder)
+    if first is not folder:
+        raise LayoutError(f"{folder} is the same folder as {first}, by a link. Remove one of them.")
+    names = {entry.name for entry in folders}
+    masks = [
+        entry for entry in folders if entry.name.endswith(MASK_ENDING) and entry.name.removesuffix(MASK_ENDING) in names
+    ]
+    search.masks += masks
+    inside = [
+        path
+        for entry in folders
+        if entry not in masks
+        for path in _look_into(entry, search, skip_unreadable=skip_unreadable)
+    ]
+    pictures = [entry for entry in entries if entry.suffix.lower() in IMAGE_SUFFIXES and entry not in folders]
+    if top or films or not pictures:
+        return films + inside
+    if inside:
+        clips = count_and_list([path.name for path in inside])
+        raise LayoutError(
+            f"{folder} holds pictures ({pictures[0].name} …) and also {clips} in "
+            "folders. A folder of frames has none: move one of the two."
+        )
+    return [folder]
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_dev, status.st_ino

@@ -23,8 +23,7 @@ from __future__ import annotations
 import difflib
 import math
 import os
-import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,11 +31,11 @@ import numpy as np
 
 from vadlib.data.dataset import UNLABELLED, Clip, VideoDataset
 from vadlib.data.labels.intervals import label_clips, read_intervals
-from vadlib.data.layouts.cameras import UNKNOWN_SCENE, assign_cameras
+from vadlib.data.layouts.cameras import UNKNOWN_SCENE, assign_cameras, name_key
 from vadlib.data.layouts.clip_search import list_visible, search_clips
 from vadlib.data.layouts.folder_facts import camera_facts, hour_facts, mask_facts, scan_facts
 from vadlib.data.layouts.numbered import list_numbered, seconds_between
-from vadlib.data.layouts.opening import LeftOut, Opening, check_some_left, count_and_list, left_out_facts, open_each
+from vadlib.data.layouts.opening import LeftOut, Opening, check_some_left, count_and_list, open_each
 from vadlib.data.reading import videos
 from vadlib.data.reading.decoding import is_video
 from vadlib.data.reading.files import list_names
@@ -81,7 +80,6 @@ def open_videos(
     _check_names(clips)
     labels = {clip.id: np.full(clip.n_frames, UNLABELLED, np.int8) for clip in clips}
     facts = scan_facts({clip.path.name: scan for clip, scan in opened.values() if scan})
-    facts |= left_out_facts(left_out)
     return VideoDataset(NAME, root, tuple(clips), labels, left_out=tuple(left_out), facts=facts, may_lack_labels=True)
 
 
@@ -92,7 +90,7 @@ def matches(folder: Path, name: str) -> bool:
 
 def open_layout(name: str, home: Path, opening: Opening) -> VideoDataset:
     """Open a folder of one's own videos (see the module and `vadlib.data.open_dataset`)."""
-    normal = _normal_folder(home)
+    normal = _only(home, "normal", Path.is_dir)
     search = search_clips(home, skip_unreadable=opening.skip_unreadable)
 
     def split_of(path: Path) -> str:
@@ -112,7 +110,7 @@ def open_layout(name: str, home: Path, opening: Opening) -> VideoDataset:
     left_out += closed
     _check_names(clips)
     _check_apart(clips)
-    label_file = _label_file(home)
+    label_file = _only(home, LABEL_FILE, Path.is_file)
     intervals = [] if label_file is None else read_intervals(label_file)
     names = {clip.id: _names(clip.path.relative_to(home)) for clip in clips}
     gone = {name for clip in left_out for name in _names(Path(clip.clip))}
@@ -121,32 +119,19 @@ def open_layout(name: str, home: Path, opening: Opening) -> VideoDataset:
     source = f"none ({LABEL_FILE} is not there)" if label_file is None else label_file.name
     facts = {"labels": source + (f"; unlabelled: {count_and_list(unlabelled)}" if unlabelled else "")}
     below_normal = [path.relative_to(home).parts[1:-1] for path in sources["train"]]
-    facts |= camera_facts(clips) | hour_facts(below_normal) | unread | scan_facts(scans) | left_out_facts(left_out)
+    facts |= camera_facts(clips) | hour_facts(below_normal) | unread | scan_facts(scans)
     return VideoDataset(
         name, home, tuple(clips), labels, events=events, missing=tuple(missing), left_out=tuple(left_out),
         facts=facts, may_lack_labels=True,
     )  # fmt: skip
 
 
-def find_clips(folder: Path) -> list[Path]:
-    """List the videos and folders of frames below a folder, sorted; raises as `search_clips`."""
-    return search_clips(folder).clips
-
-
-def _normal_folder(home: Path) -> Path | None:
-    """Find the folder `normal`, whatever its case."""
-    folders = [path for path in list_visible(home) if path.name.casefold() == "normal" and path.is_dir()]
-    if len(folders) > 1:
-        raise LayoutError(f"{home} has {folders[0].name}/ and {folders[1].name}/. Keep one of them.")
-    return folders[0] if folders else None
-
-
-def _label_file(home: Path) -> Path | None:
-    """Find the labels, whatever the case of their file's name."""
-    label_files = [path for path in list_visible(home) if path.name.casefold() == LABEL_FILE and path.is_file()]
-    if len(label_files) > 1:
-        raise LayoutError(f"{home} has {label_files[0].name} and {label_files[1].name}. Keep one of them.")
-    return label_files[0] if label_files else None
+def _only(home: Path, name: str, is_kind: Callable[[Path], bool]) -> Path | None:
+    """Find a file or folder, whatever the case of its name."""
+    found = [path for path in list_visible(home) if path.name.casefold() == name and is_kind(path)]
+    if len(found) > 1:
+        raise LayoutError(f"{home} has {found[0].name} and {found[1].name}. Keep one of them.")
+    return found[0] if found else None
 
 
 def _missing(home: Path, sources: dict[str, list[Path]]) -> list[str]:
@@ -164,7 +149,7 @@ def _hint(home: Path) -> str:
     folders = [path for path in list_visible(home) if path.is_dir()]
     if any(path.name.casefold() == "normal" for path in folders):
         return ""
-    inside = next((path for path in folders[:50] if _normal_folder(path)), None)
+    inside = next((path for path in folders[:50] if _only(path, "normal", Path.is_dir)), None)
     if inside is not None:
         return f" {inside} has a folder normal: give that as root."
     near = difflib.get_close_matches("normal", [path.name.casefold() for path in folders], n=1)
@@ -253,7 +238,7 @@ def _check_names(clips: list[Clip]) -> None:
     """Names become folders, and some file systems tell neither upper case from lower nor how accents are composed."""
     seen: dict[str, Clip] = {}
     for clip in clips:
-        other = seen.setdefault(unicodedata.normalize("NFC", clip.id).casefold(), clip)
+        other = seen.setdefault(name_key(clip.id), clip)
         if other is not clip:
             raise LayoutError(
                 f"{other.path} and {clip.path} are both called {clip.id}. Rename one of them, or score them apart."

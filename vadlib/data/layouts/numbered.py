@@ -23,13 +23,13 @@ RENAME = "rename them so that one number counts all frames (001.jpg, 002.jpg ...
 EVEN = 1.5  # times a median step, at most, that a step of evenly spaced pictures takes
 
 
-def list_numbered(folder: Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> list[Path]:
+def list_numbered(folder: Path) -> list[Path]:
     """List a folder's pictures in playing order (`2.jpg` before `10.jpg`).
 
     The order is that of the dates and times in their names, where all have one; else that of their counter: the
     only number that differs, or the last.
     """
-    names = _list_pictures(folder, tuple(suffixes))
+    names = _list_pictures(folder)
     stems = [os.path.splitext(name)[0] for name in names]
     for name, stem in zip(names, stems, strict=True):
         if not re.search(r"\d", stem):
@@ -61,18 +61,15 @@ def seconds_between(paths: Sequence[Path]) -> float | None:
     return (seconds[-1] - seconds[0]) / (len(seconds) - 1) if even else None
 
 
-def _list_pictures(folder: Path, suffixes: tuple[str, ...]) -> list[str]:
+def _list_pictures(folder: Path) -> list[str]:
     """Names of pictures, sorted; without links to others of them, such as lastsnap.jpg of Motion."""
     try:
         with os.scandir(folder) as entries:
-            is_link = {entry.name: entry.is_symlink() for entry in entries if _is_picture(entry.name, suffixes)}
+            pictures = [entry for entry in entries if Path(entry.name).suffix.lower() in IMAGE_SUFFIXES]
+            is_link = {entry.name: entry.is_symlink() for entry in pictures if visible(entry.name)}
     except OSError as error:
         raise UnreadableError(f"{folder} cannot be listed: {error.strerror}.") from error
     return sorted(name for name, link in is_link.items() if not (link and _target(folder, name) in is_link))
-
-
-def _is_picture(name: str, suffixes: tuple[str, ...]) -> bool:
-    return name.lower().endswith(suffixes) and os.path.splitext(name)[1] != "" and visible(name)
 
 
 def _target(folder: Path, name: str) -> str | None:
@@ -92,15 +89,11 @@ def _by_moment(folder: Path, names: list[str], moments: list[Moment]) -> list[st
 
 def _by_counter(folder: Path, names: list[str], stems: list[str]) -> list[str]:
     originals = [COPY.sub("", stem) for stem in stems]
-    if any(original == stem for original, stem in zip(originals, stems, strict=True)):
-        stems = [  # what an own number is left in; else all of them are called so
-            original if re.search(r"\d", original) else stem for original, stem in zip(originals, stems, strict=True)
-        ]
+    if set(originals) & set(stems):  # where none is an original, all of them are called so
+        stems = [o if re.search(r"\d", o) else stem for o, stem in zip(originals, stems, strict=True)]
     numbers = [[int(digits) for digits in re.findall(r"\d+", stem)] for stem in stems]
-    varying = [
-        position for position in range(min(map(len, numbers), default=0)) if len({own[position] for own in numbers}) > 1
-    ]
     alike = len({len(own) for own in numbers}) == 1
+    varying = [position for position, column in enumerate(zip(*numbers, strict=False)) if len(set(column)) > 1]
     position = varying[0] if alike and len(varying) == 1 else -1
     numbered: dict[int, str] = {}
     for name, own in zip(names, numbers, strict=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -57,14 +57,11 @@ class LeftOut(NamedTuple):
     clip: str  # its file or folder, below the data set's
     split: str
     why: str  # a sentence, without the data set's folder in it
-    remedy: str = ""  # what to do, as sentences
 
     @classmethod
     def by(cls, message: str, path: Path, split: str, home: Path) -> LeftOut:
-        """The entry of a file or folder, from an error's message about it; leaving it out is no longer a remedy."""
-        _, _, after = message.rpartition(printable(path))
-        remedy = after.partition(". ")[2].replace(f", {SKIPPING}", "")
-        return cls(below(path, home), split, first_sentence(message, path, home), remedy)
+        """The entry of a file or folder, from an error's message about it."""
+        return cls(below(path, home), split, first_sentence(message, path, home))
 
 
 def open_each(
@@ -83,25 +80,22 @@ def open_each(
             refusal = UnreadableError(
                 f"{printable(pair[1])} cannot be read: {error.strerror or error}. Check its permissions, {SKIPPING}."
             )
-            if not skip_unreadable:
-                raise refusal from error
-            return refusal
+            if skip_unreadable:
+                return refusal
+            raise refusal from error
 
     sources = list(sources)
-    results = {}
+    opened, left_out = {}, []
     with (
         ThreadPoolExecutor(N_THREADS) as pool,
         progress_bar(len(sources), "Opening", "clips", shown=True, delay_s=3) as bar,
     ):
-        for pair, result in zip(sources, pool.map(attempt, sources), strict=True):
-            results[pair] = result
+        for (split, path), result in zip(sources, pool.map(attempt, sources), strict=True):
+            if isinstance(result, Exception):
+                left_out.append(LeftOut.by(str(result), path, split, home))
+            else:
+                opened[path] = result
             bar.update()
-    left_out = [
-        LeftOut.by(str(result), path, split, home)
-        for (split, path), result in results.items()
-        if isinstance(result, Exception)
-    ]
-    opened = {path: result for (_, path), result in results.items() if not isinstance(result, Exception)}
     check_some_left([split for (split, path) in sources if path in opened], left_out, home)
     return opened, left_out
 
@@ -110,9 +104,9 @@ def check_some_left(opened_splits: Iterable[str], left_out: Sequence[LeftOut], h
     """Raise UnreadableError where every clip of a split was left out."""
     for split in {clip.split for clip in left_out} - set(opened_splits):
         of_split = [clip for clip in left_out if clip.split == split]
-        remedies = dict.fromkeys(clip.remedy for clip in of_split[:MAX_NAMED] if clip.remedy)
         raise UnreadableError(
-            " ".join([f"{printable(home)}: none of {SPLITS[split]} can be read: {listed(of_split)}.", *remedies])
+            f"{printable(home)}: none of {SPLITS[split]} can be read: {listed(of_split)}. Copy them again; a recording "
+            "that goes on, once it is finished."
         )
 
 
@@ -136,7 +130,7 @@ def listed(left_out: Sequence[LeftOut]) -> str:
     return "; ".join(clip.why for clip in left_out[:MAX_NAMED]) + more
 
 
-def left_out_facts(left_out: Sequence[LeftOut]) -> Mapping[str, str]:
+def left_out_facts(left_out: Sequence[LeftOut]) -> dict[str, str]:
     """Say which clips were left out, as an entry of `VideoDataset.facts`; none where none was."""
     if not left_out:
         return {}

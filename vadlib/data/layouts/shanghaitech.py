@@ -18,21 +18,19 @@ of ASTNet, ABMA) or under `gt` (STG-NF), or all labels in one array (MNAD). What
 
 from __future__ import annotations
 
-import csv
-import io
-import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from vadlib.data.dataset import EVENT_COLUMNS, SEEN_IN, Clip, VideoDataset
-from vadlib.data.labels.arrays import open_array, split_flat_labels
+from vadlib.data.dataset import Clip, VideoDataset
+from vadlib.data.labels.arrays import open_array
+from vadlib.data.labels.intervals import event_table, read_intervals
+from vadlib.data.labels.label_files import split_flat_labels
 from vadlib.data.layouts.locate import find_sources, first_existing, relative_name
 from vadlib.data.layouts.numbered import count_numbered
-from vadlib.data.layouts.opening import LeftOut, Opening, left_out_facts, list_unmatched, open_each, refuse_incomplete
+from vadlib.data.layouts.opening import Opening, list_unmatched, open_each, refuse_incomplete
 from vadlib.data.reading import videos
-from vadlib.data.reading.files import read_label_text
 from vadlib.errors import LabelError, LayoutError
 
 EXPECTS = ("training/videos", "testing/frames or testing/videos", "testing/test_frame_mask")
@@ -74,22 +72,27 @@ def open_layout(name: str, home: Path, opening: Opening) -> VideoDataset:
     missing = _missing(sources, label_paths, flat)
     refuse_incomplete(name, home, missing, opening, "Unpack the archive again")
     test_labels = {clip_id: _read_labels(path) for clip_id, path in label_paths.items()}
-    clip_sources = [(clip_id, "train", path) for clip_id, path in sources["train"].items()]
-    tested = sources["test"] if flat else test_labels
-    clip_sources += [(clip_id, "test", sources["test"].get(clip_id)) for clip_id in tested]
-    facts, left_out = _count_frames(clip_sources, home, opening.skip_unreadable)
-    gone = {clip_id for clip_id, _, path in clip_sources if path is not None and path not in facts}
-    clip_sources = [each for each in clip_sources if each[0] not in gone]
-    events = _read_events(home / "events.csv")
-    clips, labels, masks = [], {}, _arrays(mask_folder)
-    for clip_id, split, path in clip_sources:
-        n_frames, fps = facts.get(path, (len(test_labels.get(clip_id, ())), _fps(facts)))
-        clip = Clip(clip_id, split, clip_id.split("_")[0], path, n_frames, fps or _fps(facts))
-        clips.append(clip)
-        labels[clip_id] = np.zeros(n_frames, np.int8) if split == "train" else test_labels.get(clip_id)
+    paths = {(clip_id, "train"): path for clip_id, path in sources["train"].items()}
+    paths |= {(clip_id, "test"): sources["test"].get(clip_id) for clip_id in (sources["test"] if flat else test_labels)}
+    counted, left_out = open_each(
+        [(split, path) for (_, split), path in paths.items() if path], _count, home,
+        skip_unreadable=opening.skip_unreadable,
+    )  # fmt: skip
+    rates = [fps for _, fps in counted.values() if fps]
+    usual_fps = float(np.median(rates)) if rates else NOMINAL_FPS
+    gone = {clip_id for (clip_id, _), path in paths.items() if path and path not in counted}
+    clips, labels = [], {}
+    for (clip_id, split), path in paths.items():
+        if clip_id not in gone:
+            n_frames, fps = counted.get(path) or (len(test_labels[clip_id]), None)
+            clips.append(Clip(clip_id, split, clip_id.split("_")[0], path, n_frames, fps or usual_fps))
+            labels[clip_id] = np.zeros(n_frames, np.int8) if split == "train" else test_labels.get(clip_id)
+    tested = [clip for clip in clips if clip.split == "test"]
     if flat:
-        labels |= split_flat_labels(flat, [clip for clip in clips if clip.split == "test"], left_out)
-    masks = {clip.id: masks[clip.id] for clip in clips if clip.split == "test" and clip.id in masks}
+        labels |= split_flat_labels(flat, tested, left_out)
+    masks = _arrays(mask_folder)
+    masks = {clip.id: masks[clip.id] for clip in tested if clip.id in masks}
+    events = _read_events(home / "events.csv")
     source = flat or label_folder
     dataset = VideoDataset(
         name,
@@ -101,7 +104,7 @@ def open_layout(name: str, home: Path, opening: Opening) -> VideoDataset:
         events[~events["clip"].isin(gone)].reset_index(drop=True),
         tuple(missing),
         tuple(left_out),
-        {"labels": relative_name(source, home) if source else "none"} | left_out_facts(left_out),
+        {"labels": relative_name(source, home) if source else "none"},
     )
     _check_masks(dataset)
     _check_events(dataset)
@@ -141,21 +144,9 @@ def _missing(sources: dict[str, dict[str, Path]], label_paths: dict[str, Path], 
     return missing + list_unmatched(sources["test"], label_paths, label_paths, *words)
 
 
-def _count_frames(
-    clip_sources: list[tuple[str, str, Path | None]], home: Path, skip_unreadable: bool
-) -> tuple[dict[Path, tuple[int, float | None]], list[LeftOut]]:
-    """Frames and frame rate of each source."""
-
-    def count(_: str, path: Path) -> tuple[int, float | None]:
-        return (count_numbered(path), None) if path.is_dir() else videos.probe_video(path)[:2]
-
-    present = [(split, path) for _, split, path in clip_sources if path is not None]
-    return open_each(present, count, home, skip_unreadable=skip_unreadable)
-
-
-def _fps(facts: dict[Path, tuple[int, float | None]]) -> float:
-    rates = [fps for _, fps in facts.values() if fps]
-    return float(np.median(rates)) if rates else NOMINAL_FPS
+def _count(_: str, path: Path) -> tuple[int, float | None]:
+    """Frames, and frames a second where the source says it."""
+    return (count_numbered(path), None) if path.is_dir() else videos.probe_video(path)[:2]
 
 
 def _read_labels(path: Path) -> np.ndarray:
@@ -196,33 +187,11 @@ def mask_axes(shape: tuple[int, int, int], n_frames: int, size: tuple[int, int] 
 
 def _read_events(path: Path) -> pd.DataFrame:
     """Read `events.csv`; no rows where there is none."""
-    rows, columns = [], []
-    if path.exists() or path.is_symlink():
-        reader = csv.DictReader(io.StringIO(read_label_text(path, "utf-8-sig"), newline=""), strict=True)
-        try:
-            rows = [_event(path, reader.line_num, row) for row in reader]
-            columns = reader.fieldnames or []
-        except csv.Error as error:
-            raise LabelError(f"{path}, line {reader.line_num}: {error}. Write it again as CSV.") from error
-        if not set(EVENT_COLUMNS) <= set(columns):
-            raise LabelError(f"{path}: columns {', '.join(EVENT_COLUMNS)} are expected, not {', '.join(columns)}.")
-    kinds = {"clip": str, "first": np.int64, "last": np.int64, "event": str}
-    kinds |= {"seen_in": str} if "seen_in" in columns else {}
-    return pd.DataFrame({name: pd.Series([row[name] for row in rows], dtype=kinds[name]) for name in kinds})
-
-
-def _event(path: Path, line: int, row: dict) -> dict:
-    """One row: text, but for the two numbers of frames."""
-    cells = [row.get(name) for name in EVENT_COLUMNS]
-    numbers = [int(cell) if cell and re.fullmatch("[0-9]{1,9}", cell) else None for cell in cells[1:3]]
-    if None in row or None in numbers or not (cells[0] and cells[3]):  # None as a key: more cells than columns
-        raise LabelError(
-            f"{path}, line {line}: columns {', '.join(EVENT_COLUMNS)} are expected, frames as whole numbers; found "
-            f"{str([cell for cell in row.values() if cell])[:200]}."
-        )
-    if (seen_in := row.get("seen_in") or "") not in SEEN_IN:
-        raise LabelError(f"{path}, line {line}: seen_in is appearance, motion or empty, not {seen_in[:80]!r}.")
-    return dict(zip((*EVENT_COLUMNS, "seen_in"), (cells[0], *numbers, cells[3], seen_in), strict=True))
+    intervals = read_intervals(path) if path.exists() or path.is_symlink() else []
+    for interval in intervals:
+        if interval.first is None:
+            raise LabelError(f"{path}, line {interval.line}: frames first and last are expected. Write it again.")
+    return event_table(intervals)
 
 
 def _check_events(dataset: VideoDataset) -> None:

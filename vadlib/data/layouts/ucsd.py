@@ -11,33 +11,23 @@ set's authors gave 10 frames a second, which is used. Names are told whatever th
 folder's name says which of the two sets it is, or else the size of its pictures.
 
 Copies made for the frame-prediction code of Liu et al. (2018), and code built on it, are read as well: they have
-`training/frames/01/001.jpg`, `testing/frames/01/...`, and the labels in `ped2.mat` (see `mat_intervals`) or in
-`frame_labels_ped2.npy` (see `labels.arrays`). Clips are called as the authors call them.
+`training/frames/01/001.jpg`, `testing/frames/01/...`, and the labels in `ped2.mat` or in
+`frame_labels_ped2.npy` (see `labels.label_files`). Clips are called as the authors call them.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 
 from vadlib.data.dataset import Clip, VideoDataset
-from vadlib.data.labels.arrays import split_flat_labels
-from vadlib.data.labels.mat_intervals import describe_mat, label_by_mat, label_intervals
+from vadlib.data.labels.label_files import NO_LABELS, LabelFiles, label_intervals, labels_in
 from vadlib.data.layouts.locate import find_sources, first_existing, relative_name
 from vadlib.data.layouts.numbered import IMAGE_SUFFIXES, count_numbered, list_numbered
-from vadlib.data.layouts.opening import (
-    LeftOut,
-    Opening,
-    count_and_list,
-    left_out_facts,
-    list_unmatched,
-    open_each,
-    refuse_incomplete,
-)
+from vadlib.data.layouts.opening import Opening, open_each, refuse_incomplete
 from vadlib.data.reading.files import read_label_text, visible
 from vadlib.data.reading.pictures import picture_size, read_mask
 from vadlib.errors import LabelError, LayoutError, UnreadableError
@@ -51,8 +41,17 @@ NAMED = re.compile(r"(?:ucsd-?)?ped[12]")
 SIZES = {"ucsd-ped1": (158, 238), "ucsd-ped2": (240, 360)}  # of the published frames, (height, width)
 
 
+def _short_name(name: str) -> str:
+    return name.removeprefix("ucsd-")
+
+
 def _set_name(name: str) -> str:
-    return name.replace("ucsd-", "UCSD")  # ucsd-ped1 -> UCSDped1
+    return f"UCSD{_short_name(name)}"  # ucsd-ped1 -> UCSDped1
+
+
+def _other_labels(name: str) -> tuple[str, str]:
+    """Where copies in other layouts have the labels."""
+    return f"{_short_name(name)}.mat", f"frame_labels_{_short_name(name)}.npy"
 
 
 def matches(folder: Path, name: str) -> bool:
@@ -92,103 +91,80 @@ def _size_of_frames(clips: list[Path]) -> tuple[int, int] | None:
     return None
 
 
-def _short_name(name: str) -> str:
-    return name.removeprefix("ucsd-")
-
-
-def _other_labels(name: str) -> tuple[str, str]:
-    """Where copies in other layouts have the labels."""
-    return f"{_short_name(name)}.mat", f"frame_labels_{_short_name(name)}.npy"
-
-
 def open_layout(name: str, home: Path, opening: Opening) -> VideoDataset:
     """Open the set in its own folder (see `vadlib.data.open_dataset`)."""
     places = _split_folders(home)
     label_file = next(
         (path for path in _inside(places.get("test")) if path.name.lower() == f"{_set_name(name)}.m".lower()), None
     )
-    ranges = parse_ranges(label_file) if label_file else {}
     folders = {split: _clip_folders(places.get(split), split) for split in ("train", "test")}
-    if not any(folders.values()) and not ranges:
-        return _open_other(name, home, opening)
     mask_folders = _mask_folders(folders["test"])
-    labelled = set(ranges) if label_file else set(mask_folders)
-    missing = _missing(name, label_file, ranges, folders, labelled)
-    refuse_incomplete(name, home, missing, opening, "Unpack the archive again")
-    clips, left_out = _open_clips(name, home, folders | {"test": _only(folders["test"], labelled)}, opening)
-    labels, masks = {}, {}
-    for (split, number), clip in clips.items():
-        if split == "train" or label_file:
-            labels[clip.id] = label_intervals(clip, ranges[number] if split == "test" else [], label_file)
-        if split == "test" and number in mask_folders:
-            masks[clip.id] = _checked_masks(mask_folders[number], clip)
-            if not label_file:
-                labels[clip.id] = _labels_of_masks(masks[clip.id])
-    if label_file:
-        source = relative_name(label_file, home)
-    elif masks:
-        source = f"masks beside the clips: frames with any pixel of their mask set ({_set_name(name)}.m is not there)"
+    if any(folders.values()) or label_file:
+        found = _published_labels(name, home, label_file, mask_folders)
+        wanted, no_pictures = f"Test/{_set_name(name)}.m, or masks in Test/Test001_gt ...", "no folder in Test"
+        clips_in, remedy = {"train": "Train/Train001", "test": "Test/Test001"}, "Unpack the archive again"
     else:
-        source = "none"
-    return VideoDataset(
-        name, home, tuple(clips.values()), labels, masks, _read_mask, missing=tuple(missing), left_out=tuple(left_out),
-        facts={"labels": source} | left_out_facts(left_out),
-    )  # fmt: skip
-
-
-def _only(folders: dict[int, Path], numbers: Collection[int]) -> dict[int, Path]:
-    return {number: folder for number, folder in folders.items() if number in numbers}
-
-
-def _open_clips(
-    name: str, home: Path, folders: dict[str, dict[int, Path]], opening: Opening
-) -> tuple[dict[tuple[str, int], Clip], list[LeftOut]]:
-    """Open the clips of both splits, by split and number."""
+        folders = {split: _other_folders(home, split) for split in OTHER_PLACES}
+        other = first_existing(home, _other_labels(name))
+        found = labels_in(other, home, folders["test"])._replace(name=other.name) if other else NO_LABELS
+        wanted, no_pictures = " or ".join(_other_labels(name)), "no folder in testing/frames"
+        clips_in = {"train": "training/frames/01", "test": "testing/frames/01"}
+        remedy = "Copy it again, get the authors' archive with `vadlib data fetch ucsd`"
+    missing = [] if folders["train"] else [f"no training clips ({clips_in['train']} ...)"]
+    if not folders["test"]:
+        missing.append(f"no test clips ({clips_in['test']} ...)")
+    elif not found.numbers:
+        missing.append(f"no labels ({wanted})")
+    missing += found.unmatched(folders["test"], "Test{:03d}", no_pictures)
+    refuse_incomplete(name, home, missing, opening, remedy)
 
     def open_clip(split: str, folder: Path) -> Clip:
         n_frames, digits = count_numbered(folder), re.search(r"\d+", folder.name)[0]
         return Clip(f"{split.title()}{digits:>03}", split, _short_name(name), folder, n_frames, NOMINAL_FPS)
 
-    sources = [(split, folder) for split, by_number in folders.items() for _, folder in sorted(by_number.items())]
+    folders["test"] = {number: path for number, path in folders["test"].items() if number in found.numbers}
+    sources = [(split, path) for split, by_number in folders.items() for _, path in sorted(by_number.items())]
     opened, left_out = open_each(sources, open_clip, home, skip_unreadable=opening.skip_unreadable)
-    clips = {
-        (split, number): opened[folder]
-        for split, by_number in folders.items()
-        for number, folder in sorted(by_number.items())
-        if folder in opened
+    tested = {number: opened[path] for number, path in folders["test"].items() if path in opened}
+    labels = {clip.id: np.zeros(clip.n_frames, np.int8) for clip in opened.values() if clip.split == "train"}
+    labels |= found.read(tested, left_out)
+    masks = {
+        clip.id: _checked_masks(mask_folders[number], clip) for number, clip in tested.items() if number in mask_folders
     }
-    return clips, left_out
-
-
-def _open_other(name: str, home: Path, opening: Opening) -> VideoDataset:
-    """Open a copy in the layout of the frame-prediction code (see the module)."""
-    sources = {split: find_sources(home, dict.fromkeys(places, CLIP)) for split, places in OTHER_PLACES.items()}
-    folders = {
-        split: {int(re.fullmatch(CLIP, path.name)[1]): path for path in paths.values() if path.is_dir()}
-        for split, paths in sources.items()
-    }
-    label_file = first_existing(home, _other_labels(name))
-    mat = describe_mat(label_file) if label_file and label_file.suffix == ".mat" else None
-    missing = [] if folders["train"] else ["no training clips (training/frames/01 ...)"]
-    missing += [] if folders["test"] else ["no test clips (testing/frames/01 ...)"]
-    missing += [] if label_file else [f"no labels ({' or '.join(_other_labels(name))})"]
-    labelled = set(folders["test"]) if label_file else set()
-    if mat:
-        labelled = set(mat.numbers)
-        missing += _unmatched(folders["test"], labelled, mat.eventful, label_file.name, "testing/frames")
-    remedy = "Copy it again, get the authors' archive with `vadlib data fetch ucsd`"
-    refuse_incomplete(name, home, missing, opening, remedy)
-    clips, left_out = _open_clips(name, home, folders | {"test": _only(folders["test"], labelled)}, opening)
-    tested = {number: clip for (split, number), clip in clips.items() if split == "test"}
-    labels = {clip.id: np.zeros(clip.n_frames, np.int8) for clip in clips.values() if clip.split == "train"}
-    if mat:
-        labels |= label_by_mat(label_file, tested)
-    elif label_file:
-        labels |= split_flat_labels(label_file, list(tested.values()), left_out)
-    facts = {"labels": relative_name(label_file, home) if label_file else "none"} | left_out_facts(left_out)
     return VideoDataset(
-        name, home, tuple(clips.values()), labels, missing=tuple(missing), left_out=tuple(left_out), facts=facts
+        name, home, tuple(opened.values()), labels, masks, _read_mask, missing=tuple(missing), left_out=tuple(left_out),
+        facts={"labels": found.name},
+    )  # fmt: skip
+
+
+def _published_labels(name: str, home: Path, label_file: Path | None, mask_folders: dict[int, Path]) -> LabelFiles:
+    """The `.m` file's ranges, or else what the masks beside the clips say."""
+    if label_file:
+        ranges = parse_ranges(label_file)
+        return LabelFiles(
+            relative_name(label_file, home),
+            f"labels in {label_file.name}",
+            ranges,
+            ranges,
+            lambda clips, _: {clip.id: label_intervals(clip, ranges[n], label_file) for n, clip in clips.items()},
+        )
+    return (
+        NO_LABELS
+        if not mask_folders
+        else LabelFiles(
+            f"masks beside the clips: frames with any pixel of their mask set ({_set_name(name)}.m is not there)",
+            f"labels: neither {_set_name(name)}.m nor masks of them",
+            mask_folders,
+            (),
+            lambda clips, _: {clip.id: _labels_of_masks(mask_folders[number]) for number, clip in clips.items()},
+        )
     )
+
+
+def _other_folders(home: Path, split: str) -> dict[int, Path]:
+    """Clips, by number, in the layout of the frame-prediction code (see the module)."""
+    found = find_sources(home, dict.fromkeys(OTHER_PLACES[split], CLIP)).values()
+    return {int(re.fullmatch(CLIP, path.name)[1]): path for path in found if path.is_dir()}
 
 
 def _clip_folders(folder: Path | None, split: str) -> dict[int, Path]:
@@ -211,39 +187,6 @@ def _mask_folders(clips: dict[int, Path]) -> dict[int, Path]:
             if number not in mask_folders and any(entry.suffix.lower() in IMAGE_SUFFIXES for entry in _inside(path)):
                 mask_folders[number] = path
     return mask_folders
-
-
-def _missing(
-    name: str,
-    label_file: Path | None,
-    ranges: Collection[int],
-    folders: dict[str, dict[int, Path]],
-    labelled: Collection[int],
-) -> list[str]:
-    missing = [] if folders["train"] else ["no training clips (Train/Train001 ...)"]
-    if not folders["test"]:
-        missing.append("no test clips (Test/Test001 ...)")
-    elif not labelled:
-        missing.append(f"no labels (Test/{_set_name(name)}.m, or masks in Test/Test001_gt ...)")
-    elif label_file:
-        missing += _unmatched(folders["test"], ranges, ranges, label_file.name, "Test")
-    elif without_labels := _names(set(folders["test"]) - set(labelled)):
-        missing.append(
-            f"{count_and_list(without_labels)} without labels: neither {_set_name(name)}.m nor masks of them"
-        )
-    return missing
-
-
-def _unmatched(
-    folders: Collection[int], labelled: Collection[int], eventful: Collection[int], file: str, place: str
-) -> list[str]:
-    """Say which test clips have labels in a file but no folder, and the other way round."""
-    names = (_names(numbers) for numbers in (folders, labelled, eventful))
-    return list_unmatched(*names, f"with labels in {file} but no folder in {place}", f"without labels in {file}")
-
-
-def _names(numbers: Collection[int]) -> list[str]:
-    return [f"Test{number:03d}" for number in sorted(numbers)]
 
 
 def parse_ranges(path: Path) -> dict[int, list[tuple[int, int]]]:

@@ -7,20 +7,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from vadlib.data.dataset import UNLABELLED, Clip, VideoDataset
-from vadlib.data.layouts.catalogue import LAYOUTS, find_dataset_folder, folder, open_dataset, unreadable
+from vadlib.data.layouts.catalogue import LAYOUTS, find_dataset_folder, open_dataset, unreadable
+from vadlib.data.layouts.clip_search import search_clips
 from vadlib.data.progress import progress_bar
-from vadlib.data.published.official import COUNTS, PUBLICATIONS, Archive, Counts
+from vadlib.data.published.official import COUNTS, Counts
 from vadlib.data.published.packed import advice
 from vadlib.data.reading import videos
 from vadlib.data.reading.files import list_names, visible
 from vadlib.data.reading.scanning import scan_video
 from vadlib.errors import LayoutError, ParameterError, UnreadableError, VadError
-from vadlib.storage import file_sha256, user_path
+from vadlib.storage import user_path
 
 HEADER_SLACK = 2  # frames by which the header of a published video may be off
+OFFICIAL = {  # what is counted, and where `Counts` has the published number
+    "training clips": "train_clips",
+    "training frames": "train_frames",
+    "test clips": "test_clips",
+    "test frames": "test_frames",
+    "test frames with labels": "test_frames",
+    "anomalous frames": "anomalous",
+    "clips with pixel masks": "mask_clips",
+}
 
 
 @dataclass(frozen=True)
@@ -31,7 +42,7 @@ class Check:
     home: Path
     counts: pd.DataFrame  # one row a quantity: found, and official (None where none is published)
     problems: tuple[str, ...]  # what is missing, damaged or different; results on such a copy are others
-    notes: tuple[str, ...]  # what else there is to know: which labels were read, archives beside it, masks not there
+    notes: tuple[str, ...]  # what else there is to know: which labels were read, masks not there
 
     @property
     def complete(self) -> bool:
@@ -78,7 +89,7 @@ def guess_names(root: Path) -> list[str]:
             home = None if LAYOUTS[name].any_folder else _home(name, near)
             if home is not None and (near in below or here.is_relative_to(os.path.abspath(home))):
                 raise LayoutError(f"{root} is not a data set's folder, but {name} is in {near}: give that as root.")
-    if folder.find_clips(root):
+    if search_clips(root).clips:
         return ["folder"]
     there = sorted(path.name for path in root.iterdir() if visible(path))
     hint = "".join(f" {said}" for said in advice(root))
@@ -97,64 +108,50 @@ def _home(name: str, folder: Path) -> Path | None:
 
 def _check(name: str, root: Path, decode: bool, progress: bool) -> Check:
     home = find_dataset_folder(name, root)
-    notes = _archives(name, root, home or root, decode)
     try:
         dataset = open_dataset(name, root, allow_missing=True, skip_unreadable=True)
     except VadError as error:
         if home is None:
             packed = advice(root) if root.is_dir() else []
             raise LayoutError(" ".join((str(error), *packed))) if packed else error from None
-        return Check(name, home, pd.DataFrame(columns=["found", "official"]), (str(error),), tuple(notes))
+        return Check(name, home, pd.DataFrame(columns=["found", "official"]), (str(error),), ())
     official = COUNTS.get(name)
     counts = _count(dataset)
+    notes = []
     problems = [f"missing: {lack}" for lack in dataset.missing]
     problems += [f"does not open: {clip.why}" for clip in dataset.left_out]
     if official is not None:
         problems += _differences(dataset, counts, official)
-        if counts["clips with pixel masks"] < official.mask_clips:
+        if (n_masks := counts["clips with pixel masks"]) < official.mask_clips:
             notes.append(
-                f"pixel masks of {counts['clips with pixel masks']} of {official.mask_clips} clips: where in the "
-                "picture an anomaly is cannot be measured on the others"
+                f"pixel masks of {n_masks} of {official.mask_clips} clips: where in the picture an anomaly is cannot "
+                "be measured on the others"
             )
     problems += [f"damage: {value}" for what, value in dataset.facts.items() if what == "damage"]
     notes += [f"{what}: {value}" for what, value in dataset.facts.items() if what not in ("left out", "damage")]
     if decode:
         problems += _decode(dataset, progress)
-    table = {name: (found, _official(name, official, found)) for name, found in counts.items()}
-    frame = pd.DataFrame.from_dict(table, orient="index", columns=["found", "official"], dtype=object)
-    return Check(name, dataset.root, frame, tuple(problems), tuple(notes))
+    of_quantity = {name: (found, _official(name, official, found)) for name, found in counts.items()}
+    table = pd.DataFrame.from_dict(of_quantity, orient="index", columns=["found", "official"], dtype=object)
+    return Check(name, dataset.root, table, tuple(problems), tuple(notes))
 
 
 def _count(dataset: VideoDataset) -> dict[str, int]:
-    train = [clip for clip in dataset.clips if clip.split == "train"]
-    labelled = [clip for clip in dataset.clips if clip.split == "test"]
-    test = [clip for clip in labelled if clip.path is not None]
-    labels = [dataset.labels[clip.id] for clip in labelled]
-    return {
-        "training clips": len(train),
-        "training frames": sum(clip.n_frames for clip in train),
-        "test clips": len(test),
-        "test frames": sum(clip.n_frames for clip in test),
-        "test frames with labels": int(sum((values != UNLABELLED).sum() for values in labels)),
-        "anomalous frames": int(sum((values == 1).sum() for values in labels)),
-        "clips with pixel masks": len(dataset.mask_paths),
-    }
+    train = [clip.n_frames for clip in dataset.clips if clip.split == "train"]
+    tested = [clip for clip in dataset.clips if clip.split == "test"]
+    test = [clip.n_frames for clip in tested if clip.path is not None]
+    labels = np.concatenate([np.empty(0, np.int8), *(dataset.labels[clip.id] for clip in tested)])
+    of_labels = int((labels != UNLABELLED).sum()), int((labels == 1).sum())
+    counts = (len(train), sum(train), len(test), sum(test), *of_labels, len(dataset.mask_paths))
+    return dict(zip(OFFICIAL, counts, strict=True))
 
 
 def _official(quantity: str, official: Counts | None, found: int) -> int | None:
     """The published number of a quantity; of several, the one that was found, or the first."""
-    if official is None:
-        return None
-    if quantity == "anomalous frames":
-        return found if found in official.anomalous else next(iter(official.anomalous))
-    return {
-        "training clips": official.train_clips,
-        "training frames": official.train_frames,
-        "test clips": official.test_clips,
-        "test frames": official.test_frames,
-        "test frames with labels": official.test_frames,
-        "clips with pixel masks": official.mask_clips,
-    }[quantity]
+    expected = getattr(official, OFFICIAL[quantity], None)
+    if isinstance(expected, Mapping):
+        return found if found in expected else next(iter(expected))
+    return expected
 
 
 def _differences(dataset: VideoDataset, counts: Mapping[str, int], official: Counts) -> list[str]:
@@ -181,32 +178,6 @@ def _scene_differences(clips: tuple[Clip, ...], split: str, official: tuple[int,
     ]
     more = ", …" if len(wrong) > 5 else ""
     return [f"{split} clips differ in {len(wrong)} scene(s): {', '.join(wrong[:5])}{more}"] if wrong else []
-
-
-def _archives(name: str, root: Path, home: Path, decode: bool) -> list[str]:
-    """Name the published archives, whole or in parts, that lie beside the data set."""
-    places = dict.fromkeys(Path(os.path.abspath(place)) for place in (root, home, home.parent))
-    notes = []
-    for publication in PUBLICATIONS.values():
-        for archive in publication.archives if name in publication.datasets else ():
-            for place in places:
-                try:
-                    paths = sorted(path for path in place.glob(f"{archive.file}*") if path.is_file())
-                    notes += [_archive_note(path, archive, decode) for path in paths]
-                except OSError:  # a folder above the data set need not be open to its readers
-                    continue
-    return notes
-
-
-def _archive_note(path: Path, archive: Archive, decode: bool) -> str:
-    note = f"the archive {path.name} lies beside it ({path.stat().st_size:,} bytes)"
-    if decode and path.name == archive.file:
-        try:
-            same = file_sha256(path) == archive.sha256
-        except OSError as error:
-            return f"{note}, but cannot be read: {error.strerror or error}"
-        note += ", with the published sha256" if same else f", but its sha256 is not {archive.sha256}"
-    return note
 
 
 def _decode(dataset: VideoDataset, progress: bool) -> list[str]:

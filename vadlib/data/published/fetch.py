@@ -1,7 +1,7 @@
 """Downloading the published data sets: what was interrupted goes on, and what arrived is checked.
 
-While a file is being downloaded it is called ``NAME.partial``, beside a note of where it comes from. The next run
-asks the server for the rest (RFC 9110, section 14: range requests), provided that the file there is still the same.
+While a file is being downloaded it is called ``NAME.partial``. The next run asks the server for the rest (RFC 9110,
+section 14: range requests), wherever the first part came from: the checksum is that of the whole.
 """
 
 from __future__ import annotations
@@ -87,25 +87,17 @@ def _sources(name: str, urls: Sequence[str], sha256: Sequence[str]) -> tuple[lis
 
 def _fetch_one(archive: Archive, folder: Path, name: str, keep: bool, progress: bool) -> list[Path]:
     note = folder / f".{archive.file}.unpacked.json"
-    entry = _announced(note, archive)
-    if entry and (folder / entry).exists():
-        return []
+    try:  # what an earlier run moved into place, or was about to
+        earlier = json.loads(note.read_text(encoding="utf-8"))
+        if archive.sha256 in (UNCHECKED, earlier["sha256"]) and (folder / earlier["entry"]).exists():
+            return []
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
     if archive.entry is not None:
         check_free(archive.entry, folder)  # rather than after hours of downloading
     path = folder / archive.file
     if not path.is_file():
-        if parts := [said for said in advice(folder, archive.file) if archive.file in said]:
-            raise FetchError(f"{folder} has {archive.file} in parts: {' '.join(parts)} Or move them away, to fetch it.")
-        try:
-            download(archive.url, path, progress=progress)
-        except FetchError as error:
-            said = (
-                f"{error} The authors' page is {PUBLICATIONS[name].page}; another copy can be given as --url, or put "
-            )
-            said += f"there as {path}."
-            if archive.parts:
-                said += f" It is passed around in {archive.parts} parts, too: put them beside it, and run this again."
-            raise FetchError(said) from error
+        _download_published(archive, path, PUBLICATIONS[name].page, progress)
     with path.open("rb") as file:
         if looks_like_a_page(file.read(512)):
             raise FetchError(f"{path} is a web page, not an archive. Delete it, and get the file from a browser.")
@@ -115,25 +107,28 @@ def _fetch_one(archive: Archive, folder: Path, name: str, keep: bool, progress: 
             f"{path} has sha256 {digest}, but {archive.sha256} is expected: it was damaged on its way, or is another "
             f"file. Delete it and run this again; if you know it to be right, run this with --sha256 {digest}."
         )
-    # Noted before it is moved, so that a run that is interrupted in between knows its own entry again.
-    unpacked = unpack(
-        path,
-        folder,
-        progress=progress,
-        announce=lambda entry: write_atomically(note, json.dumps({"sha256": digest, "entry": entry})),
-    )
+
+    def announce(entry: str) -> None:  # before it is moved: an interrupted run knows its own entry again
+        write_atomically(note, json.dumps({"sha256": digest, "entry": entry}))
+
+    unpacked = unpack(path, folder, progress=progress, announce=announce)
     if not keep:
         path.unlink()
     return [unpacked]
 
 
-def _announced(note: Path, archive: Archive) -> str | None:
-    """What an earlier run moved into place of this archive, or was about to."""
+def _download_published(archive: Archive, path: Path, page: str, progress: bool) -> None:
+    if parts := [said for said in advice(path.parent, archive.file) if archive.file in said]:
+        raise FetchError(
+            f"{path.parent} has {archive.file} in parts: {' '.join(parts)} Or move them away, to fetch it."
+        )
     try:
-        record = json.loads(note.read_text(encoding="utf-8"))
-        return str(record["entry"]) if archive.sha256 in (UNCHECKED, record["sha256"]) else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        download(archive.url, path, progress=progress)
+    except FetchError as error:
+        said = f"{error} The authors' page is {page}; another copy can be given as --url, or put there as {path}."
+        if archive.parts:
+            said += f" It is passed around in {archive.parts} parts, too: put them beside it, and run this again."
+        raise FetchError(said) from error
 
 
 def check_url(url: str) -> None:
@@ -149,15 +144,15 @@ def check_url(url: str) -> None:
 
 
 def download(url: str, path: Path, *, progress: bool = True, wait_s: float = WAIT_S) -> Path:
-    """Download a file; goes on where an earlier, interrupted call for the same address and path stopped."""
+    """Download a file; goes on where an earlier, interrupted call for the same path stopped."""
     check_url(url)
-    partial, note = path.with_name(f"{path.name}.partial"), path.with_name(f".{path.name}.source.json")
+    partial = path.with_name(f"{path.name}.partial")
     tries = 0
     while True:
-        before = partial.stat().st_size if partial.is_file() else 0
+        before = _size(partial)
         try:
-            if _continue(url, partial, note, path.name, progress):
-                break
+            if _continue(url, partial, path.name, progress):
+                return partial.replace(path)
             reason = "the connection ended early"
         except urllib.error.HTTPError as error:
             if error.code < 500 and error.code not in (408, 429):
@@ -165,27 +160,23 @@ def download(url: str, path: Path, *, progress: bool = True, wait_s: float = WAI
             reason = f"the server answers {error.code} {error.reason}"
         except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
             reason = str(getattr(error, "reason", "") or error) or type(error).__name__
-        after = partial.stat().st_size if partial.is_file() else 0
-        tries = 0 if after > before else tries + 1
+        tries = 0 if _size(partial) > before else tries + 1
         if tries >= MAX_TRIES:
             raise FetchError(
-                f"{url}: {reason}, {MAX_TRIES} times in a row. {after:,} bytes stay; run it again to go on."
+                f"{url}: {reason}, {MAX_TRIES} times in a row. {_size(partial):,} bytes stay; run it again to go on."
             )
         if progress:
             print(f"{url}: {reason}; trying again", file=sys.stderr)
         time.sleep(wait_s * 2 ** max(0, tries - 1))
-    partial.replace(path)
-    note.unlink(missing_ok=True)
-    return path
 
 
-def _continue(url: str, partial: Path, note: Path, name: str, progress: bool) -> bool:
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
+
+
+def _continue(url: str, partial: Path, name: str, progress: bool) -> bool:
     """Get what is missing of a file; whether it is complete now."""
-    there = partial.stat().st_size if partial.is_file() else 0
-    validator = _known_validator(note, url)
-    if there and validator is None:
-        there = 0  # of another address, or of a file that cannot be told from a later one
-    response, offset, total = _ask(url, there, validator)
+    response, offset, total = _ask(url, _size(partial))
     if response is None:
         return True
     with response:
@@ -198,13 +189,11 @@ def _continue(url: str, partial: Path, note: Path, name: str, progress: bool) ->
         to_come, free = (total or offset) - offset, shutil.disk_usage(partial.parent).free
         if to_come > free - SPARE_BYTES:
             raise FetchError(f"{partial}: {to_come:,} bytes are to come, and {free:,} are free on its disk. Make room.")
-        write_atomically(note, json.dumps({"url": url, "validator": _validator(response)}))
         n_mebibytes = None if total is None else -(-total // 2**20)
         with (
             partial.open("ab" if offset else "wb") as file,
             progress_bar(n_mebibytes, f"Downloading {name}", "MiB", shown=progress) as bar,
         ):
-            file.truncate(offset)
             while chunk:
                 file.write(chunk)
                 offset += len(chunk)
@@ -213,46 +202,28 @@ def _continue(url: str, partial: Path, note: Path, name: str, progress: bool) ->
     return total in (None, offset)
 
 
-def _known_validator(note: Path, url: str) -> str | None:
-    """What told the file on the server from others when it was begun; None where that is not known."""
-    try:
-        record = json.loads(note.read_text(encoding="utf-8"))
-        return record["validator"] if record["url"] == url else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _validator(response: http.client.HTTPResponse) -> str | None:
-    tag = response.headers.get("ETag")
-    return tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified")
-
-
-def _ask(url: str, there: int, validator: str | None) -> tuple[http.client.HTTPResponse | None, int, int | None]:
+def _ask(url: str, there: int) -> tuple[http.client.HTTPResponse | None, int, int | None]:
     """Ask for a file from a byte on: what is sent (None: nothing is left), from where on, and how long the whole is."""
     headers = {"User-Agent": f"vadlib/{vadlib.__version__}", "Accept-Encoding": "identity"}
     if there:
-        headers |= {"Range": f"bytes={there}-", "If-Range": validator}
+        headers["Range"] = f"bytes={there}-"
     try:
         response = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT_S)
     except urllib.error.HTTPError as error:
         if error.code != 416:
             raise
-        status = 416
-        with error:  # no bytes after these: complete, or another file
-            total = _number(str(error.headers.get("Content-Range", "")).removeprefix("bytes */"))
-        if there and total == there:
-            return None, there, total
-    else:
-        if response.status != 206:
-            return response, 0, _number(response.headers.get("Content-Length"))
-        span, _, total = str(response.headers.get("Content-Range", "")).removeprefix("bytes ").partition("/")
-        if _number(span.partition("-")[0]) == there:
-            return response, there, _number(total)
-        status = 206
-        response.close()
+        response = error
+    if response.status == 200:
+        return response, 0, _number(response.headers.get("Content-Length"))
+    span, _, total = str(response.headers.get("Content-Range", "")).removeprefix("bytes ").partition("/")
+    if response.status == 206 and _number(span.partition("-")[0]) == there:
+        return response, there, _number(total)
+    response.close()
     if not there:
-        raise FetchError(f"{url}: the server answers {status} to a request for the whole file.")
-    return _ask(url, 0, None)  # once more, from the beginning
+        raise FetchError(f"{url}: the server answers {response.status} to a request for the whole file.")
+    if response.status == 416 and _number(total) == there:  # no bytes after these
+        return None, there, there
+    return _ask(url, 0)  # longer than the file there: once more, from the beginning
 
 
 def _number(text: str | None) -> int | None:

@@ -46,40 +46,24 @@ class Counts:
 
 COUNTS = {
     "shanghaitech": Counts(  # Luo et al. 2017; anomalous frames counted from the authors' masks
-        train_clips=330,
-        train_frames=274_515,
-        test_clips=107,
-        test_frames=40_791,
-        anomalous={17_326: "test_frame_mask"},
-        mask_clips=107,
+        train_clips=330, train_frames=274_515, test_clips=107, test_frames=40_791,
+        anomalous={17_326: "test_frame_mask"}, mask_clips=107,
         train_scenes=(83, 15, 6, 20, 66, 30, 8, 49, 10, 11, 10, 15, 7),
         test_scenes=(34, 3, 10, 9, 8, 6, 8, 12, 1, 5, 1, 10),
     ),
     "ucsd-ped1": Counts(  # the archive's README.txt; anomalous frames counted from the ranges of UCSDped1.m
-        train_clips=34,
-        train_frames=6_800,
-        test_clips=36,
-        test_frames=7_200,
-        anomalous={4_045: "UCSDped1.m"},
-        mask_clips=10,
+        train_clips=34, train_frames=6_800, test_clips=36, test_frames=7_200,
+        anomalous={4_045: "UCSDped1.m"}, mask_clips=10,
     ),
     "ucsd-ped2": Counts(
-        train_clips=16,
-        train_frames=2_550,
-        test_clips=12,
-        test_frames=2_010,
-        anomalous={1_648: "UCSDped2.m"},
-        mask_clips=12,
+        train_clips=16, train_frames=2_550, test_clips=12, test_frames=2_010,
+        anomalous={1_648: "UCSDped2.m"}, mask_clips=12,
     ),
     "avenue": Counts(  # Lu et al. 2013; Hasan et al. 2016 for avenue.mat
-        train_clips=16,
-        train_frames=15_328,
-        test_clips=21,
-        test_frames=15_324,
-        anomalous={3_712: "the authors' masks", 3_867: "avenue.mat"},
-        mask_clips=21,
+        train_clips=16, train_frames=15_328, test_clips=21, test_frames=15_324,
+        anomalous={3_712: "the authors' masks", 3_867: "avenue.mat"}, mask_clips=21,
     ),
-}
+}  # fmt: skip
 
 PUBLICATIONS = {
     "shanghaitech": Publication(  # the address is that of the authors' README, StevenLiuWen/ano_pred_cvpr2018

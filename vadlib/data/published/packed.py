@@ -11,6 +11,7 @@ import shlex
 import string
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 from vadlib.data.published.official import PUBLICATIONS
@@ -20,7 +21,7 @@ UNFINISHED = (".crdownload", ".part", ".partial", ".download", ".aria2", ".tmp",
 ARCHIVE = re.compile(r".+\.(zip|tar|tgz|tbz2?|txz|tar\.(gz|bz2|xz))", re.IGNORECASE)
 PART = re.compile(rf"(?P<whole>{ARCHIVE.pattern})\.(?P<letters>[a-z]{{2}})|(?P<whole2>.+)\.(?P<number>\d{{2,3}})")
 MAGIC = (b"PK\3\4", b"PK\5\6", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")
-TAR_MAGIC = (257, b"ustar")
+TAR_MAGIC, TAR_MAGIC_AT = b"ustar", 257
 
 
 def advice(folder: Path, name: str | None = None) -> list[str]:
@@ -31,14 +32,14 @@ def advice(folder: Path, name: str | None = None) -> list[str]:
         if whole := _whole(path.name):
             parts[whole].append(path)
     asked_for = None if name is None else _whole(name) or name
-    sentences = []
-    for whole, files_of in parts.items():
-        if asked_for in (None, whole) and not (folder / whole).is_file():
-            sentences.append(_parts_advice(folder, whole, files_of))
-    for path in files:
-        if asked_for in (None, path.name) and (said := _file_advice(path)):
-            sentences.append(said)
-    return sentences
+    sentences = [
+        _parts_advice(folder, whole, files_of)
+        for whole, files_of in parts.items()
+        if asked_for in (None, whole) and not (folder / whole).is_file()
+    ]
+    return sentences + [
+        said for path in files if asked_for in (None, path.name) and (said := _file_advice(path)) is not None
+    ]
 
 
 def looks_like_a_page(start: bytes) -> bool:
@@ -53,49 +54,35 @@ def _whole(name: str) -> str | None:
     return whole if whole and ARCHIVE.fullmatch(whole) else None
 
 
-def _index(path: Path) -> int:
-    """Which part a file is, from 0; numbers are counted from 1, as 7-Zip does, or from 0, as ``split -d``."""
-    suffix = path.name.rsplit(".", 1)[1]
-    if suffix.isdigit():
-        return int(suffix)
-    return sum(string.ascii_lowercase.index(letter) * 26**place for place, letter in enumerate(reversed(suffix)))
-
-
-def _suffix(index: int, like: str) -> str:
-    """The ending of a part, by its number; the opposite of `_index`."""
+def _endings(like: str) -> list[str]:
+    """The endings of parts, in their order, in the style of one of them."""
     if like.isdigit():
-        return f"{index:0{len(like)}d}"
-    letters = ""
-    for _ in like:
-        index, letter = divmod(index, 26)
-        letters = string.ascii_lowercase[letter] + letters
-    return letters
+        return [f"{number:0{len(like)}d}" for number in range(10 ** len(like))]
+    return ["".join(letters) for letters in product(string.ascii_lowercase, repeat=len(like))]
 
 
 def _parts_advice(folder: Path, whole: str, parts: Sequence[Path]) -> str:
-    parts = sorted(parts, key=_index)
-    here = {_index(path): path for path in parts}
-    like = parts[0].name.rsplit(".", 1)[1]
-    first = 1 if like.isdigit() and 0 not in here else 0
-    last = max(here)
-    sizes = {index: path.stat().st_size for index, path in here.items()}
-    full = _full_size([size for index, size in sizes.items() if index != last] or list(sizes.values()))
-    published = _published_parts(whole)
-    if (
-        published and last < first + published - 1 and sizes[last] == full
-    ):  # the last of a split is the only smaller one
-        last = first + published - 1
-    missing = [_suffix(index, like) for index in range(first, last + 1) if index not in here]
-    short = [path.name for index, path in here.items() if index != max(here) and sizes[index] < full]
+    endings = _endings(parts[0].name.rsplit(".", 1)[1])
+    numbered = {number: folder / f"{whole}.{ending}" for number, ending in enumerate(endings)}
+    sizes = {number: path.stat().st_size for number, path in numbered.items() if path in parts}
+    first = 1 if endings[0].isdigit() and 0 not in sizes else 0  # as 7-Zip counts, or ``split -d``
+    last = max(sizes)
+    full = _full_size([size for number, size in sizes.items() if number != last] or list(sizes.values()))
+    short = [numbered[number].name for number, size in sizes.items() if number != last and size < full]
+    published = first + _n_published_parts(whole) - 1
+    if sizes[last] == full:  # the last of a split is the only smaller one
+        last = max(last, published)
+    missing = [numbered[number].name for number in range(first, last + 1) if number not in sizes]
     what = f"{len(parts)} part(s) of {whole} are there"
     if missing:
-        return f"{what}, but not {list_names(f'{whole}.{suffix}' for suffix in missing)}. Get the missing part(s), too."
+        return f"{what}, but not {list_names(missing)}. Get the missing part(s), too."
     if short:
         return f"{what}, but {list_names(short)} ended early: smaller than the others. Get what ended early again."
     if problem := _problem(parts[0]):
         return f"{what}, but {problem}"
     matching = sorted(path.name for path in folder.glob(f"{whole}.*"))
-    names = f"{shlex.quote(whole)}.*" if matching == [path.name for path in parts] else _quoted(parts)
+    quoted = " ".join(shlex.quote(path.name) for path in parts)
+    names = f"{shlex.quote(whole)}.*" if matching == [path.name for path in parts] else quoted
     return (
         f"{what}. Join them in {folder}: `cat {names} > {shlex.quote(whole)}`; then unpack that: "
         f"`{_unpack_command(whole)}`. Should that end early, the last part is not whole, or others follow it."
@@ -136,20 +123,15 @@ def _problem(path: Path) -> str | None:
             f"{path.name} is a web page, not an archive: its link leads to a page where one has to log in or confirm. "
             "Open that in a browser, and get the file from there."
         )
-    at, magic = TAR_MAGIC
-    if not start.startswith(MAGIC) and start[at : at + len(magic)] != magic:
+    if not start.startswith(MAGIC) and not start[TAR_MAGIC_AT:].startswith(TAR_MAGIC):
         return f"{path.name} does not begin as an archive does: it is damaged, or another file. Get it again."
     return None
 
 
-def _published_parts(whole: str) -> int | None:
+def _n_published_parts(whole: str) -> int:
     archives = [archive for publication in PUBLICATIONS.values() for archive in publication.archives]
-    return next((archive.parts for archive in archives if archive.file == whole), None)
+    return next((archive.parts for archive in archives if archive.file == whole and archive.parts), 0)
 
 
 def _unpack_command(name: str) -> str:
     return f"{'unzip' if name.lower().endswith('.zip') else 'tar -xf'} {shlex.quote(name)}"
-
-
-def _quoted(paths: Sequence[Path]) -> str:
-    return " ".join(shlex.quote(path.name) for path in paths)

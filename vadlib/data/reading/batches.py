@@ -23,27 +23,15 @@ Piece = list[np.ndarray]  # what belongs to one row: its picture, or those of it
 
 
 class Batch(NamedTuple):
-    """Some frames of a reader's table.
+    """Some frames of a reader's table."""
 
-    Attributes
-    ----------
-    images : torch tensor
-        uint8 (B, 3, H, W) RGB, in torch's channels_last memory format (use `reshape`, not `view`); of a window of T
-        frames (B, T, 3, H, W). `Sound` gives samples, float32 (B, N), in their place, and `Scores` float32 (B, C).
-    rows : int64 (B,)
-        Positions in the reader's table.
-    labels : int8 (B,)
-    scenes : str (B,), or None
-        The frames' cameras. None, like `seconds`, only from readers that know no data set.
-    seconds : float64 (B,), or None
-        When the frames begin, from their clips' starts.
-    """
-
+    # uint8 (B, 3, H, W) RGB, in torch's channels_last memory format (use `reshape`, not `view`); of a window of T
+    # frames (B, T, 3, H, W). `Sound` gives samples, float32 (B, N), in their place, and `Scores` float32 (B, C).
     images: torch.Tensor
-    rows: np.ndarray
-    labels: np.ndarray
-    scenes: np.ndarray | None = None
-    seconds: np.ndarray | None = None
+    rows: np.ndarray  # int64 (B,): positions in the reader's table
+    labels: np.ndarray  # int8 (B,)
+    scenes: np.ndarray | None = None  # str (B,): the cameras; None, like `seconds`, from readers that know no data set
+    seconds: np.ndarray | None = None  # float64 (B,): when the frames begin, from their clips' starts
 
 
 class BatchReader(ABC):
@@ -67,13 +55,10 @@ class BatchReader(ABC):
         check_table(dataset, table)
         if self.needs_files:
             check_has_frames([dataset.clip(clip_id) for clip_id in sorted(set(table["clip"]))], dataset)
-        self.dataset = dataset
-        self.table = table
-        self.batch_size = int(batch_size)
-        self.progress = progress
-        self.n_threads = int(n_threads)
+        self.dataset, self.table = dataset, table
+        self.batch_size, self.n_threads = int(batch_size), int(n_threads)
+        self.progress, self.description = progress, description
         self.skip_unreadable = skip_unreadable
-        self.description = description
         self.skipped = np.empty(0, np.int64)
         self.why_skipped: dict[str, str] = {}
 

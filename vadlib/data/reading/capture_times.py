@@ -39,11 +39,8 @@ def find_moments(stems: Sequence[str]) -> list[Moment] | None:
         if not all(days) or len({day[0] for day in days}) > 1:
             return None
         stems = [stem.replace(day[0], "_", 1) for stem, day in zip(stems, days, strict=True)]
-    for read in (_dated, _epoch, _clock):
-        moments = read(stems)
-        if moments and all(moments):
-            return moments
-    return None
+    readings = (_dated(stems), [_epoch(stem) for stem in stems], [_clock(stem) for stem in stems])
+    return next((moments for moments in readings if moments and all(moments)), None)
 
 
 def _dated(stems: list[str]) -> list[Moment] | None:
@@ -71,11 +68,8 @@ def _dated_moment(stem: str, match: re.Match, time: list[str]) -> Moment | None:
     return Moment(key, seconds + fraction / 1e9 if time else None)
 
 
-def _epoch(stems: list[str]) -> list[Moment | None]:
-    return [_epoch_moment(stem, _EPOCH.search(stem)) for stem in stems]
-
-
-def _epoch_moment(stem: str, match: re.Match | None) -> Moment | None:
+def _epoch(stem: str) -> Moment | None:
+    match = _EPOCH.search(stem)
     if not match:
         return None
     fraction = int((match[2] or match[3] or "0").ljust(9, "0"))
@@ -83,11 +77,8 @@ def _epoch_moment(stem: str, match: re.Match | None) -> Moment | None:
     return Moment(key, int(match[1]) + fraction / 1e9)
 
 
-def _clock(stems: list[str]) -> list[Moment | None]:
-    return [_clock_moment(stem, _CLOCK.search(stem)) for stem in stems]
-
-
-def _clock_moment(stem: str, match: re.Match | None) -> Moment | None:
+def _clock(stem: str) -> Moment | None:
+    match = _CLOCK.search(stem)
     if not match or re.search(r"\d", stem[: match.start()]):  # a number before it may be what counts
         return None
     hour, minute, second = (int(digits) for digits in match.groups())

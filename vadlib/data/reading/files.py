@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from vadlib.errors import LabelError, UnreadableError
@@ -56,6 +58,13 @@ def list_names(names: Iterable[str], n: int = 8) -> str:
     """The first few of some names, and how many more there are."""
     names = list(names)
     return ", ".join(names[:n]) + (f" and {len(names) - n} more" if len(names) > n else "") or "nothing"
+
+
+@cache
+def code_digest(*modules: str) -> str:
+    """Digest of modules of this room: what other code made of a file does not count."""
+    here = Path(__file__)
+    return hashlib.sha256(b"".join(here.with_name(f"{name}.py").read_bytes() for name in modules)).hexdigest()
 
 
 def read_label_text(path: Path, encoding: str) -> str:

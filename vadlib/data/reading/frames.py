@@ -52,8 +52,9 @@ class FrameReader(BatchReader):
         Frames to each row, and from one of them to the next: of frame t come ``t - (window - 1) * stride, …, t``, in
         their order, with the clip's first frame in place of those before it. Nothing looks ahead, and a frame is
         decoded once in however many windows it is. A window that misses a frame is unreadable as a whole.
+    fresh : bool
+        Decode every frame, even where a book is being built and has kept it: for what is timed.
     progress : bool
-        Show a bar on the terminal or in the notebook.
     n_threads : int, optional
         Decoding threads; the number of cores, at most 8, by default.
     skip_unreadable : bool
@@ -61,9 +62,6 @@ class FrameReader(BatchReader):
         error. Of a test video with frames missing all are left out; to know in time, its frames are counted first.
     description : str
         In front of the progress bar.
-    fresh : bool
-        Decode every frame, even where a book is being built and has kept it (see `vadlib.data.reading.store`): for
-        what is timed.
 
     Attributes
     ----------
@@ -95,29 +93,17 @@ class FrameReader(BatchReader):
         view: str = "whole",
         window: int = 1,
         stride: int = 1,
-        progress: bool = True,
-        n_threads: int | None = None,
-        skip_unreadable: bool = False,
-        description: str = "Reading frames",
         fresh: bool = False,
+        **options,
     ):
         if size is not None:
             check_size(size)
         check_view(view, size)
         check_at_least_one(window=window, stride=stride)
-        super().__init__(
-            dataset,
-            table,
-            batch_size,
-            progress=progress,
-            n_threads=n_threads,
-            skip_unreadable=skip_unreadable,
-            description=description,
-        )
+        super().__init__(dataset, table, batch_size, **options)
         self.size = None if size is None else (int(size[0]), int(size[1]))
         self.view, self.window, self.stride = view, int(window), int(stride)
-        self.fresh = fresh
-        self.n_recalled = 0
+        self.fresh, self.n_recalled = fresh, 0
 
     def _pieces(self, clips: list[tuple[Clip, np.ndarray]]) -> Generator[Piece | UnreadableError]:
         windows = [window_frames(frames, self.window, self.stride) for _, frames in clips]
@@ -159,11 +145,10 @@ def _frames_in_view(
             yield from [error] * len(frames)
             return
     for image in videos.iterate_frames(clip.path, frames, clip.n_frames, exact=exact):
-        if isinstance(image, UnreadableError):
-            yield image
-        else:
+        if not isinstance(image, UnreadableError):
             size = size or image.shape[:2]
-            yield picture_in_view(image, size, view)
+            image = picture_in_view(image, size, view)
+        yield image
 
 
 def read_frame(dataset: VideoDataset, clip_id: str, frame: int) -> np.ndarray:
@@ -172,28 +157,10 @@ def read_frame(dataset: VideoDataset, clip_id: str, frame: int) -> np.ndarray:
 
 
 def read_frames(dataset: VideoDataset, clip_id: str, frames: Sequence[int]) -> list[np.ndarray]:
-    """Read some frames of a clip at their own size, for figures.
+    """Read some frames of a clip at their own size, uint8 (H, W, 3) RGB, for figures; in any order, repeated or not.
 
-    Parameters
-    ----------
-    dataset : VideoDataset
-    clip_id : str
-    frames : ints
-        In any order, repeated or not.
-
-    Returns
-    -------
-    list of uint8 (H, W, 3)
-        RGB, in the order of `frames`.
-
-    Raises
-    ------
-    ParameterError
-        No such clip or frame.
-    LayoutError
-        A clip of which only the labels are there.
-    UnreadableError
-        A frame that cannot be read.
+    A frame that is not there is a ParameterError, a clip of labels only a LayoutError, a damaged frame an
+    UnreadableError.
     """
     clip = dataset.clip(clip_id)
     check_has_frames([clip], dataset)

@@ -32,15 +32,9 @@ class Inputs(ABC):
 
 @dataclass(frozen=True)
 class Frames(Inputs):
-    """The frame alone: images uint8 (B, 3, H, W).
+    """The frame alone: images uint8 (B, 3, H, W)."""
 
-    Parameters
-    ----------
-    size : (height, width), None, or "as asked"
-        Which it must have, whatever is asked for; None for its own.
-    """
-
-    size: tuple[int, int] | str | None = AS_ASKED
+    size: tuple[int, int] | str | None = AS_ASKED  # which it must have, whatever is asked for; None for its own
 
     def open(self, dataset: VideoDataset, table: pd.DataFrame, *, size=(224, 224), **options) -> FrameReader:
         """Open a `FrameReader`."""
@@ -50,32 +44,18 @@ class Frames(Inputs):
 
 @dataclass(frozen=True)
 class Window(Inputs):
-    """The frame and those before it: images uint8 (B, window, 3, H, W), the frame itself last.
+    """The frame and those before it: images uint8 (B, window, 3, H, W), the frame itself last."""
 
-    Parameters
-    ----------
-    window, stride : int
-        How many, and from one to the next.
-    size
-        As of `Frames`.
-    """
-
-    window: int
-    stride: int = 1
-    size: tuple[int, int] | str | None = AS_ASKED
+    window: int  # how many
+    stride: int = 1  # from one to the next
+    size: tuple[int, int] | str | None = AS_ASKED  # as of `Frames`
 
     open = Frames.open
 
 
 @dataclass(frozen=True)
 class Sound(Inputs):
-    """What was heard before the frame: samples, float32 (B, seconds * rate_hz).
-
-    Parameters
-    ----------
-    seconds : float
-    rate_hz : int
-    """
+    """What was heard before the frame: samples, float32 (B, seconds * rate_hz)."""
 
     seconds: float = 1.0
     rate_hz: int = RATE_HZ
@@ -87,15 +67,9 @@ class Sound(Inputs):
 
 @dataclass(frozen=True)
 class Scores(Inputs):
-    """What other detectors gave the frame: float32 (B, columns).
+    """What other detectors gave the frame: float32 (B, columns)."""
 
-    Parameters
-    ----------
-    columns : sequence of str, optional
-        All numbers beside clip, frame and label by default.
-    """
-
-    columns: Sequence[str] | None = None
+    columns: Sequence[str] | None = None  # all numbers beside clip, frame and label by default
 
     def open(
         self,

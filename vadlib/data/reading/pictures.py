@@ -43,45 +43,39 @@ def read_mask(path: Path) -> np.ndarray:
 
 def picture_size(path: Path) -> tuple[int, int]:
     """(height, width) of a picture as `read_image` gives it, from its header alone where that says all."""
-    content = _content(path)
-    size = _checked_size(path, content)
+    content, size = _read(path)
     turned = b"Exif" in content or b"eXIf" in content or content.startswith((b"II", b"MM"))  # or may be, when shown
     return read_image(path).shape[:2] if turned else size
 
 
-def _content(path: Path) -> bytes:
+def _read(path: Path) -> tuple[bytes, tuple[int, int]]:
+    """The bytes of a picture, and its size by its header, which is one that may be decoded."""
     n_bytes = require_file(path)
     if n_bytes > MAX_FILE_BYTES:
         raise UnreadableError(f"{path} has {n_bytes:,} bytes; pictures have at most {MAX_FILE_BYTES:,}.")
     try:
-        return path.read_bytes()
+        content = path.read_bytes()
     except OSError as error:
         raise UnreadableError(f"{path} cannot be read: {error.strerror}.") from error
-
-
-def _checked_size(path: Path, content: bytes) -> tuple[int, int]:
     size = header_size(content)
     if size is None:
-        raise UnreadableError(_no_picture(path, content))
+        raise _no_picture(path, content)
     limit = min(MAX_PIXELS, max(SMALL_PIXELS, PIXELS_A_BYTE * len(content)))
     if size[0] * size[1] > limit:
         raise UnreadableError(
             f"{path}: its header gives {size[0]} x {size[1]} pixels (height x width); at most {limit:,} in all are "
             f"read from {len(content):,} bytes. Copy it again, or make it smaller."
         )
-    return size
+    return content, size
 
 
-def _no_picture(path: Path, content: bytes) -> str:
-    return (
-        f"{path} is no picture, or ends early ({len(content):,} bytes; JPEG, PNG, TIFF and BMP are read). "
-        "Copy it again."
-    )
+def _no_picture(path: Path, content: bytes) -> UnreadableError:
+    kinds = "JPEG, PNG, TIFF and BMP are read"
+    return UnreadableError(f"{path} is no picture, or ends early ({len(content):,} bytes; {kinds}). Copy it again.")
 
 
 def _decode(path: Path, flag: int) -> np.ndarray:
-    content = _content(path)
-    _checked_size(path, content)
+    content, _ = _read(path)
     # A JPEG without its end marker is decoded in silence, with a grey rest.
     whole = not content.startswith(b"\xff\xd8") or b"\xff\xd9" in content[-1024:]
     try:
@@ -89,7 +83,7 @@ def _decode(path: Path, flag: int) -> np.ndarray:
     except cv2.error as error:
         raise UnreadableError(f"{path} cannot be read: {error}") from error
     if image is None:
-        raise UnreadableError(_no_picture(path, content))
+        raise _no_picture(path, content)
     return image
 
 

@@ -12,7 +12,7 @@ import os
 import zlib
 from collections import Counter
 from contextlib import suppress
-from functools import cache, lru_cache
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vadlib.data.reading.decoding import CORRUPT, UNDECODED, VideoDecoder
-from vadlib.data.reading.files import SKIPPING, require_file
+from vadlib.data.reading.files import SKIPPING, code_digest, require_file
 from vadlib.errors import ParameterError, UnreadableError
 from vadlib.frame_times import UnevenRate
 from vadlib.spans import runs_of_equal
@@ -60,7 +60,7 @@ def scan_video(path: Path) -> VideoScan:
 @lru_cache(maxsize=2**16)
 def _scan(path: Path, n_bytes: int, changed_ns: int) -> VideoScan:
     """A scan, from the folder that `CACHE` names where it is there: a day of footage takes minutes to decode."""
-    of_file = (str(path.resolve()), n_bytes, changed_ns, version("av"), _code())
+    of_file = (str(path.resolve()), n_bytes, changed_ns, version("av"), code_digest("decoding", "scanning"))
     state = hashlib.sha256(repr(of_file).encode()).hexdigest()
     cache_file = Path(os.environ[CACHE], f"{state}.json") if os.environ.get(CACHE) else None
     if cache_file is not None:
@@ -76,15 +76,6 @@ def _scan(path: Path, n_bytes: int, changed_ns: int) -> VideoScan:
         with suppress(OSError):
             write_atomically(cache_file, json.dumps(entry | {"damage": scan.damage, "notes": scan.notes}))
     return scan
-
-
-@cache
-def _code() -> str:
-    """Digest of what makes a scan: what another revision found does not count."""
-    here = Path(__file__)
-    return hashlib.sha256(
-        b"".join(here.with_name(f"{name}.py").read_bytes() for name in ("decoding", "scanning"))
-    ).hexdigest()
 
 
 def _decode(path: Path) -> VideoScan:

@@ -24,9 +24,7 @@ if TYPE_CHECKING:
     import av
 
 RATE_HZ = 16_000  # what speech and event networks are trained at
-MAX_DRIFT_S = (
-    0.05  # by which a piece of sound may miss the end of the one before and still follow it: times are rounded
-)
+MAX_DRIFT_S = 0.05  # by which sound may miss the end of what came before and still follow it: times are rounded
 CLIPS_AHEAD = 64  # rows' samples that wait, a clip
 
 

@@ -17,7 +17,7 @@ import uuid
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
-from functools import cache, lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -26,6 +26,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from vadlib.data.reading.files import code_digest
 from vadlib.data.reading.scanning import CACHE
 from vadlib.errors import UnreadableError
 
@@ -40,19 +41,8 @@ Image = np.ndarray | UnreadableError
 class FrameStore:
     """Frames of one size and view, below a folder that any number of processes, sizes and views share.
 
-    Parameters
-    ----------
-    folder : Path
-    size : (height, width)
-    view : str
-        See `vadlib.data.reading.views`.
-    most_bytes : int
-        To keep below `folder`, about: several processes may together be over it by what they add at one time.
-
-    Attributes
-    ----------
-    n_recalled : int
-        Frames that were there, so far.
+    At most about `most_bytes` are kept there: several processes may together be over it by what they add at one time.
+    `n_recalled` counts the frames that were there, so far.
     """
 
     def __init__(self, folder: Path, size: tuple[int, int], most_bytes: int = MOST_BYTES, *, view: str = "whole"):
@@ -60,17 +50,10 @@ class FrameStore:
         self._room, self._lock = most_bytes - _make_room(folder, most_bytes), threading.Lock()
 
     def through(self, path: Path, frames: Sequence[int], read: Callable[[list[int]], Iterator[Image]]) -> Iterator:
-        """Yield frames of a clip: those that are kept from here, the others by `read`, which are then kept.
+        """Yield frames of a clip, ascending: those that are kept from here, the others by `read`, which are then kept.
 
-        They are kept once all have been read without an error: only then is a test video known to be whole.
-
-        Parameters
-        ----------
-        path : Path
-            The clip's file or folder.
-        frames : ascending ints
-        read : callable
-            Takes some of `frames`; yields a picture uint8 (H, W, 3) for each, or why there is none.
+        They are kept once all have been read without an error: only then is a test video known to be whole. `read`
+        takes some of `frames`, and yields a picture uint8 (H, W, 3) for each, or why there is none.
         """
         try:
             place = self.folder / _identity(path, self.size, self.view)
@@ -122,25 +105,25 @@ class _Adding:
         if self.spoilt:
             return 0
         with suppress(OSError):
-            for partial in list(self.partial):
-                partial.rename(self.partial[partial])
-                del self.partial[partial]
+            for path in list(self.partial):
+                path.rename(self.partial[path])
+                del self.partial[path]
         return self.n_bytes
 
     def close(self) -> None:
-        for partial in self.partial:
+        for path in self.partial:
             with suppress(OSError):
-                partial.unlink()
+                path.unlink()
 
     def _write(self) -> None:
         images = np.stack(self.images)
         checks = np.array([zlib.crc32(image) for image in images], np.uint32)
         name = f"{self.frames[0]}-{self.frames[-1]}-{uuid.uuid4().hex[:16]}"
-        partial = self.place / f".{name}.partial"
+        path = self.place / f".{name}.partial"
         try:
             self.place.mkdir(parents=True, exist_ok=True)
-            self.partial[partial] = self.place / f"{name}.safetensors"
-            save_file({"frames": np.array(self.frames, np.int64), "images": images, "checks": checks}, partial)
+            self.partial[path] = self.place / f"{name}.safetensors"
+            save_file({"frames": np.array(self.frames, np.int64), "images": images, "checks": checks}, path)
         except (OSError, SafetensorError):  # no room, most likely; the build can do without
             self.spoilt = True
         self.frames, self.images = [], []
@@ -164,9 +147,7 @@ def _find(place: Path, wanted: set[int]) -> dict[int, Callable[[], np.ndarray | 
                 checks = shard.get_tensor("checks")
                 for row, frame in enumerate(shard.get_tensor("frames").tolist()):
                     if frame in wanted:
-                        found[frame] = lambda path=path, shard=shard, row=row, check=checks[row]: _read(
-                            path, shard, row, check
-                        )
+                        found[frame] = partial(_read, path, shard, row, checks[row])
     if found:
         with suppress(OSError):
             os.utime(place)  # used now
@@ -209,28 +190,21 @@ def _make_room(folder: Path, most_bytes: int) -> int:
 
 
 def _identity(path: Path, size: tuple[int, int], view: str) -> str:
-    identity = [_code(), size, view, str(path.resolve()), _state(path)]
+    made_by = [code_digest(*CODE), version("av"), cv2.__version__]
+    identity = [made_by, size, view, str(path.resolve()), _state(path)]
     return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]
 
 
 def _state(path: Path) -> list:
     """Names, bytes and times of the clip's files."""
-    if not path.is_dir():
-        status = path.stat()
-        return [status.st_size, status.st_mtime_ns]
-    return _folder_state(path, path.stat().st_mtime_ns)
+    return _folder_state(path, path.stat().st_mtime_ns) if path.is_dir() else _file_state(path.name, path.stat())
 
 
 @lru_cache(maxsize=4096)
 def _folder_state(path: Path, changed_ns: int) -> list:
     with os.scandir(path) as entries:
-        files = [(entry.name, entry.stat()) for entry in entries]
-    return sorted([name, status.st_size, status.st_mtime_ns] for name, status in files)
+        return sorted(_file_state(entry.name, entry.stat()) for entry in entries)
 
 
-@cache
-def _code() -> str:
-    """Digest of what makes a picture: what another revision or library made does not count."""
-    here = Path(__file__)
-    code = b"".join(here.with_name(f"{name}.py").read_bytes() for name in CODE)
-    return hashlib.sha256(code + repr([version("av"), cv2.__version__]).encode()).hexdigest()
+def _file_state(name: str, status: os.stat_result) -> list:
+    return [name, status.st_size, status.st_mtime_ns]

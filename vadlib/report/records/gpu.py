@@ -7,7 +7,7 @@ only by a project that has just that code, committed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from vadlib.errors import ResultsError
@@ -27,30 +27,10 @@ FACTS = (*KEPT, "depends_on", "sections", "failed", "passed", "quick")
 
 
 def record_gpu(file: str | Path, *, allow_dirty: bool = False) -> Path:
-    """Keep what `make bench-gpu` wrote in `book/recorded/gpu-DEVICE`.
+    """Keep the file that `make bench-gpu` wrote in `book/recorded/gpu-DEVICE`; gives that folder.
 
-    Parameters
-    ----------
-    file : str or Path
-        Its JSON file.
-    allow_dirty : bool
-        Record in spite of uncommitted changes; the record then says so.
-
-    Returns
-    -------
-    Path
-        The folder.
-
-    Raises
-    ------
-    ParameterError
-        The project has uncommitted changes, or is not under git.
-    ResultsError
-        The file is not what `make bench-gpu` writes, or not whole; a piece of it broke off; it tried the script alone
-        (``--quick``); or other code wrote it than this project has. Scores that are not the CPU's are no error:
-        the record says so.
-    BusyError
-        Another process is recording the same.
+    ResultsError where the file is not whole, a piece of it broke off, it tried the script alone (``--quick``), or other
+    code wrote it than this project has. Scores that are not the CPU's are no error: the record says so.
     """
     from vadlib.report.records.recording import check_revision
 
@@ -121,24 +101,24 @@ def _is_measured(sections: Mapping, failed: str) -> bool:
 
 
 def gpu_tables(record: Recorded) -> str:
-    """The device, agreement with the CPU, speed and the paper's workload, as MyST.
-
-    Parameters
-    ----------
-    record : Recorded
-        Of the profile ``gpu``.
-    """
+    """The device, agreement with the CPU, speed and the paper's workload, as MyST."""
     sections = record.metrics
     parts = [
-        _table(
+        myst_table(
             ["beside float32 on the CPU", "largest difference, of the spread", "rank correlation", "within tolerance"],
             _agreement(sections),
         ),
-        _table(["frames per second", "fit", "score", "score, lowest to highest", "memory, GiB"], _speeds(sections)),
-        _table(["the paper's workload, extrapolated", "seconds in all"], _paper(sections)),
+        myst_table(["frames per second", "fit", "score", "score, lowest to highest", "memory, GiB"], _speeds(sections)),
+        myst_table(["the paper's workload, extrapolated", "seconds in all"], _paper(sections)),
     ]
     formulas = {entry["formula"] for entry in sections.get("paper", {}).values() if "formula" in entry}
     return "\n\n".join([_device(record.run), *(part for part in parts if part), *sorted(formulas)])
+
+
+def myst_table(titles: list[str], rows: Iterable[list[str]]) -> str:
+    """A table as MyST has it; empty where there is no row."""
+    lines = [titles, ["---"] * len(titles), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) if len(lines) > 2 else ""
 
 
 def _device(run: Mapping) -> str:
@@ -177,8 +157,3 @@ def _speeds(sections: Mapping) -> Iterator[list[str]]:
 def _paper(sections: Mapping) -> Iterator[list[str]]:
     for name, entry in sections.get("paper", {}).items():
         yield [name, f"{entry['total_seconds']:,.0f}"]
-
-
-def _table(titles: list[str], rows: Iterator[list[str]]) -> str:
-    lines = [titles, ["---"] * len(titles), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) if len(lines) > 2 else ""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from vadlib.evaluation import Interval
-from vadlib.report.records.gpu import PROFILE, gpu_tables
+from vadlib.report.records.gpu import PROFILE, gpu_tables, myst_table
 from vadlib.report.records.recorded import Recorded
 from vadlib.report.words.common import DATASET_NAMES
 from vadlib.runs.provenance import RECORDED_DIR
@@ -25,17 +25,7 @@ _UNSAID = (*_AUROC, "scores", "frame_scores")  # words that a label does without
 
 
 def recorded_table(records: Iterable[Recorded]) -> str:
-    """One row a run: what, data set, frames, date, revision, device, state, command.
-
-    Parameters
-    ----------
-    records : iterable of Recorded
-
-    Returns
-    -------
-    str
-        A MyST table; a sentence where there is no run.
-    """
+    """A row a run: what, data set, frames, date, revision, device, state, command, as a MyST table."""
     rows = [
         [
             f"[{_cell(found.title)}](#recorded-{found.name})",
@@ -50,25 +40,12 @@ def recorded_table(records: Iterable[Recorded]) -> str:
         ]
         for found in records
     ]
-    if not rows:
-        return "No run is recorded in this copy of the project."
     titles = ["run", "profile", "data set", "test frames", "date", "revision", "device", "state", "command"]
-    lines = [titles, ["---"] * len(titles), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return myst_table(titles, rows) or "No run is recorded in this copy of the project."
 
 
 def recorded_section(record: Recorded) -> str:
-    """A run's heading, line, main numbers, main figure and downloads.
-
-    Parameters
-    ----------
-    record : Recorded
-
-    Returns
-    -------
-    str
-        MyST, for a page in `notebooks/`.
-    """
+    """A run's heading, line, main numbers, main figure and downloads, as MyST for a page in `notebooks/`."""
     heading = f"(recorded-{record.name})=\n## {record.title}: {dataset_name(record)}, profile {record.profile}"
     line = record.line[0].upper() + record.line[1:] + "."
     numbers = gpu_tables(record) if record.profile == PROFILE else _numbers(record)
@@ -77,17 +54,7 @@ def recorded_section(record: Recorded) -> str:
 
 
 def main_numbers(metrics: Mapping) -> list[tuple[str, Interval]]:
-    """The intervals of a `metrics.json`, the headline first, each with what it is in words.
-
-    Parameters
-    ----------
-    metrics : mapping
-
-    Returns
-    -------
-    list of (str, Interval)
-        Numbers without bounds, such as those of single clips, are left out.
-    """
+    """The intervals of a `metrics.json`, the headline first, each with what it is in words."""
     found = list(_intervals(metrics))
     return sorted(found, key=lambda entry: entry[0] != "micro AUROC")
 
@@ -105,24 +72,14 @@ def dataset_name(record: Recorded) -> str:
     return DATASET_NAMES.get(dataset["name"], dataset["name"])
 
 
-def stale_sentence(records: Iterable[Recorded]) -> str:
+def stale_sentence(records: Sequence[Recorded]) -> str:
     """How many runs there are, and which of them are stale."""
-    records = list(records)
-    if not records:
-        return "No run is recorded in this copy of the project"
     stale = [record.name for record in records if record.is_stale]
-    runs = f"{len(records)} {'run is' if len(records) == 1 else 'runs are'} recorded"
-    if not stale:
-        which = "it" if len(records) == 1 else "they"
-        return f"{runs}, and the code and parameters that {which} came from are those of this build"
-    return f"{runs}, of which {len(stale)} came from code or parameters that have changed since: {', '.join(stale)}"
-
-
-def meaning_sentence(records: Sequence[Recorded]) -> str:
-    """What a reader can ask of each run, or how to make one where there is none."""
-    if not records:
-        return "The command that makes one is vadlib record."
-    return "Each says when it was made, with which revision, on what, and how to make it again."
+    which = f": {', '.join(stale)}" if stale else ""
+    return (
+        f"{len(records)} run(s) are recorded, of which {len(stale)} came from code or parameters that have changed "
+        f"since{which}"
+    )
 
 
 def _intervals(metrics: Mapping, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Interval]]:
@@ -141,11 +98,8 @@ def _intervals(metrics: Mapping, path: tuple[str, ...] = ()) -> Iterator[tuple[s
 
 def _numbers(record: Recorded) -> str:
     numbers = main_numbers(record.metrics)
-    if not numbers:
-        return ""
-    rows = [f"| {_cell(what)} | {_in_words(what, interval)} |" for what, interval in numbers[:N_MAIN_NUMBERS]]
-    table = "\n".join(["| what | value [95 % interval] |", "| --- | --- |", *rows])
-    rest = len(numbers) - N_MAIN_NUMBERS
+    rows = [[_cell(what), _in_words(what, interval)] for what, interval in numbers[:N_MAIN_NUMBERS]]
+    table, rest = myst_table(["what", "value [95 % interval]"], rows), len(numbers) - N_MAIN_NUMBERS
     return table if rest <= 0 else f"{table}\n\n{rest} more are in its metrics."
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
@@ -11,12 +12,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vadlib.errors import ParameterError, ResultsError
-from vadlib.report.book import bring_up_to_date
+from vadlib.report.contents import read_contents
 from vadlib.report.machine_paths import machine_paths, placeholder, without_machine_paths
-from vadlib.report.records.check import check_recorded
-from vadlib.report.records.recorded import Recorded, load_recorded, recorded_name
+from vadlib.report.notebooks import read_profile_file
+from vadlib.report.records.recorded import Recorded, check_recorded, load_recorded, recorded_name
+from vadlib.report.workflow import bring_up_to_date
 from vadlib.runs import provenance
-from vadlib.runs.code_state import changed_parts, dependencies, upstream_notebooks
+from vadlib.runs.code_state import changed_parts, dependencies
+from vadlib.runs.parameters import ONLY
 from vadlib.runs.provenance import RECORDED_DIR
 from vadlib.runs.results import Results, load_results, read_json, write_json
 from vadlib.storage import RunLock, check_replaceable, project_path, project_root, replace_folder
@@ -36,42 +39,19 @@ def record(
     allow_dirty: bool = False,
     cores: str = "all",
 ) -> list[Path]:
-    """Bring notebooks' results up to date and write each to `book/recorded/PROFILE-NOTEBOOK`.
+    """Bring notebooks' results up to date and write each to `book/recorded/PROFILE-NOTEBOOK`; gives those folders.
 
-    A result counts as up to date only if it was made by this very code, and not with uncommitted changes around.
-
-    Parameters
-    ----------
-    profile : str
-        Name of a file in `notebooks/profiles`, without its ending.
-    notebooks : sequence of str
-        Such as `02_padim`.
-    root, weights, skip_unreadable, allow_missing, cores
-        As for `build_book`.
-    allow_dirty : bool
-        Record in spite of uncommitted changes; the record then says so.
-
-    Returns
-    -------
-    list of Path
-        The folders, in the notebooks' order.
-
-    Raises
-    ------
-    ParameterError
-        No such profile; no notebook given; or uncommitted changes without `allow_dirty`.
-    LayoutError
-        There is no such notebook.
-    BusyError
-        Another run builds this profile, or records the same.
-    ResultsError
-        A notebook failed, or its code changed while it ran, and nothing was recorded; or the results of some cannot
-        be recorded, and those of the others were.
+    A result counts as up to date only if it was made by this very code, and not with uncommitted changes around, unless
+    `allow_dirty` is set: the record then says so. ResultsError where a notebook failed, or its code changed while it
+    ran, and nothing was recorded; or where some cannot be recorded, and the others were. Other arguments as for
+    `build_book`.
     """
     notebooks = list(dict.fromkeys(notebooks))
     if not notebooks:
         raise ParameterError("notebooks: give the names of those to record, such as 02_padim")
-    involved = sorted({name for notebook in notebooks for name in (notebook, *upstream_notebooks(notebook))})
+    contents = read_contents(read_profile_file(project_path(f"notebooks/profiles/{profile}.yml")).get(ONLY))
+    upstream = {notebook: contents.all_upstream(notebook) for notebook in notebooks}
+    involved = sorted({*notebooks, *chain.from_iterable(upstream.values())})
     check_revision(allow_dirty)
     targets = [f"done/{notebook}" for notebook in notebooks]
     again = [name for name in involved if _needs_run(profile, name, allow_dirty)]
@@ -86,15 +66,15 @@ def record(
     command = record_command(profile, "{}", root, weights, **options)
     written, refused = [], []
     for notebook in notebooks:
-        upstream = {name: load_results(_results_dir(profile, name)) for name in upstream_notebooks(notebook)}
+        read = {name: load_results(_results_dir(profile, name)) for name in upstream[notebook]}
         try:
             folder = write_recorded(
                 load_results(_results_dir(profile, notebook)),
                 profile,
                 notebook,
                 command=command.format(notebook),
-                depends_on=dependencies(notebook, profile),
-                upstream={name: results.run["started"] for name, results in upstream.items()},
+                depends_on=dependencies(notebook, profile, upstream=upstream[notebook]),
+                upstream={name: results.run["started"] for name, results in read.items()},
             )
         except ResultsError as error:  # the others are none the worse for it
             refused.append(str(error))
@@ -132,28 +112,9 @@ def write_recorded(
 ) -> Path:
     """Write a results folder, made small and without paths of this machine, to its place; whole or not at all.
 
-    Parameters
-    ----------
-    results : Results
-    profile, notebook : str
-    command : str
-        What makes it.
-    depends_on : mapping
-        From `dependencies`.
-    upstream : mapping of str to str
-        By notebook whose results it read: when that run started.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    ResultsError
-        The scores take more than `MAX_SCORES_BYTES`, the metrics do not follow from the scores, a path of this machine
-        is left in a file, or the folder holds something that no run wrote.
-    BusyError
-        Another process is writing it.
+    `depends_on` is from `dependencies`, and `upstream` says when the run of each chapter started whose results it read.
+    ResultsError where the scores take more than `MAX_SCORES_BYTES`, the metrics do not follow from the scores, a path
+    of this machine is left in a file, or the folder holds something that no run wrote.
     """
     folder = project_path(f"{RECORDED_DIR}/{recorded_name(profile, notebook)}")
     facts = {

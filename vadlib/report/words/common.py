@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import numpy as np
@@ -18,6 +19,7 @@ DATASET_NAMES = {
     "avenue": "CUHK Avenue",
     "ucsd-ped1": "UCSD Ped1",
     "ucsd-ped2": "UCSD Ped2",
+    "shanghaitech-published": "ShanghaiTech Campus, by tables that others published",
     "folder": "a folder of videos",
 }
 
@@ -34,20 +36,7 @@ def chapter_line(
     seconds: float,
     date: str,
 ) -> str:
-    """The line under a chapter's title.
-
-    Parameters
-    ----------
-    profile, dataset : str or None
-    network : str
-        Architecture and weights.
-    n_fit, n_test : int
-        Frames.
-    seconds : float
-        What the experiment took.
-    date : str
-        ISO date and time of the start.
-    """
+    """The line under a chapter's title: what ran on what, for how long, on the day of an ISO `date`."""
     parts = [f"profile {profile}"] if profile else []
     parts += [DATASET_NAMES.get(dataset, dataset)] if dataset else []
     parts += [network] if network else []
@@ -69,21 +58,20 @@ def revision_name(git: dict | None) -> str:
     return git["revision"][:10] + (" and uncommitted changes" if git["dirty"] else "")
 
 
-def data_note(dataset: str, weights: WeightsRecord | dict | None = None, *, copy: VideoDataset | None = None) -> str:
+def data_sentence(
+    dataset: str, weights: WeightsRecord | dict | None = None, *, copy: VideoDataset | None = None
+) -> str:
     """What the numbers of a page can and cannot say, by data set and by where the network's weights come from.
 
-    Parameters
-    ----------
-    dataset : str
-    weights : WeightsRecord or dict, optional
-        Of the chapter's network, as it is or as `run.json` has it.
-    copy : VideoDataset, optional
-        What was opened: the note then says what it lacks, and what was left out of it.
+    `weights` are the record of the chapter's network, or what `run.json` has of it. Of a `copy` that was opened it is
+    said what it lacks, and what was left out of it.
     """
     if dataset == "synthcampus":
         first = "Synthetic data: these numbers show the method, not the world."
     elif dataset == "shanghaitech":
         first = "Real data, and the data set of the paper."
+    elif dataset == "shanghaitech-published":
+        first = "Real data, and the data set of the paper; no video was read, only tables that others made of it."
     elif dataset == "folder":
         first = "A folder of videos, not a published data set: nothing here compares with the paper."
     else:
@@ -108,14 +96,14 @@ def data_note(dataset: str, weights: WeightsRecord | dict | None = None, *, copy
     )
 
 
-def against_chance(interval: Interval) -> str:
-    """How an AUROC stands to chance, in words that follow from its interval alone."""
+def chance_sentence(interval: Interval) -> str:
+    """How an AUROC stands to chance, by its interval alone."""
     if interval.low > 0.5:
         return "above chance"
     return "below chance" if interval.high < 0.5 else "not distinguishable from chance"
 
 
-def difference_in_words(first: str, second: str, difference: Interval) -> str:
+def difference_sentence(first: str, second: str, difference: Interval) -> str:
     """Which of two paired AUROCs is higher, or that the interval of their difference does not tell."""
     if difference.low > 0:
         return f"the AUROC of {first} is above that of {second}"
@@ -124,12 +112,9 @@ def difference_in_words(first: str, second: str, difference: Interval) -> str:
     return f"the AUROCs of {first} and {second} cannot be told apart on these clips"
 
 
-def interval_or_none(interval: Interval | dict | None) -> str:
-    """An interval with two decimals, as text; "not measured" where there is none."""
-    if interval is None:
-        return "not measured"
-    interval = Interval(**interval) if isinstance(interval, dict) else interval
-    return f"{interval:.2f}"
+def interval_of(entry: Mapping | Interval) -> Interval:
+    """An interval as `metrics.json` has it, or as it was before."""
+    return entry if isinstance(entry, Interval) else Interval(**entry)
 
 
 def in_words(value) -> str:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import mean
 
-from vadlib.errors import ParameterError
 from vadlib.evaluation import Interval
-from vadlib.report.words.common import DATASET_NAMES
+from vadlib.report.words.common import DATASET_NAMES, interval_of
 from vadlib.studies.draws import ProtocolDraws
 from vadlib.studies.protocol_audit import nearest_label_column
 
@@ -76,16 +75,8 @@ def labels_alone_sentences(
 ) -> dict[str, str]:
     """What ``22_labels_alone`` says of its scores, by the name to cite.
 
-    Parameters
-    ----------
-    blind : mapping of str to Interval
-        AUROC by score, from `blind_columns` of `draws`.
-    draws : ProtocolDraws
-    shuffled : sequence of mapping
-        From `shuffled_scene_rates`.
-    stated : mapping of str to float
-        The paper's AUROCs, by detector.
-    dataset : str
+    `blind` are the AUROCs of `blind_columns` of `draws`, `shuffled` is from `shuffled_scene_rates`, and `stated` are
+    the paper's AUROCs, by detector.
     """
     padim, gradcam, clip = (stated[title] for title in IN_PAPER)
     by_protocol = {name: blind[nearest_label_column(name)] for name in draws.splits}
@@ -145,15 +136,7 @@ def no_picture_sentence(blind: Mapping[str, Mapping]) -> str:
 
 
 def records_sentence(recorded, stated: Mapping[str, float]) -> str:
-    """What ShanghaiTech's labels alone give beside the paper's values.
-
-    Parameters
-    ----------
-    recorded : Recorded or None
-        Of ``22_labels_alone`` on them.
-    stated : mapping of str to float
-        The paper's AUROCs, by detector.
-    """
+    """What ShanghaiTech's labels alone (a `Recorded` ``22_labels_alone``, or None) give beside the paper's AUROCs."""
     if recorded is None:
         return (
             "What ShanghaiTech's own labels give is not recorded in this copy of the project; see the chapter on the "
@@ -173,24 +156,20 @@ def records_sentence(recorded, stated: Mapping[str, float]) -> str:
 # ---- detectors under several protocols
 
 
-def quality_sentence(metrics: Mapping, *, trained: str = "Prototypes") -> str:
-    """What the detector that sees labels gets by protocol, and what the labels alone would have got.
-
-    Raises ParameterError where these are no metrics of ``23_protocols``.
-    """
-    if "by_protocol" not in metrics:
-        raise ParameterError(f"metrics: expected those of 23_protocols, with by_protocol, found {', '.join(metrics)}")
+def quality_sentence(metrics: Mapping) -> str:
+    """What the detector that sees labels gets by protocol, and what the labels alone get (of ``23_protocols``)."""
     parts = [
-        f"{interval_of(found[trained]):.3f} under {protocol}, where the fit frames' labels alone get "
+        f"{interval_of(found['Prototypes']):.3f} under {protocol}, where the fit frames' labels alone get "
         f"{interval_of(metrics['blind_by_protocol'][protocol]):.3f}"
         for protocol, found in metrics["by_protocol"].items()
-        if trained in found
+        if "Prototypes" in found
     ]
-    return f"{trained}: {'; '.join(parts)}."
+    return f"Prototypes: {'; '.join(parts)}."
 
 
-def comparison_sentence(comparisons: Iterable[Mapping], first: str = "PaDiM", second: str = "Grad-CAM + SSIM") -> str:
-    """Whether one detector is above another, by Holm's correction over all pairs (rows of `compare_all`)."""
+def comparison_sentence(comparisons: Iterable[Mapping]) -> str:
+    """Whether PaDiM is above Grad-CAM + SSIM, by Holm's correction over all pairs (rows of `compare_all`)."""
+    first, second = "PaDiM", "Grad-CAM + SSIM"
     for row in comparisons:
         if {row["a"], row["b"]} == {first, second}:
             sign = 1 if row["a"] == first else -1
@@ -206,14 +185,8 @@ def audit_answers(
 ) -> dict[str, dict[str, str]]:
     """Answers to the questions of ``23_protocols``, by question and by what they are of.
 
-    Parameters
-    ----------
-    found : mapping
-        Metrics of ``23_protocols``: ``by_protocol``, ``blind_by_protocol``, ``comparisons``.
-    blind : mapping of str to mapping
-        ``scores`` of ``22_labels_alone``.
-    ped2, labels_record : Recorded, optional
-        Of the same two chapters, on UCSD Ped2 and on ShanghaiTech's labels.
+    `found` are metrics of that chapter, `blind` the ``scores`` of ``22_labels_alone``; `ped2` and `labels_record` are
+    recorded runs of the same two chapters, on UCSD Ped2 and on ShanghaiTech's labels.
     """
     sources = {"this build": found} | ({"UCSD Ped2, recorded": ped2.metrics} if ped2 else {})
     labels = {"this build's labels": blind}
@@ -230,10 +203,10 @@ def audit_answers(
 
 def audit_sentences(found: Mapping, protocol: str) -> dict[str, str]:
     """What ``23_protocols`` says of its metrics, by the name to cite; the others are held against `protocol`."""
-    ours, against = found["by_protocol"], found["against"]
+    against = found["against"]
     comparison, within = comparison_sentence(found["comparisons"]), found["within_folds"].get("Prototypes")
-    reused, apart = (ours.get(name, {}).get("Prototypes") for name in ("reused-frames", protocol))
     shared, training = (against.get(name, {}).get("PaDiM") for name in ("same-clips", "official-split"))
+    reused, apart = (found["by_protocol"].get(name, {}).get("Prototypes") for name in ("reused-frames", protocol))
     return {
         "answer": (
             f"On the same test frames prototypes get {reused:.3f} where those frames were among the fitted ones and "
@@ -262,8 +235,3 @@ def lost_sentence(against: Mapping[str, Mapping[str, Interval]], detector: str) 
         if detector in found and protocol in SHARE_CLIPS
     ]
     return "; ".join(parts) if parts else "not measured here"
-
-
-def interval_of(entry: Mapping | Interval) -> Interval:
-    """An interval as `metrics.json` has it, or as it was before."""
-    return entry if isinstance(entry, Interval) else Interval(**entry)

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from vadlib.data import Clip, VideoDataset
-from vadlib.report import footage_tables
-from vadlib.report.footage_tables import clips_table, moments_table, overview_of_clips
+from vadlib.report import footage_page
+from vadlib.report.footage_page import clips_table, moments_table, overview_of_clips
 
 ROOT = Path("/videos")
 
@@ -38,7 +38,7 @@ def test_groups_are_folders():
 
 
 def test_too_many_groups_are_joined(monkeypatch):
-    monkeypatch.setattr(footage_tables, "MAX_GROUPS", 3)
+    monkeypatch.setattr(footage_page, "MAX_GROUPS", 3)
     paths = [f"2024-01-02/{hour}/{camera}/a.mp4" for hour in ("06", "07") for camera in ("gate", "yard")]
     table = overview_of_clips(*make(paths))
     assert table["footage"].tolist() == ["2024-01-02/06", "2024-01-02/07"]
