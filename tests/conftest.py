@@ -70,6 +70,26 @@ def tiny_world(tmp_path_factory):
         return write_world(root, **parameters, progress=False)
 
 
+@pytest.fixture(scope="session")
+def _warm_environment():
+    from vadlib.environment import clean_environment
+    from vadlib.report.warm import warm_process
+
+    with warm_process(clean_environment()) as environment:
+        yield environment
+
+
+@pytest.fixture(scope="module")
+def warm_kernels(_warm_environment):
+    """This module's notebooks and pages are made in forks of one process, as in `make book`."""
+    from vadlib.report.warm import SOCKET
+
+    with pytest.MonkeyPatch.context() as patch:
+        if SOCKET in _warm_environment:
+            patch.setenv(SOCKET, _warm_environment[SOCKET])
+        yield
+
+
 NOTEBOOK = """\
 # %% [markdown]
 # # A chapter

@@ -22,10 +22,11 @@ from vadlib.report.contents import read_contents
 from vadlib.report.notebooks import NotebookError, run_notebook
 from vadlib.report.records.recorded import list_recorded, load_recorded
 
+pytestmark = pytest.mark.usefixtures("warm_kernels")
 NOTEBOOKS = read_contents().names
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tiny(tiny_world, tmp_path_factory):
     """The profile of the tiny book."""
     path = tmp_path_factory.mktemp("profile") / "tiny.yml"
@@ -39,7 +40,7 @@ def in_order():
     return TopologicalSorter({name: contents.upstream(name) for name in contents.names}).static_order()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tiny_book(tiny, tmp_path_factory):
     """The folder that `make book` would fill: results, executed notebooks and pages."""
     out = tmp_path_factory.mktemp("book")
@@ -48,7 +49,7 @@ def tiny_book(tiny, tmp_path_factory):
     return out
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def pages(tiny_book):
     return read_pages(tiny_book)
 
@@ -135,8 +136,8 @@ def test_downloads_hold_the_scores(tiny_book):
 def test_a_killed_run_leaves_nothing_and_the_next_gives_the_same(tiny_book, tiny, tmp_path, project_root):
     results = tmp_path / "02_padim"
     command = [
-        *(sys.executable, "-m", "vadlib.report.notebooks", "notebooks/02_padim.py", str(tmp_path / "page.ipynb")),
-        *("--profile", str(tiny), "--results-root", str(tmp_path)),
+        *(sys.executable, "-m", "vadlib.report.warm", "vadlib.report.notebooks", "notebooks/02_padim.py"),
+        *(str(tmp_path / "page.ipynb"), "--profile", str(tiny), "--results-root", str(tmp_path)),
     ]
     process = subprocess.Popen(command, cwd=project_root, start_new_session=True, stdout=subprocess.DEVNULL)
     lock = tmp_path / ".02_padim.lock"

@@ -13,6 +13,7 @@ from vadlib.report.book import build_pages
 from vadlib.report.notebooks import NotebookError
 from vadlib.spans import runs_of_ones
 
+pytestmark = pytest.mark.usefixtures("warm_kernels")
 SMALL = {"image_size": 64, "n_resamples": 50}
 UNTRAINED = dict.fromkeys(("backbone", "classifier", "embedder"), "resnet18:random")
 
@@ -55,8 +56,21 @@ def folder(tiny_world, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def unlabelled_book(folder, tmp_path_factory):
-    return make_book(folder, tmp_path_factory.mktemp("unlabelled"), UNTRAINED)
+def damaged_folder(folder, tmp_path_factory):
+    """The same beside what cannot be read: two files that are no videos, and every picture of one of the clips."""
+    root = tmp_path_factory.mktemp("my damaged videos")
+    shutil.copytree(folder, root, dirs_exist_ok=True)
+    (root / "normal" / "cut.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(300))
+    (root / "empty.mp4").write_bytes(b"")
+    damaged = sorted(path for path in root.iterdir() if path.is_dir() and path.name != "normal")[0]
+    for picture in damaged.iterdir():
+        picture.write_bytes(picture.read_bytes()[:40])
+    return root, damaged
+
+
+@pytest.fixture(scope="module")
+def unlabelled_book(damaged_folder, tmp_path_factory):
+    return make_book(damaged_folder[0], tmp_path_factory.mktemp("unlabelled"), UNTRAINED | {"skip_unreadable": True})
 
 
 def test_without_labels_there_are_alarms_and_no_roc_curve_and_the_page_says_why(unlabelled_book):
@@ -65,6 +79,22 @@ def test_without_labels_there_are_alarms_and_no_roc_curve_and_the_page_says_why(
     assert "and not both kinds are labelled here" in text
     assert "AUROC [95 %]" not in text
     assert "a folder of videos" in text
+
+
+def test_what_was_left_out_stands_beside_the_answer(unlabelled_book, damaged_folder):
+    text, (_, damaged) = check_pages(unlabelled_book), damaged_folder
+    assert (
+        "Not seen, since it could not be read: of the footage to fit on, 1 clip: normal/cut.mp4 (the whole clip)"
+        in text
+    )
+    n_drawn = int(text.split(f"{damaged.name} (all ")[1].split()[0])
+    assert 0 < n_drawn <= len(list(damaged.iterdir()))
+    assert "empty.mp4 (the whole clip)" in text
+    assert "all clips" not in text
+    assert "It shows 1 of the 1 clip(s) of which frames could be read." in text
+    run = load_results(unlabelled_book / "results" / "30_footage").run
+    assert sorted(row["clip"] for row in run["left_out"]) == sorted(["normal/cut.mp4", "empty.mp4", damaged.name])
+    assert sorted(row["clip"] for row in run["dataset"]["left_out"]) == ["empty.mp4", "normal/cut.mp4"]
 
 
 def test_results_without_labels_say_that_there_are_none(unlabelled_book):
@@ -142,28 +172,3 @@ def test_two_real_videos_build_a_whole_book(shared_data, tmp_path, labelled):
     scores = load_results(out / "results" / "30_footage").scores
     expected = mask[scores["frame"]] if labelled else np.full(len(scores), -1)
     np.testing.assert_array_equal(scores["label"], expected)
-
-
-def test_what_was_left_out_stands_beside_the_answer(folder, tmp_path):
-    root = tmp_path / "videos"
-    shutil.copytree(folder, root)
-    (root / "normal" / "cut.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(300))
-    (root / "empty.mp4").write_bytes(b"")
-    damaged = sorted(path for path in root.iterdir() if path.is_dir() and path.name != "normal")[0]
-    pictures = sorted(damaged.iterdir())
-    for picture in pictures:
-        picture.write_bytes(picture.read_bytes()[:40])
-    out = make_book(root, tmp_path / "out", UNTRAINED | {"skip_unreadable": True})
-    text = check_pages(out)
-    assert (
-        "Not seen, since it could not be read: of the footage to fit on, 1 clip: normal/cut.mp4 (the whole clip)"
-        in text
-    )
-    n_drawn = int(text.split(f"{damaged.name} (all ")[1].split()[0])
-    assert 0 < n_drawn <= len(pictures)
-    assert "empty.mp4 (the whole clip)" in text
-    assert "all clips" not in text
-    assert "It shows 1 of the 1 clip(s) of which frames could be read." in text
-    run = load_results(out / "results" / "30_footage").run
-    assert sorted(row["clip"] for row in run["left_out"]) == sorted(["normal/cut.mp4", "empty.mp4", damaged.name])
-    assert sorted(row["clip"] for row in run["dataset"]["left_out"]) == ["empty.mp4", "normal/cut.mp4"]

@@ -56,6 +56,7 @@ def clean_environment() -> dict[str, str]:
     caches = kept.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     kept.setdefault("HF_HOME", os.path.join(caches, "huggingface"))
     kept.setdefault("TORCH_HOME", os.path.join(caches, "torch"))
+    kept.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # or waiting threads keep a core busy that other work could have
     return kept | {name: str(place / folder) for name, folder in FOLDERS.items()}
 
 

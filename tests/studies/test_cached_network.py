@@ -7,7 +7,7 @@ import torch
 from vadlib.detectors.gradcam import raw_grad_cam
 from vadlib.errors import ParameterError
 from vadlib.networks import resnet18
-from vadlib.studies.memory import ArrayFile, CachedNetwork
+from vadlib.studies.memory import ArrayFile, CachedNetwork, shared_networks
 
 LAYERS = ["layer1", "layer3"]
 
@@ -64,14 +64,23 @@ def test_only_frames_not_seen_are_computed_and_order_is_kept(network, images, as
 
 def test_maps_are_kept_by_class_and_layer(network, images, asked):
     remembering = CachedNetwork(network)
-    for target in ("top1", 3):
+    for target, n_asked in (("top1", [5, 5]), (3, [5])):  # features of the first layer serve every class
         expected = raw_grad_cam(network, images, LAYERS, target=target)
         asked.clear()
         for layers in (LAYERS, LAYERS[::-1], LAYERS[:1]):
             found = remembering.raw_grad_cam(images, layers, target)
             for layer, one in zip(layers, found, strict=True):
                 torch.testing.assert_close(one, expected[LAYERS.index(layer)], rtol=0, atol=0)
-        assert asked == [5]
+        assert asked == n_asked
+
+
+def test_networks_of_the_same_weights_are_one(network):
+    found = shared_networks(
+        {"backbone": network, "classifier": resnet18("random"), "other": resnet18("random", seed=1)}
+    )
+    assert found["backbone"] is found["classifier"]
+    assert found["other"].network is not found["backbone"].network
+    assert found["other"].record.seed == 1
 
 
 def test_without_room_it_computes_again_and_is_still_right(network, images, asked):

@@ -22,22 +22,11 @@ FIRST = ("padim", "gradcam_ssim", "spade", "prototypes")  # modules in the paper
 
 @dataclass(frozen=True)
 class Entry:
-    """A detector as tables name it: a class, with some of its options set.
-
-    Attributes
-    ----------
-    title : str
-    cls : type
-    options : mapping
-        Of the constructor, instead of its defaults.
-    colour : str
-    learns_from : LearnsFrom
-        Both the class's, unless these options change them.
-    """
+    """A detector as tables name it: a class, with some of its options set."""
 
     title: str
     cls: type[Detector]
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)  # of the constructor, instead of its defaults
     colour: str = ""
     learns_from: LearnsFrom | None = None
 

@@ -25,20 +25,8 @@ def unit_rows(x: torch.Tensor) -> torch.Tensor:
 class EmbeddingDetector(Detector):
     """A detector that sees a frame as one embedding of length 1.
 
-    Parameters
-    ----------
-    network : network with `embed`
-        See `embed_frames`.
-    device : str
-        As for `Detector`.
-    cache : str or Path, optional
-        Folder of embeddings for `fit` and `score` (see `embed_frames`). It is no part of the detector: it is not saved,
-        and may be set at any time.
-
-    Raises
-    ------
-    ParameterError
-        If the network gives no embeddings.
+    `cache`, the folder that `embed_frames` keeps embeddings in, is no part of it: it is not saved, and may be set at
+    any time.
     """
 
     network = "embedder"

@@ -12,39 +12,24 @@ from vadlib.networks.devices import exact_convolutions
 
 
 def raw_grad_cam(
-    network: FeatureNetwork, images: torch.Tensor, layers: Sequence[str], *, target: str | int | torch.Tensor = "top1"
+    network: FeatureNetwork,
+    images: torch.Tensor,
+    layers: Sequence[str],
+    *,
+    target: str | int | torch.Tensor = "top1",
+    earliest: torch.Tensor | None = None,
 ) -> list[torch.Tensor]:
-    """Maps at the layers' own resolutions and scales (Selvaraju et al. 2017, Eq. 1 and 2).
+    """Maps float32 (B, H_layer, W_layer), one a layer, unscaled, at least 0 (Selvaraju et al. 2017, Eq. 1 and 2).
 
-    ReLU of the channels' sum, each weighted by the mean over positions of its gradient of the target's logit. One
-    forward and one backward pass serve all layers and the whole batch: a frame's logit does not depend on the other
-    frames, so the gradient of the logits' sum is each frame's own. Nothing before the earliest layer is differentiated.
-
-    Parameters
-    ----------
-    network : FeatureNetwork
-        One with a classifier.
-    images : uint8 (B, 3, H, W)
-        RGB frames.
-    layers : sequence of str
-    target : "top1", int, or int64 (B,)
-        The class to explain: the most likely one of each frame, one for all, or one for each.
-
-    Returns
-    -------
-    list of float32 (B, H_layer, W_layer)
-        At least 0, one a layer, unscaled.
-
-    Raises
-    ------
-    ParameterError
-        For a layer or a class that the network does not have.
-    WeightsError
-        If the network has no classifier.
+    ReLU of the channels' sum, each weighted by the mean over positions of its gradient of the target's logit. The
+    target is the most likely class of each frame, a class for all, or one for each. One forward and one backward pass
+    serve all layers and the whole batch: a frame's logit does not depend on the other frames, so the gradient of the
+    logits' sum is each frame's own. Nothing before the earliest layer is differentiated, nor computed where its
+    features are given.
     """
     if hasattr(network, "raw_grad_cam"):  # it keeps them
         return network.raw_grad_cam(images, layers, target)
-    activations, logits = network.activations_and_logits(images, layers)
+    activations, logits = network.activations_and_logits(images, layers, earliest)
     with torch.inference_mode(False), torch.enable_grad(), exact_convolutions(logits.device):
         chosen = _target_classes(logits, target)  # (B,)
         score = logits.gather(1, chosen[:, None]).sum()
@@ -61,24 +46,9 @@ def grad_cam(
     *,
     target: str | int | torch.Tensor = "top1",
 ) -> torch.Tensor:
-    """Grad-CAM maps of several layers, each divided by its maximum and brought to one size.
+    """Maps of several layers in [0, 1], each divided by its maximum, at one `size`: float32 (L, B, height, width).
 
-    Parameters
-    ----------
-    network, images, layers, target
-        As for `raw_grad_cam`.
-    size : (height, width)
-        Pixels.
-
-    Returns
-    -------
-    float32 (L, B, height, width)
-        In [0, 1], on the network's device. A map without anything above 0 stays 0 everywhere.
-
-    Raises
-    ------
-    ParameterError, WeightsError
-        As `raw_grad_cam`.
+    A map without anything above 0 stays 0 everywhere.
     """
     return scaled_maps(raw_grad_cam(network, images, layers, target=target), size)
 

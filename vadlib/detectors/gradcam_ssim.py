@@ -25,17 +25,7 @@ SCENE = "scene "  # before a scene's name
 
 
 class Steps(NamedTuple):
-    """What is compared, for figures: numpy float32 (L, B, H, W) each.
-
-    Attributes
-    ----------
-    cams : array
-        The frames' maps, in [0, 1].
-    references : array
-        What each was compared with.
-    similarity : array
-        Their local SSIM.
-    """
+    """What is compared, for figures: numpy float32 (L, B, H, W) each."""
 
     cams: np.ndarray
     references: np.ndarray

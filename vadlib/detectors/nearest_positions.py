@@ -12,24 +12,10 @@ STRIP_BYTES = 2**26  # of distances at a time on a GPU, where few large products
 
 
 def nearest_position_distances(query: Sequence[torch.Tensor], gallery: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Distance of each position of one frame to the nearest position of another (Cohen and Hoshen 2020, section 3.3).
+    """Distance (H, W) of each position of a frame to the nearest of another (Cohen and Hoshen 2020, section 3.3).
 
-    Positions are those of the finest layer; their features are all layers', coarser ones repeated, concatenated.
-
-    Parameters
-    ----------
-    query, gallery : sequences of float32 (h, w, C)
-        A layer each, coarse to fine, each grid a multiple of the one before.
-
-    Returns
-    -------
-    float32 (H, W)
-        On the finest grid, Euclidean.
-
-    Raises
-    ------
-    ParameterError
-        If the grids do not divide each other.
+    Both frames are sequences of layers float32 (h, w, C), coarse to fine, each grid a multiple of the one before.
+    Positions are those of the finest; their features are all layers', coarser ones repeated, concatenated.
     """
     check_grids([tuple(layer.shape[:2]) for layer in query])
     # Far from the origin, products would lose the small differences between near neighbours.

@@ -24,24 +24,10 @@ MOST_ITERATIONS = 500
 
 
 def pooled_heatmaps(heatmaps: np.ndarray, grid: int = 4) -> np.ndarray:
-    """A heatmap as a few numbers that keep where and how strongly it lights up.
+    """Heatmaps as a few numbers each, (B, 3 + 2 * grid * grid), that keep where and how strongly they light up.
 
-    Parameters
-    ----------
-    heatmaps : float32 (B, H, W)
-    grid : int
-        Cells along each side.
-
-    Returns
-    -------
-    float32 (B, 3 + 2 * grid * grid)
-        Maximum, mean and mean of the top 1 % of the whole map; then the mean of each cell, row by row; then the
-        maximum of each cell. Where the sides are no multiple of ``grid``, cells share their edge pixels.
-
-    Raises
-    ------
-    ParameterError
-        If the heatmaps are not (B, H, W), or smaller than the grid.
+    Maximum, mean and mean of the top 1 % of the whole map; then the mean of each cell, row by row; then the maximum of
+    each cell. Where the sides are no multiple of ``grid``, cells share their edge pixels.
     """
     heatmaps = np.asarray(heatmaps, np.float32)
     if heatmaps.ndim != 3:
@@ -60,21 +46,9 @@ def pooled_heatmaps(heatmaps: np.ndarray, grid: int = 4) -> np.ndarray:
 class SupervisedHead:
     """Logistic regression on standardised features, for `vadlib.studies.cross_fit.cross_fit`.
 
-    Parameters
-    ----------
-    inverse_regularisation : float
-        scikit-learn's C: the smaller, the more the weights are held near 0. It is not tuned: a choice made on test
-        frames would be told more than the prototypes are.
-
-    Raises
-    ------
-    ParameterError
-        If it is not above 0.
-
-    Notes
-    -----
-    The solver is deterministic: nothing is drawn. A feature without spread over the fit frames counts nothing. Classes
-    weigh the same, however many frames they have.
+    `inverse_regularisation` is scikit-learn's C. It is not tuned: a choice made on test frames would be told more than
+    the prototypes are. The solver is deterministic: nothing is drawn. A feature without spread over the fit frames
+    counts nothing. Classes weigh the same, however many frames they have.
     """
 
     def __init__(self, inverse_regularisation: float = 0.1):

@@ -162,24 +162,50 @@ class FeatureNetwork(FrozenNetwork):
         return x
 
     def activations_and_logits(
-        self, images: torch.Tensor, layers: Sequence[str]
+        self, images: torch.Tensor, layers: Sequence[str], earliest: torch.Tensor | None = None
     ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
         """Outputs of some stages and the logits, in one graph that begins at the earliest of these stages.
 
-        Activations (B, C, H_layer, W_layer) come in the order of `layers`, float32 whatever the network's precision;
-        `torch.autograd.grad` of anything computed from the logits, float32 (B, classes), reaches each of them. Nothing
-        before the earliest is recorded, and no weight is.
+        Parameters
+        ----------
+        images : uint8 (B, 3, H, W)
+            RGB frames.
+        layers : sequence of str
+            Names among ``channels``.
+        earliest : float32 (B, C, H_layer, W_layer), optional
+            `features` of the first of these stages that the images pass, where they are known: nothing before runs.
+
+        Returns
+        -------
+        activations : dict of str to (B, C, H_layer, W_layer)
+            In the order of ``layers``, float32 whatever the network's precision; `torch.autograd.grad` of anything
+            computed from the logits reaches each of them. Nothing before the earliest is recorded, and no weight is.
+        logits : float32 (B, classes)
+
+        Raises
+        ------
+        ParameterError
+            For a layer that the network does not have, or images that are not uint8 RGB.
+        WeightsError
+            If the weights lack a part that logits need.
         """
         self.check_layers(layers)
         self.require_logits()
-        activations: dict[str, torch.Tensor] = {}
+        stages = list(self.stages.items())
+        start = min(number for number, (name, _) in enumerate(stages) if name in layers)
         # Gradients are sums that cancel: in bfloat16 those of EfficientNet-Lite0 keep a rank correlation of 0.85 only.
         with torch.inference_mode(False), torch.enable_grad(), arithmetic(self.device, "float32"):
-            x = self.prepare(images)
-            for name, stage in self.stages.items():
+            if earliest is None:
+                x = self.prepare(images)
+                for _, stage in stages[: start + 1]:
+                    x = stage(x)
+            else:
+                x = earliest.to(self.device).clone()  # what was computed for inference cannot be differentiated
+            x = x.detach().requires_grad_()  # the graph begins here
+            activations = {stages[start][0]: x}
+            for name, stage in stages[start + 1 :]:
                 x = stage(x)
                 if name in layers:
-                    x = x if activations else x.detach().requires_grad_()
                     activations[name] = x
             return {name: activations[name] for name in layers}, self.head(x).float()
 

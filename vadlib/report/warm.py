@@ -163,6 +163,7 @@ def _import_all() -> bool:
     import_matplotlib()
     for name in IMPORTED:
         import_module(name)
+    import_module("vadlib.runs.code_state").library_digests()  # which every chapter's record has
     return True
 
 

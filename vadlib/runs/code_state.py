@@ -12,6 +12,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -70,6 +71,12 @@ def code_digest(source: str | ast.Module) -> str:
     ).hexdigest()
 
 
+@cache
+def _text_digest(text: str) -> str:
+    """`code_digest` of a file's text, once in a process and its forks: all of the library's takes a second."""
+    return code_digest(text)
+
+
 def _canonical(node) -> str:
     # Not ast.dump, whose text differs between versions of Python: fields that are empty are left out.
     if isinstance(node, list):
@@ -102,13 +109,13 @@ def _canonical(node) -> str:
 def _digest(path: Path, notebooks: list[Path]) -> str | None:
     if path.is_dir():
         files = sorted(path.rglob("*.py"), key=lambda file: file.relative_to(path).as_posix())
-        pairs = [[file.relative_to(path).as_posix(), code_digest(file.read_text(encoding="utf-8"))] for file in files]
+        pairs = [[file.relative_to(path).as_posix(), _text_digest(file.read_text(encoding="utf-8"))] for file in files]
         return hashlib.sha256(json.dumps(pairs).encode()).hexdigest()
     if not path.is_file():
         return None
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".py":
-        return code_digest(text)
+        return _text_digest(text)
     values, profile = {}, yaml.safe_load(text) or {}
     for notebook in (notebook for notebook in notebooks if notebook.is_file()):
         declared = set(notebook_parameters(notebook)) - set(_PLACES)

@@ -42,21 +42,12 @@ TAIL_RESAMPLES = 5  # beyond each bound of a corrected interval, at least
 
 @dataclass(frozen=True)
 class Setting:
-    """One thing varied.
-
-    Attributes
-    ----------
-    detector, choice, value : str
-        As a reader calls them; the default's choice is empty.
-    base : str
-        Name of the default setting that it is compared with.
-    trial : DetectorSpec
-    """
+    """One thing varied: detector, choice and value as a reader calls them; the default's choice is empty."""
 
     detector: str
     choice: str
     value: str
-    base: str
+    base: str  # name of the default setting that it is compared with
     trial: DetectorSpec
 
 

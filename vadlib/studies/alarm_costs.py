@@ -21,25 +21,9 @@ def alarm_rates_compared(
     fps: Mapping[str, float],
     rule: AlarmRule,
 ) -> pd.DataFrame:
-    """Alarms an hour of each high threshold, in held-out normal footage and in the footage watched.
+    """Alarms an hour of each high threshold, falling from infinity: in held-out normal footage, and in that watched.
 
     What can be said without labels: where the second is no higher than the first, nothing unusual was seen.
-
-    Parameters
-    ----------
-    normal, watched : DataFrame
-        As in `list_alarms`.
-    name : str
-        The detector's column.
-    low : float
-        The low threshold.
-    fps, rule
-        As in `list_alarms`.
-
-    Returns
-    -------
-    DataFrame
-        ``threshold``, falling from infinity; ``normal_an_hour``, ``watched_an_hour``.
     """
     tables = {"normal_an_hour": normal, "watched_an_hour": watched}
     peaks = {key: list_alarms(t, name, low, low=low, fps=fps, rule=rule)["peak"] for key, t in tables.items()}

@@ -20,25 +20,12 @@ def frames_of(table: pd.DataFrame, splits: Iterable[Split]) -> pd.DataFrame:
 def cross_fit(
     split: Split, make: Callable[[], object], open_reader: Callable[[pd.DataFrame], Iterable]
 ) -> tuple[pd.DataFrame, list]:
-    """Fit one detector on each fold's frames, and score its test frames with it.
+    """Fit one detector on each fold's frames, and score its test frames with it; gives the scores and the detectors.
 
-    Parameters
-    ----------
-    split : Split
-    make : callable
-        Gives an unfitted detector, or anything with its `fit`, `score_columns` and `learns_from`. What learns from
-        normal frames gets no others.
-    open_reader : callable
-        Gives, for some rows of the table that the split was drawn from, what `fit` and `score_columns` take: a reader,
-        or embeddings (see `embedded_frames`).
-
-    Returns
-    -------
-    scores : DataFrame float32
-        A row a test frame, with the table's index, in (clip, frame) order; a column a score; NaN for a frame that
-        could not be read.
-    detectors : list
-        The fitted ones, a fold each.
+    `make` gives an unfitted detector, or anything with its `fit`, `score_columns` and `learns_from`; what learns from
+    normal frames gets no others. `open_reader` gives, for rows of the table that the split was drawn from, what these
+    take: a reader, or embeddings (see `embedded_frames`). Scores are float32, a row a test frame with the table's
+    index, in (clip, frame) order, a column a score; NaN for a frame that could not be read.
     """
     columns, detectors = [], []
     for fold in split.folds:

@@ -16,21 +16,11 @@ CLASSES = {"normal": ("normal", 0), "abnormal": ("anomalous", 1)}  # in paramete
 
 @dataclass(frozen=True)
 class ProtocolDraws:
-    """One draw a protocol.
+    """One draw a protocol."""
 
-    Attributes
-    ----------
-    splits : dict of str to Split
-        By protocol; only those that this data set allows.
-    changes : tuple of str
-        Each count that had to be brought down, in words.
-    left_out : dict of str to str
-        Protocols that cannot be drawn here, and why.
-    """
-
-    splits: dict[str, Split]
-    changes: tuple[str, ...]
-    left_out: dict[str, str]
+    splits: dict[str, Split]  # by protocol; only those that this data set allows
+    changes: tuple[str, ...]  # each count that had to be brought down, in words
+    left_out: dict[str, str]  # protocols that cannot be drawn here, and why
 
     @property
     def tested(self) -> pd.DataFrame:
@@ -186,33 +176,12 @@ def _changes(asked: dict, possible: dict, n_folds: int, folds: int) -> list[str]
 def plan_draws(
     profile: Mapping, root: str | Path, *, skip_unreadable: bool = False, allow_missing: bool = False
 ) -> tuple[VideoDataset, pd.DataFrame]:
-    """Draw for each detector as its chapter would, and count; no frame is read.
+    """Draw for each detector as its chapter would, and count; no frame is read, and videos may be missing.
 
-    Parameters
-    ----------
-    profile : mapping
-        With its sections; a detector's chapter is the one that is named as its module.
-    root : path-like
-        The data set's folder. It may lack videos, as long as it has the labels.
-    skip_unreadable : bool
-        Leave out clips that do not open.
-    allow_missing : bool
-        Draw from clips that have pictures only, as a book of an incomplete copy does.
-
-    Returns
-    -------
-    dataset : VideoDataset
-        Its `missing` names what it lacks.
-    counts : DataFrame
-        One row a detector: ``protocol``; ``fit normal``, ``fit anomalous`` (in each fold), ``test normal``, ``test
-        anomalous`` (in all folds together), and ``problem``, empty where the draw succeeds.
-
-    Raises
-    ------
-    LayoutError
-        If the folder is not the data set's, or has no labels of test clips.
-    ParameterError
-        If the test frames themselves cannot be drawn, or the profile has no chapter that draws frames by class.
+    The profile has its sections; a detector's chapter is the one that is named as its module. Counts have a row a
+    detector: ``protocol``; ``fit normal`` and ``fit anomalous`` (in each fold), ``test normal`` and ``test anomalous``
+    (in all folds together), and ``problem``, empty where the draw succeeds. Test frames that cannot be drawn are a
+    ParameterError.
     """
     lacking = [name for name in ("n_test_normal", "n_test_abnormal", "n_fit_frames") if name not in profile]
     if lacking:

@@ -80,30 +80,10 @@ def thresholds_for_target(
 ) -> tuple[dict[str, Threshold], FalseAlarmTarget, str]:
     """Thresholds of all detectors for one target: the one asked for, or the nearest that this footage can keep.
 
-    Parameters
-    ----------
-    normal : DataFrame
-        Held-out normal frames, sampled: ``clip``, ``frame``, ``last`` and a column for each name.
-    names : sequence of str
-        The detectors' columns.
-    asked : FalseAlarmTarget
-    fps, rule
-        As in `choose_threshold`.
-    low_share : float
-        Share of normal frames at or above the low threshold.
-
-    Returns
-    -------
-    thresholds : dict of str to Threshold
-    target : FalseAlarmTarget
-        The one kept; the same for all detectors.
-    note : str
-        A sentence that says what was promised, and if it is not what was asked for, why.
-
-    Raises
-    ------
-    ParameterError
-        If the parameters are wrong, or there is so little normal footage that no target can be promised.
+    `normal` is held-out normal frames, sampled: ``clip``, ``frame``, ``last`` and a column for each name; `low_share`
+    that of them at or above the low threshold. Gives the thresholds, the target kept (one for all detectors), and a
+    sentence that says what was promised, and if it is not what was asked for, why. So little footage that no target can
+    be promised is a ParameterError.
     """
     reason = ""
     for target in targets_to_try(asked, len(normal)) if len(normal) > 1 else []:
@@ -136,23 +116,9 @@ def check_targets(
 ) -> tuple[pd.DataFrame, str]:
     """What each target came to, as text: on held-out footage that the threshold was not chosen on, and when watching.
 
-    Parameters
-    ----------
-    normal, names, fps, rule, low_share
-        As in `thresholds_for_target`.
-    watched : DataFrame or None
-        The normal frames of the footage watched, as `normal`; None where no label says which they are.
-    targets : sequence of FalseAlarmTarget
-    seed : int
-        Of intervals over clips.
-
-    Returns
-    -------
-    table : DataFrame
-        Index: target, measured on; one column a detector. Targets that no detector's footage is long enough to check
-        have no row.
-    note : str
-        Those, in a sentence; or that there are none.
+    `watched` is the normal frames of the footage watched; None where no label says which they are. Gives a table,
+    indexed by target and what it was measured on, a column a detector, and a sentence on the targets that no detector's
+    footage is long enough to check, which have no row.
     """
 
     def held_out(name: str, target: FalseAlarmTarget, options: dict) -> str:

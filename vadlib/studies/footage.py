@@ -14,7 +14,7 @@ from vadlib.figures import ClipTimeline, GalleryRow
 from vadlib.frame_times import seconds
 from vadlib.networks import FeatureNetwork
 from vadlib.spans import runs_of_ones
-from vadlib.studies.memory import as_read_by
+from vadlib.studies.memory import CachedNetwork, as_read_by, shared_networks
 
 
 def fit_without_labels(
@@ -25,31 +25,13 @@ def fit_without_labels(
     seed: int = 0,
     device: str = "auto",
 ) -> dict[str, Detector]:
-    """Fit every detector that needs normal frames only, all on the same ones.
+    """Fit every detector that needs normal frames only, all on the same ones; gives them by title.
 
-    Parameters
-    ----------
-    networks : mapping of str to network
-        By the title of a detector, or else by the role that it takes.
-    frames : reader
-        Normal frames; read once for each detector, so best kept (`KeptFrames`).
-    parameters : mapping
-        A chapter's (see `Detector.chapter_options`), at most: fewer components, neighbours or prototypes where the
-        network's channels, or the frames, are.
-    seed : int
-    device : str
-
-    Returns
-    -------
-    dict of str to Detector
-        By title.
-
-    Raises
-    ------
-    ParameterError, WeightsError
-        From a detector; the message is its own.
+    Networks go by the title of a detector, or else by the role that it takes. The frames are read once for each
+    detector, so best kept (`KeptFrames`). A chapter's parameters (see `Detector.chapter_options`) are at most: fewer
+    components, neighbours or prototypes where the network's channels, or the frames, are.
     """
-    fitted = {}
+    fitted, networks = {}, shared_networks(networks)
     for entry in catalogue.entries(learns_from=LearnsFrom.NORMAL):
         role = entry.cls.network
         of_entry = {**networks, role: networks.get(entry.title, networks.get(role))}
@@ -62,20 +44,14 @@ def fit_without_labels(
 def score_together(detectors: Mapping[str, Detector], reader: Iterable) -> dict[str, np.ndarray]:
     """Main score of every detector in one pass over the frames, so that each is decoded once and none is kept.
 
-    Parameters
-    ----------
-    detectors : mapping of str to Detector
-        Fitted.
-    reader : FrameReader
-
-    Returns
-    -------
-    dict of str to float32 (n_frames,)
-        In the order of the reader's table; NaN where a frame was skipped.
+    float32 (n_frames,) by detector, in the order of the reader's table; NaN where a frame was skipped.
     """
     columns = {name: np.full(reader.n_frames, np.nan, np.float32) for name in detectors}
     readers = {name: as_read_by(detector, reader) for name, detector in detectors.items()}
+    caches = [detector.network for detector in detectors.values() if isinstance(detector.network, CachedNetwork)]
     for batch in reader:
+        for cache in caches:
+            cache.forget()
         for name, detector in detectors.items():
             if readers[name] is reader:
                 scores = detector.score_batch(batch.images, scenes=batch.scenes)[detector.main_score]
@@ -97,23 +73,10 @@ def standardised(scores: pd.DataFrame, normal: pd.DataFrame, names: Sequence[str
 def merge_alarms(
     alarms: Mapping[str, pd.DataFrame], scores: pd.DataFrame, strangeness: np.ndarray, fps: Mapping[str, float]
 ) -> pd.DataFrame:
-    """Alarms of all detectors in one list: those that overlap are one moment.
+    """Alarms of all detectors (by name, from `list_alarms`) in one list: those that overlap are one moment.
 
-    Parameters
-    ----------
-    alarms : mapping of str to DataFrame
-        By detector, from `list_alarms`.
-    scores : DataFrame (n rows)
-        ``clip``, ``frame``, ``last`` of the frames scored.
-    strangeness : float (n,)
-        Of those frames, from `standardised`.
-    fps : mapping of str to float
-
-    Returns
-    -------
-    DataFrame
-        ``clip``, ``first``, ``last``, ``start_s``, ``end_s``, ``detectors`` (names, joined), ``n_detectors``,
-        ``frame`` (the strangest one) and ``strangeness`` (its); the strangest first.
+    `scores` and `strangeness` (from `standardised`) are of the frames scored. The strangest moment comes first;
+    ``detectors`` names who raised it, ``frame`` is its strangest frame and ``strangeness`` that one's.
     """
     rows = []
     parts = [table.assign(detector=name) for name, table in alarms.items() if len(table)]

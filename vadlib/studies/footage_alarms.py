@@ -24,42 +24,22 @@ from vadlib.studies.footage_truth import labelled_events, match_alarms_with_labe
 class FootageAlarms:
     """What detectors raised alarms for, at thresholds chosen on normal footage.
 
-    Attributes
-    ----------
-    normal, scores : DataFrame
-        ``clip``, ``frame``, ``last``, ``label`` and a column a detector, of frames sampled: held out, and watched.
-    thresholds : dict of str to Threshold
-        By detector.
-    target : FalseAlarmTarget
-        What they are for.
-    target_note : str
-        What stands between it and the one asked for, or nothing.
-    alarms : dict of str to DataFrame
-        By detector, from `list_alarms`.
-    strange : DataFrame
-        From `standardised`.
-    events : DataFrame or None
-        From `labelled_events`.
-    moments : DataFrame
-        From `merge_alarms`, with a column ``true`` where there are labels.
-    fps : mapping of str to float
-    rule : AlarmRule
-    low_share : float
-        Of normal frames at or above a low threshold.
+    `normal` and `scores` have ``clip``, ``frame``, ``last``, ``label`` and a column a detector, of frames sampled: held
+    out, and watched.
     """
 
     normal: pd.DataFrame
     scores: pd.DataFrame
     thresholds: dict[str, Threshold]
     target: FalseAlarmTarget
-    target_note: str
-    alarms: dict[str, pd.DataFrame]
-    strange: pd.DataFrame
-    events: pd.DataFrame | None
-    moments: pd.DataFrame
+    target_note: str  # what stands between it and the one asked for, or nothing
+    alarms: dict[str, pd.DataFrame]  # by detector, from `list_alarms`
+    strange: pd.DataFrame  # from `standardised`
+    events: pd.DataFrame | None  # from `labelled_events`
+    moments: pd.DataFrame  # from `merge_alarms`, with a column `true` where there are labels
     fps: Mapping[str, float]
     rule: AlarmRule
-    low_share: float
+    low_share: float  # of normal frames at or above a low threshold
 
     @property
     def detectors(self) -> list[str]:

@@ -23,22 +23,12 @@ WHOLE = "the whole clip"
 
 @dataclass(frozen=True)
 class FootageFrames:
-    """Frames to fit on, frames to score (of held-out normal footage, and watched), and how they came about.
-
-    Attributes
-    ----------
-    fit, to_score : DataFrame
-        Rows of the frame table; `to_score` with ``last`` (see `sample_by_time`).
-    rate : float
-        Frames a second that are scored.
-    how : str
-        How normal footage was held out, in words.
-    """
+    """Frames to fit on, frames to score (held-out normal footage, and watched), and how they came about."""
 
     fit: pd.DataFrame
-    to_score: pd.DataFrame
-    rate: float
-    how: str
+    to_score: pd.DataFrame  # with `last` (see `sample_by_time`)
+    rate: float  # frames a second that are scored
+    how: str  # how normal footage was held out, in words
 
 
 def split_footage(
@@ -131,17 +121,7 @@ def table_of_left_out(videos: VideoDataset, readers: Iterable[FrameReader]) -> p
 
 
 def check_enough_left(reader: FrameReader, split: str, purpose: str) -> None:
-    """Raise UnreadableError where no frame of a part of the footage could be read.
-
-    Parameters
-    ----------
-    reader : FrameReader
-        Iterated over.
-    split : str
-        Which rows of its table.
-    purpose : str
-        What they were for, for the message.
-    """
+    """Raise UnreadableError where the reader, now at its end, could read no frame of a part of the footage."""
     own = reader.table["split"].to_numpy() == split
     if own.any() and own[reader.skipped].sum() == own.sum():
         why = next(why for clip, why in reader.why_skipped.items() if reader.dataset.clip(clip).split == split)

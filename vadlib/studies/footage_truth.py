@@ -13,21 +13,11 @@ YES, NO, NOT_LABELLED = "yes", "no", "not labelled"  # whether a moment overlaps
 
 
 def labelled_events(named: pd.DataFrame, tested: pd.DataFrame, known_clips: Iterable[str]) -> pd.DataFrame | None:
-    """The events that labels tell of, those among them between two frames that were scored.
+    """The events that labels tell of, those between two frames that were scored, too; None where no clip is known.
 
-    Parameters
-    ----------
-    named : DataFrame
-        ``clip``, ``first``, ``last``, ``event``: the data set's own list; no rows where it has none.
-    tested : DataFrame
-        ``clip``, ``frame``, ``label`` of every frame of the test clips, not of those sampled only.
-    known_clips : iterable of str
-        Clips that have labels, and of which some frame was scored.
-
-    Returns
-    -------
-    DataFrame or None
-        Of the known clips; no rows where their labels say that nothing happens. None where no clip is known.
+    `named` is the data set's own list, no rows where it has none; `tested` has the label of every frame of the test
+    clips, not of those sampled only; `known_clips` have labels, and some frame of each was scored. Where labels say
+    that nothing happens, there are no rows.
     """
     known_clips = set(known_clips)
     if not known_clips:

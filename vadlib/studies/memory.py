@@ -11,7 +11,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -174,7 +174,11 @@ class CachedNetwork:
         self.network.check_layers(layers)
 
         def compute(missing: torch.Tensor, names: list[tuple]) -> list[torch.Tensor]:
-            return raw_grad_cam(self.network, missing, [layer for _, layer, _ in names], target=target)
+            lacking = [layer for _, layer, _ in names]
+            first = min(lacking, key=list(self.network.channels).index)
+            exact = self.network.precision == "float32"  # otherwise features are not what the network goes on from
+            earliest = self.features(missing, [first])[first] if exact else None
+            return raw_grad_cam(self.network, missing, lacking, target=target, earliest=earliest)
 
         return self._recall(images, [("cam", layer, target) for layer in layers], compute)
 
@@ -214,6 +218,19 @@ class CachedNetwork:
                 self._kept[key] = self._file.put(values.cpu().numpy())
         except OSError:  # no room: it is computed again
             self.most_file_bytes = 0
+
+
+def shared_networks(networks: Mapping[str, Any]) -> dict[str, CachedNetwork]:
+    """The networks, of which those of the same weights are one that computes what it is asked for a frame once."""
+    shared: list[CachedNetwork] = []
+    for network in networks.values():
+        known = [(one.record, one.precision) for one in shared]
+        if (network.record, network.precision) not in known:
+            shared.append(CachedNetwork(network, most_file_bytes=0))  # footage has no end
+    return {
+        name: next(one for one in shared if (one.record, one.precision) == (network.record, network.precision))
+        for name, network in networks.items()
+    }
 
 
 class Place(NamedTuple):
@@ -260,4 +277,5 @@ class ArrayFile:
 def _digest(image: torch.Tensor) -> bytes:
     """Of the pixels and their arrangement."""
     size = str(tuple(image.shape)).encode()
-    return hashlib.blake2b(image.numpy().tobytes(), digest_size=16, salt=size[:16]).digest()
+    pixels = image.movedim(0, -1).contiguous().numpy()  # (H, W, 3), as frames lie in memory
+    return hashlib.blake2b(pixels, digest_size=16, salt=size[:16]).digest()

@@ -29,37 +29,19 @@ LABELLED = (LearnsFrom.LABELLED_FRAMES, LearnsFrom.LABELLED_CLIPS)
 class DetectorSpec:
     """One detector under one setting.
 
-    Attributes
-    ----------
-    detector : str
-        A title of `vadlib.detectors.catalogue`.
-    network : str
-        ``ARCHITECTURE:WEIGHTS``, such as ``resnet18:bundled``: a constructor in `vadlib.networks` and its argument.
-        Empty for a detector that takes none.
-    image_size : int
-        Pixels, height and width of the frames as read.
-    n_fit : int, optional
-        Normal frames to fit on, spread over those held; all of them by default. Not for what learns from labels.
-    options : mapping
-        Further arguments of the detector, a ``seed`` too, brought down to what its network allows.
-    view : {"whole", "centre", "inner"}
-        The part of the frame that is read (see `vadlib.data.reading.views`).
-    head : mapping, optional
-        Gives the detector the labels that prototypes see: a logistic regression, cross-fitted on its pooled heatmaps
-        (where it has none: on its embeddings). ``grid`` of `pooled_heatmaps`, ``inverse_regularisation`` of
-        `SupervisedHead`. Its score is ``head``.
-    score : str, optional
-        The one that the trial is judged by (see `main_scores`). Trials that differ in nothing else are run once.
+    A `head` gives it the labels that prototypes see: a logistic regression, cross-fitted on its pooled heatmaps (where
+    it has none: on its embeddings); ``grid`` of `pooled_heatmaps`, ``inverse_regularisation`` of `SupervisedHead`. Its
+    score is ``head``. Trials that differ in nothing but `score` are run once.
     """
 
-    detector: str
-    network: str
-    image_size: int = 224
-    n_fit: int | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
-    view: str = "whole"
+    detector: str  # a title of `vadlib.detectors.catalogue`
+    network: str  # ARCHITECTURE:WEIGHTS; empty for a detector that takes none
+    image_size: int = 224  # pixels, height and width of the frames as read
+    n_fit: int | None = None  # normal frames to fit on, spread over those held, where no label is learnt from
+    options: Mapping[str, Any] = field(default_factory=dict)  # brought down to what its network allows
+    view: str = "whole"  # the part of the frame that is read (see `vadlib.data.reading.views`)
     head: Mapping[str, Any] | None = None
-    score: str | None = field(default=None, compare=False)
+    score: str | None = field(default=None, compare=False)  # what it is judged by (see `main_scores`)
 
 
 def default_specs(
@@ -83,20 +65,9 @@ def default_specs(
 class DetectorRunner:
     """Runs detectors on the same frames, which are kept at the size in use.
 
-    Parameters
-    ----------
-    videos : VideoDataset
-    normal : Split
-        Of the protocol ``official-split``: the detectors that see normal frames only.
-    labelled : Split
-        Of the detectors that see labels; its test frames must be those of ``normal``.
-    others : sequence of Split
-        Whose frames are to be held too, for `run_under`.
-    batch_size : int
-    seed : int
-        Of reductions, K-Means and random weights.
-    device : str
-    skip_unreadable : bool
+    `normal`, of the protocol ``official-split``, is for the detectors that see normal frames only, `labelled` for those
+    that see labels; their test frames must be the same. Frames of `others` are held too, for `run_under`. The seed is
+    that of reductions, K-Means and random weights.
     """
 
     def __init__(
