@@ -9,12 +9,14 @@ ALLOW_MISSING ?=
 PED2    ?=
 SHANGHAITECH ?=
 SHANGHAITECH_PUBLISHED ?=
+SCENE01 ?=
 
 # What is recorded in book/recorded: a profile, then its notebooks.
 RECORD_LABELS := shanghaitech-labels 22_labels_alone
 RECORD_PUBLISHED := shanghaitech-published 29_shanghaitech
 RECORD_RESNET := ped2 02_padim 25_choices
-RECORD_PED2 := ped2-offline 02_padim 03_gradcam_ssim 04_clip_prototypes 21_claims 23_protocols 25_choices 28_networks 24_same_labels
+RECORD_PED2 := ped2-offline 02_padim 03_gradcam_ssim 04_clip_prototypes 10_motion 20_as_run 21_claims 23_protocols 25_choices 28_networks 24_same_labels
+RECORD_SCENE01 := scene01 02_padim 03_gradcam_ssim 05_spade 04_clip_prototypes 10_motion
 
 unexport PYTHONHOME PYTHONPATH PYTHONWARNINGS  # of another Python: ours would not start with them
 
@@ -57,11 +59,12 @@ rehearsal: $(INSTALLED)  ## run the paper's profile at its full size on a stand-
 world: $(INSTALLED)  ## write the demo's videos alone, to _build/demo/data
 	@$(BIN)/vadlib synth _build/demo/data
 
-record: $(INSTALLED)  ## make the recorded runs anew: PED2=folder SHANGHAITECH=folder SHANGHAITECH_PUBLISHED=folder [WEIGHTS=file of ResNet-18]
+record: $(INSTALLED)  ## make the recorded runs anew: PED2=folder SHANGHAITECH=folder SHANGHAITECH_PUBLISHED=folder SCENE01=folder [WEIGHTS=file of ResNet-18]
 	@$(BIN)/vadlib record $(RECORD_LABELS) --root "$(SHANGHAITECH)" --cores "$(CORES)"
 	@$(BIN)/vadlib record $(RECORD_PUBLISHED) --root "$(SHANGHAITECH_PUBLISHED)" --cores "$(CORES)"
 	@$(BIN)/vadlib record $(RECORD_RESNET) --root "$(PED2)" --weights "$(WEIGHTS)" --cores "$(CORES)"
 	@$(BIN)/vadlib record $(RECORD_PED2) --root "$(PED2)" --cores "$(CORES)"
+	@$(BIN)/vadlib record $(RECORD_SCENE01) --root "$(SCENE01)" --cores "$(CORES)"
 
 clean:  ## remove everything generated, but not .venv
 	rm -rf _build .snakemake
