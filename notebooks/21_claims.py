@@ -14,7 +14,8 @@ results_dir = "_build/manual/21_claims"  # folder to write the results to
 
 # %% tags=["remove-output"]
 from vadlib.figures import forest
-from vadlib.report import Chapter, compare_with_paper, load_paper_values
+from vadlib.report import Chapter, compare_with_paper, list_recorded, load_paper_values, load_recorded
+from vadlib.report.paper import evidence_table
 from vadlib.report.tables import cost_table, forest_rows, frames_used, pairs_table
 from vadlib.report.words.studies import pairs_sentence
 
@@ -23,6 +24,16 @@ detectors = chapter.detector_results()
 data, labels_alone = chapter.upstream("01_dataset"), chapter.upstream("22_labels_alone")
 scored = chapter.detector_scores(detectors)  # of the frames that all of them scored, a column each
 paper = load_paper_values()
+recorded = {name: load_recorded(name) for name in list_recorded()}
+
+# %% [markdown]
+# ## The best evidence there is
+#
+# What recorded runs on real data say of each result, the nearest to the paper's own run first. Brackets are 95 % intervals, over clips where nothing
+# else is said. What the author's notebooks did is on [its own page](20_as_run), what stands for CLIP on ShanghaiTech is [on the next](29_shanghaitech).
+
+# %%
+evidence_table(paper, recorded).style.hide(axis="index")
 
 # %% [markdown]
 # ## The detectors

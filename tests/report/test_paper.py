@@ -4,8 +4,8 @@ import pytest
 import yaml
 
 from vadlib.errors import ParameterError, ResultsError
-from vadlib.report import Results, compare_with_paper, load_paper_values
-from vadlib.report.paper import PaperValue
+from vadlib.report import Results, compare_with_paper, list_recorded, load_paper_values, load_recorded
+from vadlib.report.paper import PaperValue, evidence_table
 
 AUROC = PaperValue("a", "PaDiM", 0.603, "Table 2", "result", 0.02, "02_padim:max.auroc")
 
@@ -127,3 +127,28 @@ def test_the_projects_own_file_holds_every_number_of_the_paper(project_root):
     assert all(v.tolerance == (0.02 if v.kind == "result" else 0) for v in values.values() if v.kind != "statement")
     for value in values.values():
         assert re.match(r"(Abstract|Sections? \d|Table \d|Figure \d)", value.where)
+
+
+def test_evidence_comes_from_records_and_what_is_not_recorded_is_left_out(tmp_path):
+    interval = {"estimate": 0.61, "low": 0.58, "high": 0.64}
+    record = Results(tmp_path / "ped2-02_padim", {"a": {"auroc": 0.6, "auroc_interval": interval}, "few": 0.4}, {})
+    evidence = [
+        {"what": "real data", "record": "ped2-02_padim", "path": "a.auroc"},
+        {"what": "two clips", "record": "ped2-02_padim", "path": "few"},
+        {"what": "elsewhere", "record": "none", "path": "a.auroc"},
+    ]
+    value = PaperValue("a", "PaDiM", 0.603, "Table 2", "result", 0.02, evidence=evidence)
+    found = evidence_table({"a": value}, {"ped2-02_padim": record})
+    assert found["ours"].tolist() == ["0.600 [0.580, 0.640]", "0.400"]
+    assert found["evidence"].tolist() == ["real data", "two clips"]
+    evidence[0]["path"] = "a.nothing"
+    with pytest.raises(ResultsError, match="no 'a.nothing', to which the entry 'a'"):
+        evidence_table({"a": value}, {"ped2-02_padim": record})
+
+
+def test_the_books_own_evidence_is_recorded():
+    records = {name: load_recorded(name) for name in list_recorded()}
+    values = load_paper_values()
+    found = evidence_table(values, records)
+    assert len(found) == sum(len(value.evidence) for value in values.values())
+    assert found["ours"].str.match(r"0\.\d{3}").all()

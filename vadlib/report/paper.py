@@ -6,7 +6,7 @@ the tolerance, fixed before anything was measured. The verdict follows from that
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 import yaml
@@ -46,6 +46,9 @@ class PaperValue:
         Follows numbers, ours and the paper's.
     deviation : str
         What we do otherwise and why, or what is doubtful in the statement.
+    evidence : list of mapping
+        What recorded runs say of it, the nearest to the paper's own run first: `what` in words, `record`, and `path`
+        into its `metrics.json`, to an interval or a number.
     """
 
     id: str
@@ -57,6 +60,7 @@ class PaperValue:
     ours: str | None = None
     unit: str = ""
     deviation: str = ""
+    evidence: list[dict[str, str]] = field(default_factory=list)
 
 
 def load_paper_values(path: str | os.PathLike = "book/paper_values.yml") -> dict[str, PaperValue]:
@@ -123,6 +127,39 @@ def compare_with_paper(values: Mapping[str, PaperValue], results: Mapping[str, R
     other = _other_settings(values, results)
     rows = [[value.id, *_row(value, results, other)] for value in values.values()]
     return pd.DataFrame(rows, columns=columns).set_index("id")
+
+
+def evidence_table(values: Mapping[str, PaperValue], records: Mapping[str, Results]) -> pd.DataFrame:
+    """What recorded runs say of each of the paper's results.
+
+    Parameters
+    ----------
+    values : mapping
+        From `load_paper_values`.
+    records : mapping of str to Results
+        Recorded runs by name; a row whose run is not recorded is left out.
+
+    Returns
+    -------
+    DataFrame
+        A row for each piece of evidence: `claim`, `paper`, `evidence`, `ours` with its interval, `recorded run`.
+
+    Raises
+    ------
+    ResultsError
+        A record lacks the value that the file points to.
+    """
+    rows = []
+    for value in values.values():
+        for entry in value.evidence:
+            if entry["record"] in records:
+                ours, bounds = _look_up(records[entry["record"]], entry["path"], value)
+                interval = (
+                    f" [{_number(bounds[0])}, {_number(bounds[1])}]" if bounds and tuple(bounds) != (0, 1) else ""
+                )
+                row = [value.claim, _number(value.value), entry["what"], _number(ours) + interval, entry["record"]]
+                rows.append(row)
+    return pd.DataFrame(rows, columns=["claim", "paper", "evidence", "ours", "recorded run"])
 
 
 def _other_settings(values: Mapping[str, PaperValue], results: Mapping[str, Results]) -> dict[str, str]:
@@ -228,6 +265,8 @@ def _problem(value: PaperValue) -> str | None:
         return "a number that gets a verdict needs a tolerance (0 for equal)."
     if value.ours is not None and not all(value.ours.partition(":")):
         return f"ours must read EXPERIMENT:PATH; got {value.ours!r}."
+    if any(set(entry) != {"what", "record", "path"} for entry in value.evidence):
+        return f"evidence must have what, record and path each; got {value.evidence}."
     return None
 
 

@@ -95,5 +95,9 @@ def as_run_words(table: pd.DataFrame, totals: Mapping[str, Interval]) -> dict[st
 
 
 def as_run_metrics(table: pd.DataFrame, totals: Mapping[str, Interval]) -> dict:
-    """For `metrics.json`: the steps in their order, and the totals."""
-    return {"steps": table.to_dict("records"), "totals": dict(totals)}
+    """For `metrics.json`: the steps in their order, both ends of each method's way, and the totals."""
+    ends = {
+        method: dict(zip(("as_written", "as_run"), rows["auroc"].iloc[[0, -1]], strict=True))
+        for method, rows in table.groupby("method", sort=False)
+    }
+    return {"steps": table.to_dict("records"), "ends": ends, "totals": dict(totals)}
