@@ -177,6 +177,8 @@ def shanghaitech_sentences(found: Mapping, stated: float) -> dict[str, str]:
         "best_single_as_run": f"{max(run['scores'][name]['micro_auroc'] for name in ('max', 'topk', 'distance')):.2f}",
         "mean_other_clips": f"{main_interval(others, 'mean'):.2f}",
         "max_other_clips": f"{main_interval(others, 'max'):.2f}",
+        "stg_nf": f"{on_all['stg_nf']:.2f}",
+        "speed": f"{on_all['speed']:.2f}",
         "bar": (
             f"Of the methods that learn from normal clips alone, STG-NF gets {on_all['stg_nf']:.2f}, and the speed of "
             f"tracked people {on_all['speed']:.2f}."
