@@ -18,10 +18,11 @@ skip_unreadable = False  # leave out clips that cannot be read, and name them, i
 results_dir = "_build/manual/31_operation"  # folder to write the results to
 
 # %% tags=["remove-output"]
+from vadlib.evaluation import AlarmRule
 from vadlib.report import Chapter
 from vadlib.report.study_tables import operation_table
 from vadlib.report.words.studies import operation_sentence
-from vadlib.studies.operation import operating_costs
+from vadlib.studies.operation import control_scores, operating_costs
 
 chapter = Chapter("31_operation", globals())
 videos = chapter.open_dataset()
@@ -33,19 +34,29 @@ fps = {clip.id: clip.fps for clip in videos.clips}
 #
 # AUROC does not depend on how rare anomalies are; whoever answers the alarms does. Average precision with this table's share of anomalous frames, and
 # with {glue:text}`prevalence` of them; then how often a camera calls at the threshold that finds {glue:text}`recall` of the anomalous frames (alarming frames less than
-# {glue:text}`gap_s` s apart are one alarm). Hours are those of the whole test clips; what happens between two drawn frames is not seen, so on a draw
-# the alarms are a lower bound. The {glue:text}`n_frames` frames are those of the detectors' own chapters.
+# {glue:text}`gap_s` s apart are one alarm, which is raised again after {glue:text}`max_s` s). The number of alarms alone would praise one that never ends, so the time under false
+# alarm stands before it, and two controls below: an alarm that is always on, and random scores. Hours are those of the whole test clips; what happens
+# between two drawn frames is not seen, so on a draw the number of alarms is a lower bound. The {glue:text}`n_frames` frames are those of the detectors' own
+# chapters.
 
 # %%
 asked = {"prevalence": prevalence, "recall": recall, "gap_s": gap_s}
-costs = operating_costs(scored.table, scored.columns, videos.frame_table(), fps, **asked)
-operation_table(costs, prevalence)
+controls = control_scores(len(scored), seed)
+costs, of_controls = (
+    operating_costs(scored.table.assign(**controls), names, videos.frame_table(), fps, **asked)
+    for names in (scored.columns, controls)
+)
+operation_table(costs | of_controls, prevalence)
 
 # %% tags=["remove-cell"]
 chapter.say(
-    answer=operation_sentence(costs), prevalence=f"{prevalence:.0%}", recall=f"{recall:.0%}", n_frames=len(scored)
+    max_s=f"{AlarmRule().max_seconds:g}",
+    answer=operation_sentence(costs),
+    prevalence=f"{prevalence:.0%}",
+    recall=f"{recall:.0%}",
+    n_frames=len(scored),
 )
-chapter.close(scored, operation=costs)
+chapter.close(scored, operation=costs, controls=of_controls)
 
 # %% [markdown]
 # ## What this does not show

@@ -120,6 +120,8 @@ def test_bad_options():
         alarms_at_recall(labels, scores, clips, fps=25, recall=0)
     with pytest.raises(ParameterError, match="gap_s must be a number of seconds"):
         alarms_at_recall(labels, scores, clips, fps=25, gap_s=-1)
+    with pytest.raises(ParameterError, match="max_s must be a duration above 0"):
+        alarms_at_recall(labels, scores, clips, fps=25, max_s=0)
     with pytest.raises(ParameterError, match="normal_hours must be a duration above 0"):
         alarms_at_recall(labels, scores, clips, fps=25, normal_hours=0)
     with pytest.raises(ParameterError, match="frames must number every frame"):

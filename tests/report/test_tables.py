@@ -126,10 +126,17 @@ def test_tables_of_studies_say_what_is_lacking():
         "0.600 [0.500, 0.700]", "0.600 [0.500, 0.700]", "too few scenes", "no draw, or not varied",
     ]  # fmt: skip
     assert processing_table({"a": {"micro": 0.6, "macro": None}}).loc["a"].tolist() == ["0.600", "none"]
-    cost = {"share": 0.25, "here": 0.5, "rare": 0.1, "false_positive_rate": 0.3, "false_alarms_per_hour": 12.4}
+    cost = {
+        "share": 0.25,
+        "here": 0.5,
+        "rare": 0.1,
+        "false_alarm_minutes_per_hour": 18.2,
+        "false_alarms_per_hour": 12.4,
+    }
     table = operation_table({"a": cost}, 0.01)
     assert table.loc["a", "average precision, 1% anomalous"] == "0.100"
-    assert table.loc["a", "false alarms an hour of normal video"] == "12"
+    assert table.loc["a", "false alarms in that hour"] == "12"
+    assert table.loc["a", "minutes of false alarm per hour of normal video"] == "18"
 
 
 def test_merits_name_what_is_missing():

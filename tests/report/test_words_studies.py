@@ -34,10 +34,10 @@ def test_how_often_intervals_hold_the_truth():
     assert sentence.endswith("up to 3.0%).")
 
 
-def test_the_fewest_false_alarms_are_named():
-    costs = {name: {"false_alarms_per_hour": n} for name, n in (("a", 30.2), ("b", 12.4), ("c", 12.3))}
-    assert operation_sentence(costs).endswith("are those of b and c: 12 in an hour of normal video.")
-    assert operation_sentence({"a": costs["a"]}).endswith("are those of a: 30 in an hour of normal video.")
+def test_the_shortest_time_under_false_alarm_is_named():
+    costs = {name: {"false_alarm_minutes_per_hour": n} for name, n in (("a", 30.2), ("b", 12.4), ("c", 12.3))}
+    assert operation_sentence(costs).endswith("is that of b and c: 12 minutes per hour of normal video.")
+    assert operation_sentence({"a": costs["a"]}).endswith("is that of a: 30 minutes per hour of normal video.")
 
 
 def test_rankings_count_what_is_told_apart(comparisons):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from vadlib.errors import ParameterError
-from vadlib.evaluation.alarms import find_events
+from vadlib.evaluation.alarms import AlarmRule, find_events
 from vadlib.evaluation.metrics import check_labels_scores, roc_curve
 from vadlib.evaluation.postprocessing import check_scores_clips, rows_of_clips
 
@@ -18,7 +18,7 @@ class Alarms:
     threshold: float  # frames that score at least this raise the alarm
     recall: float  # share of anomalous frames found: at least what was wanted, more where scores tie
     false_positive_rate: float  # share of normal frames that raise the alarm
-    n_alarms: int  # runs of alarming frames, joined over gaps
+    n_alarms: int  # runs of alarming frames, joined over gaps, and raised again where they last
     n_false_alarms: int  # those with no anomalous frame among the alarming ones
     hours: float  # duration of the table's clips
     normal_hours: float  # duration of its normal frames
@@ -30,8 +30,13 @@ class Alarms:
 
     @property
     def false_alarms_per_hour(self) -> float:
-        """False alarms, an hour of *normal* video: what a quiet camera costs, whatever its rate of anomalies."""
+        """False alarms per hour of *normal* video: how often a quiet camera calls, whatever its rate of anomalies."""
         return self.n_false_alarms / self.normal_hours
+
+    @property
+    def false_alarm_minutes_per_hour(self) -> float:
+        """Minutes under false alarm per hour of normal video: 60 for an alarm that never ends, which calls but once."""
+        return 60 * self.false_positive_rate
 
 
 def average_precision_at(labels, scores, prevalence: float) -> float:
@@ -68,6 +73,7 @@ def alarms_at_recall(
     fps: float,
     recall: float = 0.9,
     gap_s: float = 1.0,
+    max_s: float = AlarmRule.max_seconds,
     frames=None,
     hours=None,
     normal_hours=None,
@@ -87,6 +93,8 @@ def alarms_at_recall(
         In (0, 1].
     gap_s : float
         Seconds, at least 0; with 0 only neighbouring frames are joined.
+    max_s : float
+        Seconds, above 0, after which an alarm that lasts is raised again.
     frames : (n,), optional
         Frame numbers, for the order, the gaps and the time that a row stands for (the clip's median distance from frame
         to frame); by default the rows of a clip are its frames, one after the other.
@@ -97,7 +105,7 @@ def alarms_at_recall(
     Raises
     ------
     ParameterError
-        As `auroc`; `fps`, `recall` or `gap_s` out of range.
+        As `auroc`; `fps`, `recall`, `gap_s` or `max_s` out of range.
     """
     if not (np.isfinite(fps) and fps > 0):
         raise ParameterError(f"fps must be a number of frames a second, above 0; got {fps!r}.")
@@ -105,7 +113,7 @@ def alarms_at_recall(
         raise ParameterError(f"recall must lie in (0, 1]; got {recall!r}.")
     if not gap_s >= 0:
         raise ParameterError(f"gap_s must be a number of seconds, at least 0; got {gap_s!r}.")
-    for name, value in (("hours", hours), ("normal_hours", normal_hours)):
+    for name, value in (("max_s", max_s), ("hours", hours), ("normal_hours", normal_hours)):
         if value is not None and not (np.isfinite(value) and value > 0):
             raise ParameterError(f"{name} must be a duration above 0; got {value!r}.")
     labels, scores = check_labels_scores(labels, scores)
@@ -122,7 +130,9 @@ def alarms_at_recall(
         step = float(np.median(np.diff(frames[rows]))) if len(rows) > 1 else 1.0
         duration += step * len(rows)
         normal_duration += step * (~labels[rows]).sum()
-        events = find_events(scores[rows], threshold, max_gap=max_gap, first=frames[rows])
+        events = find_events(
+            scores[rows], threshold, max_gap=max_gap, max_length=max(1, int(max_s * fps)), first=frames[rows]
+        )
         hits = np.flatnonzero(labels[rows] & alarming[rows])
         first, past = np.searchsorted(frames[rows][hits], [events["first"], events["last"] + 1])
         n_alarms += len(events)

@@ -123,8 +123,8 @@ def operation_table(costs: Mapping[str, Mapping], prevalence: float) -> pd.DataF
             name: {
                 f"average precision, {found['share']:.0%} anomalous": f"{found['here']:.3f}",
                 f"average precision, {prevalence:.0%} anomalous": f"{found['rare']:.3f}",
-                "normal frames that alarm": f"{found['false_positive_rate']:.0%}",
-                "false alarms an hour of normal video": f"{found['false_alarms_per_hour']:.0f}",
+                "minutes of false alarm per hour of normal video": f"{found['false_alarm_minutes_per_hour']:.0f}",
+                "false alarms in that hour": f"{found['false_alarms_per_hour']:.0f}",
             }
             for name, found in costs.items()
         }

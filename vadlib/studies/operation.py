@@ -9,6 +9,14 @@ import pandas as pd
 
 from vadlib.evaluation import alarms_at_recall, average_precision, average_precision_at
 
+CONTROLS = ("an alarm that is always on", "random scores")
+
+
+def control_scores(n: int, seed: int) -> dict[str, np.ndarray]:
+    """By control, scores float32 (n,) that know nothing: all the same, and drawn at random."""
+    drawn = np.random.default_rng(seed).random(n, dtype=np.float32)
+    return dict(zip(CONTROLS, (np.zeros(n, np.float32), drawn), strict=True))
+
 
 def operating_costs(
     scores: pd.DataFrame,
@@ -42,7 +50,8 @@ def operating_costs(
     -------
     dict of str to dict of str to float
         By detector: ``share`` of anomalous frames here; average precision ``here`` and at the ``rare`` prevalence;
-        ``false_alarms_per_hour`` of normal video; ``false_positive_rate``; the ``recall`` reached.
+        ``false_alarms_per_hour`` and ``false_alarm_minutes_per_hour`` of normal video; ``false_positive_rate``; the
+        ``recall`` reached.
     """
     rates, tested = table["clip"].map(fps), table["clip"].isin(scores["clip"])
     hours = float((1 / rates[tested]).sum() / 3600)
@@ -65,6 +74,7 @@ def operating_costs(
             "here": average_precision(labels, scores[name]),
             "rare": average_precision_at(labels, scores[name], prevalence),
             "false_alarms_per_hour": alarms.false_alarms_per_hour,
+            "false_alarm_minutes_per_hour": alarms.false_alarm_minutes_per_hour,
             "false_positive_rate": alarms.false_positive_rate,
             "recall": alarms.recall,
         }

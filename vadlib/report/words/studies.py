@@ -41,12 +41,12 @@ def intervals_sentence(simulated: pd.DataFrame, shaped_like: str) -> str:
 
 
 def operation_sentence(costs: Mapping[str, Mapping]) -> str:
-    """Which detectors call least for nothing, and how often (of `operating_costs`)."""
-    hourly = {name: f"{found['false_alarms_per_hour']:.0f}" for name, found in costs.items()}
-    fewest = min(hourly.values(), key=float)
+    """Which detectors stand under false alarm for the shortest time (of `operating_costs`)."""
+    minutes = {name: f"{found['false_alarm_minutes_per_hour']:.0f}" for name, found in costs.items()}
+    fewest = min(minutes.values(), key=float)
     return (
-        "At a threshold that finds that share of the anomalous frames, the fewest false alarms are those of "
-        f"{_listed([name for name in hourly if hourly[name] == fewest])}: {fewest} in an hour of normal video."
+        "At a threshold that finds that share of the anomalous frames, the shortest time under false alarm is that of "
+        f"{_listed([name for name in minutes if minutes[name] == fewest])}: {fewest} minutes per hour of normal video."
     )
 
 
