@@ -122,7 +122,7 @@ def test_control_c_says_how_to_go_on(tiny_world, tmp_path, project_root, vadlib)
 
 def test_bad_input_is_one_line(tmp_path, vadlib):
     for arguments, telling in (
-        (("book", "--profile", "nope"), "shanghaitech-labels, found 'nope'"),
+        (("book", "--profile", "nope"), "shanghaitech-published, found 'nope'"),
         (("book", "--profile", "ped2", "--root", tmp_path / "gone"), "ROOT: nothing is at"),
         (("book", "--weights", "gone.pth"), "WEIGHTS: nothing is at"),
         (("extract", "ped3", tmp_path, tmp_path / "x"), "ped3"),
