@@ -17,7 +17,7 @@ from vadlib.figures import forest
 from vadlib.report import Chapter, compare_with_paper, list_recorded, load_paper_values, load_recorded
 from vadlib.report.paper import evidence_table
 from vadlib.report.tables import cost_table, forest_rows, frames_used, pairs_table
-from vadlib.report.words.common import interval_or_none
+from vadlib.report.words.common import interval_of
 from vadlib.report.words.studies import pairs_sentence
 
 chapter = Chapter("21_claims", globals())
@@ -117,9 +117,9 @@ comparison.drop(columns=["kind", "deviations"]).reset_index(drop=True).style.hid
 best = max(scored.intervals, key=lambda name: scored.intervals[name].estimate)
 of_ped2 = {name: recorded[f"ped2-offline-{name}"].metrics for name in ("02_padim", "10_motion")}
 chapter.say(
-    ped2_padim=interval_or_none(of_ped2["02_padim"]["micro_auroc_interval"]),
-    ped2_difference=interval_or_none(of_ped2["10_motion"]["micro_auroc_interval"]),
-    ped2_flow=interval_or_none(of_ped2["10_motion"]["scores"]["flow"]["micro_auroc_interval"]),
+    ped2_padim=f"{interval_of(of_ped2['02_padim']['micro_auroc_interval']):.2f}",
+    ped2_difference=f"{interval_of(of_ped2['10_motion']['micro_auroc_interval']):.2f}",
+    ped2_flow=f"{interval_of(of_ped2['10_motion']['scores']['flow']['micro_auroc_interval']):.2f}",
     best=best,
     best_auroc=scored.intervals[best],
     ranking=pairs_sentence(comparisons),
