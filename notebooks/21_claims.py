@@ -42,7 +42,7 @@ evidence_table(paper, recorded).style.hide(axis="index")
 # One row each in {numref}`fig-claims-forest`. PaDiM, Grad-CAM + SSIM, SPADE and one-class prototypes see normal frames only; the prototypes
 # see labelled anomalies, in the protocol that stands in the row, and can be compared with each other alone. The grey ticks are scores that look at no
 # picture, from [the labels alone](22_labels_alone): the scene's rate of anomalies, the position in the clip, nearness to its middle, and, where labelled
-# frames are fitted on, the label of the nearest one in time under that protocol. A dot that no tick lies above has seen something.
+# frames are fitted on, the label of the nearest one in time under that protocol.
 
 # %%
 chapter.figure(

@@ -117,12 +117,13 @@ class Chapter(ChapterPage):
         return network
 
     def read(
-        self, table: pd.DataFrame, description: str, *, fresh: bool = False, inputs: Inputs | None = None
+        self, table: pd.DataFrame, description: str, *, fresh: bool = False, inputs: Inputs | None = None, **options
     ) -> BatchReader:
         """A reader of some frames, as the parameters `image_size`, `batch_size` and `skip_unreadable` say, and `view`.
 
         What belongs to a frame are `inputs`, such as a detector's `reads`; by default, the frame alone. What is timed a
-        frame reads `fresh`: decoded, even where another chapter of this build has decoded it before.
+        frame reads `fresh`: decoded, even where another chapter of this build has decoded it before. `options` are
+        further ones of a reader.
         """
         given = self.given
         return (inputs or Frames()).open(
@@ -134,6 +135,7 @@ class Chapter(ChapterPage):
             skip_unreadable=given.skip_unreadable,
             description=description,
             fresh=fresh,
+            **options,
         )
 
     def upstream(self, name: str) -> Results:

@@ -232,7 +232,10 @@ class ScoredFrames:
             for what, value, highest in EXAMPLES
         ]
         frames = pd.concat(chosen).drop_duplicates(["clip", "frame"], ignore_index=True)
-        dataset, reader = self.chapter.dataset, self.chapter.read(frames, "heatmaps", inputs=self.detector.reads)
+        dataset, reader = (
+            self.chapter.dataset,
+            self.chapter.read(frames, "heatmaps", inputs=self.detector.reads, progress=False),
+        )
         pictures = [read_frame(dataset, row.clip, row.frame) for row in frames.itertuples()]
         heat: dict[int, np.ndarray] = {}
         for batch in reader:
