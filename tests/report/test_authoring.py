@@ -33,6 +33,10 @@ def test_a_sound_project_has_no_problem(small_book):
         (FIRST, "chapter.close(found=1)", "chapter.close(", f"{FIRST}: notebooks/01_first.py:19: not Python"),
         (FIRST, "chapter.say(n_seen=1)", 'chapter.figure("a", f, "A.", alt="b")\nchapter.figure("b", f, "B.", alt="b")',
          "a second figure in one cell"),
+        (FIRST, "chapter = Chapter", "from vadlib.report import Chapters\nchapter = Chapter",
+         f"{FIRST}:12 (cell 3): vadlib.report has no 'Chapters'. Did you mean 'Chapter'?"),
+        (FIRST, "chapter = Chapter", "import os\nfrom vadlib.reports import x\nchapter = Chapter",
+         "there is no module vadlib.reports"),
         (SECOND, '"01_first")', '"01_frist")', None),  # a text like any other: the run says it
         ("book/index.md", "::n_seen", "::n_sen", "book/index.md:3: no value 'n_sen' is given to the prose by 01_first"),
         ("_toc.yml", "notebooks/02_second", "notebooks/02_secnd", "there is no notebooks/02_secnd.py. Did you mean"),

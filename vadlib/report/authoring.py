@@ -9,17 +9,19 @@ import ast
 import difflib
 import re
 from collections.abc import Collection, Iterable, Iterator
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 import yaml
 
+import vadlib
 from vadlib.errors import LayoutError, ParameterError
 from vadlib.report.contents import Contents, NotebookCode, chapter_files, figure_label, read_contents
 from vadlib.runs.parameters import ONLY, NotebookParameterError, check_parameters, notebook_parameters
 from vadlib.storage import project_path
 
+ROOT, OURS = Path(vadlib.__file__).parents[1], ("vadlib", "synthcampus")
 GLUED = re.compile(r"\{glue:(?:text|md|)\}`([^`]+)`")
 CITED = re.compile(r"\{(numref|cite(?::\w+)?)\}`([^`]+)`")
 LINK = re.compile(r"\]\((?![a-z]+://|#|mailto:)([^)\s#]+)(?:#[^)\s]*)?\)")
@@ -135,6 +137,9 @@ def _code_problems(page: _Page) -> Iterator[Problem]:
         if not parameter.comment:
             line = next(n for n, text in enumerate(_lines(code), 1) if re.match(rf"{parameter.name}\b", text))
             yield Problem(_at(code, line), f"parameter {parameter.name} has no comment that says its unit and meaning")
+    for node in ast.walk(code.tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] in OURS:
+            yield from (Problem(_at(code, node.lineno), what) for what in _import_problems(node))
     chapters = [call for call in code.calls if isinstance(call.func, ast.Name) and call.func.id == "Chapter"]
     for call in chapters:
         named = call.args[0].value if call.args and isinstance(call.args[0], ast.Constant) else None
@@ -154,6 +159,35 @@ def _code_problems(page: _Page) -> Iterator[Problem]:
         cell = sum(cell.line <= call.lineno for cell in code.cells)
         if seen.setdefault(cell, call.lineno) != call.lineno:
             yield Problem(_at(code, call.lineno), "a second figure in one cell; give it a cell of its own")
+
+
+def _import_problems(node: ast.ImportFrom) -> Iterator[str]:
+    """What a module of ours has not, read in its source: importing it would take seconds."""
+    place = ROOT.joinpath(*node.module.split("."))
+    source = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+    if not source.is_file():
+        yield f"there is no module {node.module}"
+        return
+    known = _names_in(source) | {path.stem for path in place.glob("*") if path.suffix in ("", ".py")}
+    for alias in node.names:
+        if alias.name not in known:
+            yield f"{node.module} has no {alias.name!r}" + _near(alias.name, known)
+
+
+@cache
+def _names_in(source: Path) -> frozenset[str]:
+    """Names that a module's own lines bind, or say: a package that imports late lists what it has as texts."""
+    names: set[str] = set()
+    for node in ast.parse(source.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            names |= {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}
+            texts = (text.value for text in ast.walk(node) if isinstance(text, ast.Constant))
+            names |= {word for text in texts if isinstance(text, str) for word in text.split() if word.isidentifier()}
+    return frozenset(names)
 
 
 def _lines(code: NotebookCode) -> list[str]:
