@@ -13,6 +13,7 @@ import yaml
 
 from vadlib.detectors import catalogue
 from vadlib.errors import ParameterError, ResultsError
+from vadlib.evaluation import Interval
 from vadlib.runs.results import Results
 from vadlib.storage import project_path
 
@@ -154,11 +155,8 @@ def evidence_table(values: Mapping[str, PaperValue], records: Mapping[str, Resul
         for entry in value.evidence:
             if entry["record"] in records:
                 ours, bounds = _look_up(records[entry["record"]], entry["path"], value)
-                interval = (
-                    f" [{_number(bounds[0])}, {_number(bounds[1])}]" if bounds and tuple(bounds) != (0, 1) else ""
-                )
-                row = [value.claim, _number(value.value), entry["what"], _number(ours) + interval, entry["record"]]
-                rows.append(row)
+                text = _with_interval(ours, bounds)
+                rows.append([value.claim, _number(value.value), entry["what"], text, entry["record"]])
     return pd.DataFrame(rows, columns=["claim", "paper", "evidence", "ours", "recorded run"])
 
 
@@ -187,9 +185,7 @@ def _row(value: PaperValue, results: Mapping[str, Results], other: Mapping[str, 
     else:
         found = results[experiment]
         measured, bounds = _look_up(found, path, value)
-        ours, place = _number(measured, value.unit), _measured_on(found)
-        if bounds:
-            ours += f" [{_number(bounds[0])}, {_number(bounds[1])}]"
+        ours, place = _with_interval(measured, bounds, value.unit), _measured_on(found)
         verdict = _verdict(value, measured, _dataset(found))
         if value.kind == "result" and "not comparable" not in verdict:
             verdict = other.get(experiment, verdict)
@@ -268,6 +264,10 @@ def _problem(value: PaperValue) -> str | None:
     if any(set(entry) != {"what", "record", "path"} for entry in value.evidence):
         return f"evidence must have what, record and path each; got {value.evidence}."
     return None
+
+
+def _with_interval(value, bounds: tuple[float, float] | None, unit: str = "") -> str:
+    return f"{Interval(value, *bounds)}" if bounds else _number(value, unit)
 
 
 def _number(value, unit: str = "") -> str:
