@@ -104,21 +104,7 @@ class FrameDifference(_Motion):
 class FlowSpeed(_Motion):
     """Speed: length of the dense optical flow from the frame before (DIS, Kroeger et al. 2016), pixels per frame.
 
-    A frame's scores are the maximum, the mean and the mean of the top 1 % of the map, blurred. Nothing is fitted.
-
-    Parameters
-    ----------
-    seed : int
-        Nothing is drawn.
-    device : str
-        ``"auto"``, ``"cpu"``, ``"cuda"`` …
-    sigma : float
-        Standard deviation of the blur, pixels of the frames as read; 4 is what PaDiM blurs by.
-
-    Raises
-    ------
-    ParameterError
-        If ``sigma`` is below 0; of images, if they are no pairs of RGB frames.
+    Parameters, scores and errors are those of `FrameDifference`.
     """
 
     title = "Optical flow"
