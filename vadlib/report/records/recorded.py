@@ -84,9 +84,9 @@ class Recorded(Results):
 
     @property
     def origin(self) -> str:
-        """`brief` as a sentence, with the command, and whether it is stale: plain text."""
+        """`brief` as sentences, with where the command stands: typography may change this text, and a command not."""
         stale = f" Stale: {', '.join(self.changed)} changed since." if self.is_stale else ""
-        return f"{self.brief[0].upper()}{self.brief[1:]}; run it yourself: {self.command}.{stale}"
+        return f"{self.brief[0].upper()}{self.brief[1:]}.{stale} The page of recorded runs has the command."
 
     @property
     def line(self) -> str:
